@@ -209,7 +209,7 @@ def _modules(source: str, known: dict[str, Path]) -> set[str]:
             found |= {name.name for name in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             found |= {f"{node.module}.{name.name}" for name in node.names} | {node.module}
-    packages = {"metrics", "ingest", "dashboard", "sample_data"}  # their __init__ is no module of their parts
+    packages = {"metrics", "ingest", "dashboard", "sample_data"}  # their __init__ is not a module of its parts
     return (found & set(known)) - packages
 
 

@@ -38,7 +38,7 @@ def run(filled: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
     monkeypatch.setenv("BUYERVIEW_HOME", str(filled))
     monkeypatch.delenv("BUYERVIEW_WAREHOUSE", raising=False)
     for console in (output.screen, output.out):
-        monkeypatch.setattr(console, "width", 80)  # of a pipe; otherwise the starter's COLUMNS decides where lines wrap
+        monkeypatch.setattr(console, "width", 80)  # of a pipe; otherwise COLUMNS decides where lines wrap
 
     def command(*words: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["buyerview", *words])

@@ -1,4 +1,4 @@
-"""A real server on a warehouse of its own, and a real browser that people could sit at."""
+"""Fixtures for browser tests: a real server on its own warehouse, and a real browser."""
 
 import os
 import socket
@@ -51,7 +51,7 @@ def _free_port() -> int:
 
 @pytest.fixture(scope="session")
 def serve() -> Iterator[Served]:
-    """Start a server on a warehouse's folder and give its address; all are stopped at the end."""
+    """Return a function that starts a server on a warehouse's folder and returns its address. All stop at the end."""
     started: list[subprocess.Popen[bytes]] = []
 
     def go(home: Path) -> str:
@@ -88,7 +88,9 @@ def address(serve: Served, shared_home: Path, chromium: Browser) -> str:  # noqa
 
 @dataclass
 class Screen:
-    """A page as a person sees it: by role, by name, by our own data attributes; never by a library's class names."""
+    """A page as a person sees it. Tests find elements by role, name and our own data attributes, never by a library's
+    class names.
+    """
 
     page: Page
     address: str

@@ -1,8 +1,7 @@
-"""`python -m tests.browser.pictures [--out DIR] [--home DIR] [--only PATH]`: pictures of every page, wide and on a
+"""`python -m tests.browser.pictures [--out DIR] [--home DIR] [--only PATH]`: take pictures of every page, desktop and
 phone, light and dark.
 
-Without --home they show 3,000 sample orders of every feed. Pages that need something named (an order, a measure) are
-shown with one.
+Without --home they show 3,000 sample orders of every feed. Pages about one order or one measure show an example.
 """
 
 import argparse
@@ -27,7 +26,7 @@ from tests.support.programs import require
 OUT = Path(__file__).resolve().parents[2] / "docs" / "pictures"
 KINDS = ((1440, "light"), (1440, "dark"), (390, "light"))
 COLOURS = 96
-"""Enough for flat pages, and a quarter of the bytes."""
+"""Enough colours for flat pages, at a quarter of the bytes."""
 
 
 def addresses(home: Path) -> Iterator[tuple[str, str]]:
@@ -60,7 +59,7 @@ def take(home: Path, out: Path, only: str | None) -> None:
                 page.wait_for_timeout(400)
                 page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for(timeout=60_000)
                 page.wait_for_timeout(900)  # charts are drawn after the script has ended
-                # The page scrolls inside a frame of its own: a window as high as what it holds shows all of it.
+                # The page scrolls inside its own frame, so the window must be as high as the content.
                 height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
                 page.set_viewport_size({"width": width, "height": min(max(int(height), 900), 6000)})
                 page.wait_for_timeout(500)

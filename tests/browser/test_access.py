@@ -1,4 +1,4 @@
-"""No page has a serious or critical finding of axe-core, in light and in dark, with all there is to show."""
+"""axe-core has no serious or critical finding on any page, light or dark, with full data."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -33,7 +33,7 @@ def reader(request: pytest.FixtureRequest, chromium: Browser, full: str) -> Iter
 
 
 def told(finding: dict[str, Any]) -> str:
-    """A finding as one reads it: rule, what it is, where."""
+    """Return a finding as text: rule, meaning and element."""
     where = [node["html"][:160] for node in finding["nodes"][:3]]
     return f"{finding['id']} ({finding['impact']}): {finding['help']}; {len(finding['nodes'])} places: {where}"
 

@@ -1,4 +1,4 @@
-"""What people do with the screens, in a real browser against a real server."""
+"""User tasks in a real browser against a real server."""
 
 import http.client
 import os
@@ -69,9 +69,7 @@ def test_the_address_holds_only_what_was_chosen_and_gives_the_same_page_to_someo
 
 def test_filters_outlive_a_change_of_page(screen: Screen) -> None:
     screen.go("/?segment=B")
-    expect(
-        screen.page.get_by_role("button", name="Segment: B ✕")
-    ).to_be_visible()  # the filter has taken what the address says
+    expect(screen.page.get_by_role("button", name="Segment: B ✕")).to_be_visible()  # the filter has applied the address
     screen.idle()
     screen.page.get_by_role("link", name="Failed orders").first.click()
     expect(screen.page.get_by_role("heading", level=1)).to_have_text("Failed orders")
@@ -213,7 +211,7 @@ def test_an_empty_warehouse_says_what_to_run_and_never_shows_an_error(
 
 @pytest.fixture
 def phone(chromium: Browser, address: str) -> Iterator[Screen]:
-    """A phone's window, in light: what is how wide does not depend on the colours."""
+    """The width of a phone, in light colours. Widths do not depend on the colours."""
     context = chromium.new_context(viewport={"width": 390, "height": 844}, color_scheme="light")
     yield Screen(context.new_page(), address)
     context.close()

@@ -1,4 +1,4 @@
-"""Three people's work from end to end, in a real browser on sample orders of every feed; each number asserted against
+"""Complete tasks of the three kinds of user, in a real browser on the full sample. Each number is compared with
 `buyerview export`.
 """
 
@@ -31,7 +31,7 @@ Command = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture(scope="module")
 def home(sample: Location, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the sample's warehouse: people write into it."""
+    """A copy of the sample's warehouse that the tests may change."""
     assert sample.folder is not None
     folder = tmp_path_factory.mktemp("walks") / "home"
     shutil.copytree(sample.folder, folder)
@@ -40,7 +40,7 @@ def home(sample: Location, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def command(home: Path) -> Command:
-    """The command line, on that warehouse."""
+    """Run the command line on that warehouse."""
 
     def go(*words: object, check: bool = True) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "BUYERVIEW_HOME": str(home), "PYTHONPATH": str(ROOT)}
@@ -62,7 +62,7 @@ def desk(chromium: Browser, serve: Served, home: Path) -> Iterator[Screen]:
 
 @pytest.fixture(scope="module")
 def weeks(home: Path) -> dict[str, Any]:
-    """The period a page shows first."""
+    """The period that a page shows first."""
     with reading(Location(folder=home)) as connection:
         as_of = freshness(connection)["data_as_of"].date()
     chosen = choose("13W", as_of=as_of, first=as_of)

@@ -1,4 +1,4 @@
-"""One small warehouse for all tests of screens, made once, and the pages run without a browser."""
+"""One small warehouse for all screen tests, and pages that run without a browser."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -39,15 +39,15 @@ def at_home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], None]]
 
 @pytest.fixture
 def small(small_home: Path, at_home: Callable[[Path], None]) -> Path:
-    """The small warehouse is the one the dashboard finds."""
+    """Make the small warehouse the one that the dashboard finds."""
     at_home(small_home)
     return small_home
 
 
 @pytest.fixture
 def open_page(monkeypatch: pytest.MonkeyPatch) -> Open:
-    """Run a page as a browser that opens its address would."""
-    monkeypatch.setattr(user_name, "_remembered", lambda: "")  # AppTest makes a cookie of any name up
+    """Run a page as if a browser had opened its address."""
+    monkeypatch.setattr(user_name, "_remembered", lambda: "")  # AppTest invents a cookie for any name
 
     def go(page: str | None = None, **address: str | list[str]) -> AppTest:
         at = AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=60)

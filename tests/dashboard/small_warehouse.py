@@ -21,7 +21,7 @@ LAST_DUE = date(2026, 6, 28)
 CHANCE = {"A": 0.97, "B": 0.93, "C": 0.84}
 CARRIERS = ("Nordfracht", "Kurier West", "Blitz")
 EVIL = "![x](http://evil.example/x.png) <img src=x onerror=alert(1)> **Bold & Co**"
-"""A customer's name that does harm if a page treats it as markup."""
+"""A customer's name that would break out of markup that is not escaped."""
 FEEDS = ("orders", "order_lines", "shipments", "shipment_lines", "customers", "products", "targets")
 BILLING = ("invoices", "invoice_lines")
 Row = dict[str, Any]  # Any: values of every column type

@@ -1,4 +1,4 @@
-"""Each page runs without an exception and shows a number a reader would see."""
+"""Each page runs without an exception and shows a number."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -212,7 +212,7 @@ def test_a_page_of_measures_shows_what_the_query_answers(page: str, page_of_smal
 
 
 def test_every_measure_of_the_catalogue_is_on_a_page() -> None:
-    """Volumes are the scorecard's and the breakdown's denominators."""
+    """Volumes equal the denominators of the scorecard and the breakdown."""
     shown = {name for entry in menu.ENTRIES for name in measures_of(entry)}
     assert set(MEASURES) - shown == {measure.name for measure in volumes.MEASURES}
 

@@ -1,4 +1,4 @@
-"""Fixtures that start other processes on the warehouse of the test, and always end them."""
+"""Fixtures that start other processes on the test's warehouse, and always end them."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ from tests.support.failpoints import ROOT
 
 
 class Start(Protocol):
-    """Starts `python -m tests.fault.process` with these arguments and these additions to the environment."""
+    """Start `python -m tests.fault.process` with these arguments and environment variables."""
 
     def __call__(self, *arguments: str, **variables: str) -> subprocess.Popen[str]: ...
 

@@ -110,7 +110,7 @@ def born(role: Callable[..., None], arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_RDWR), 1)
         role(*arguments)
         code = 0
-    except BaseException:  # noqa: BLE001 - the parent tells by the return code
+    except BaseException:  # noqa: BLE001 - the return code reports the error to the parent
         traceback.print_exc()
     finally:
         with contextlib.suppress(OSError):

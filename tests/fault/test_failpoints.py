@@ -1,4 +1,4 @@
-"""The steps at which runs are killed are collected from the sources, so none is forgotten."""
+"""Failpoints are collected from the sources, so tests cover every one."""
 
 from pathlib import Path
 

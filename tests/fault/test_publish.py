@@ -1,4 +1,4 @@
-"""A run killed at each step of its publish: what is published stays, and the next run needs no help."""
+"""A run killed at each step of its publish: published data stay, and the next run needs no repair."""
 
 import errno
 import hashlib
@@ -36,7 +36,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for _ in range(duckdb_writer.STORED_GENERATIONS):
             paired_tables.publish(location)
         with writing(location) as build:
-            # What comes after the ballast keeps DuckDB from cutting the file where the ballast was.
+            # The rows after the ballast keep DuckDB from truncating the file there.
             for table, rows in (("ballast", 300_000), ("keel", 30_000)):
                 build.connection.exec_driver_sql(
                     f"create table {table} as select hash(range) as noise from range({rows})"
@@ -57,9 +57,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def assert_sound(location: Location) -> None:
-    """CURRENT names a file that exists, has no WAL and has the size and SHA-256 it was published with; the tables agree
-    (faults, I4).
-    """
+    """Assert that CURRENT names a file without a WAL, with its published size and SHA-256, and that the tables agree."""
     if location.folder is not None:
         pointer = json.loads((location.folder / "CURRENT").read_text())
         for entry in [pointer, *pointer["older"]]:
@@ -166,7 +164,7 @@ def test_a_stopped_run_leaves_what_was_published_and_frees_the_lock(any_location
 def test_a_failing_disk_is_reported_and_the_next_run_is_whole(
     location: Location, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each call that writes in turn fails once with 'no space left'; what CURRENT then says is what the run did."""
+    """Each writing call in turn fails once with 'no space left'. CURRENT then agrees with the run's result."""
     paired_tables.publish(location)
     outcomes = []
     for name in ("fsync", "rename", "replace"):

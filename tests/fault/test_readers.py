@@ -1,4 +1,4 @@
-"""Readers while generations are published, killed half way, collected and damaged: never half a publish, never a wrong
+"""Readers while generations are published, interrupted, collected and damaged. They never see half a publish or a wrong
 answer.
 """
 
@@ -20,9 +20,9 @@ from tests.fault import paired_tables
 from tests.fault.conftest import Start
 
 READS = 500
-"""By each of two readers of a folder; a server's are fewer, since the server itself keeps its promise."""
+"""Reads by each of two readers of a folder. A server gets fewer, because the server itself keeps this promise."""
 GENERATIONS = 10
-"""Different ones each reader must have met."""
+"""Different generations that each reader must see."""
 
 
 def runs(location: Location) -> int:
@@ -40,8 +40,8 @@ def newest_file(location: Location) -> Path:
 def test_a_thousand_reads_during_publishes_and_kills_see_no_half_a_publish(
     any_location: Location, start: Start
 ) -> None:
-    """Two readers, and a writer that is killed at a random time and starts again; the readers' own checks are in
-    `entries.runs_seen`.
+    """Two readers, and a writer that is killed at a random time and restarted. `paired_tables.runs_seen` checks each
+    read.
     """
     paired_tables.publish(any_location)
     dice = random.Random()
@@ -81,7 +81,7 @@ def test_of_writers_that_start_at_once_one_runs_and_the_others_are_told_at_once(
         _, told = other.communicate(timeout=30)
         assert other.returncode == 75
         assert "another run is writing" in told
-        assert float(told.rpartition("after ")[2].split()[0]) < 5  # a second, on a machine with nothing else to do
+        assert float(told.rpartition("after ")[2].split()[0]) < 5  # a second on an idle machine
         assert holder.poll() is None
     holder.communicate("go on\n", timeout=30)
     assert holder.returncode == 0
@@ -177,7 +177,7 @@ def test_a_damaged_generation_is_not_served_and_the_next_run_starts_from_the_one
 
 
 def test_a_flipped_bit_gives_the_generation_before_and_never_a_wrong_answer(location: Location, tmp_path: Path) -> None:
-    """Random bits, each in a copy of its own. A bit that only a query meets ends that block; the next one gets the
+    """Flip random bits, each in its own copy. If a query finds the damage, the read ends and the next read gets the
     older generation.
     """
     for _ in range(2):
@@ -286,7 +286,7 @@ def test_threads_of_one_process_read_at_once_while_generations_come_and_go(locat
         for _ in range(4):
             with writing(
                 location
-            ) as build:  # (a process that reads should not write; here it keeps the readers on their toes)
+            ) as build:  # a reading process normally does not write; here the writes disturb the readers
                 paired_tables.add(build)
                 build.publish()
         assert all(1 <= seen <= 5 for seen in futures)

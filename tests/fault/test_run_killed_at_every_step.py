@@ -30,10 +30,10 @@ ORDERS = 60
 STEPS = failpoints.names(["metrics", "ingest"])
 COMMITTED = {"warehouse.replace", "warehouse.collect", "warehouse.server_committed", "ingest.published"}
 NOT_REACHED = {"warehouse.compact"}
-"""Needs a file of more than a megabyte that is mostly free; test_publish.py kills it."""
+"""This failpoint needs a mostly free file of over a megabyte. test_publish.py covers it."""
 ON_FILES = [step for step in STEPS if not step.startswith("warehouse.server") and step not in NOT_REACHED]
 AGAIN = ["ingest.read:7", "ingest.merge:6"]
-"""Steps that come once for each feed, further on than the first."""
+"""Failpoints hit once per feed, tested at a later feed than the first."""
 ON_SERVER = [step for step in STEPS if step.startswith("warehouse.server")] + [
     "ingest.merge:6",
     "ingest.ledger",
@@ -41,12 +41,12 @@ ON_SERVER = [step for step in STEPS if step.startswith("warehouse.server")] + [
     "ingest.built",
 ]
 OWN_TIMES = {"runs": ("finished_at", "generation"), "generations": ("number", "published_at")}
-"""Columns that say when a run ended and how many were tried: the only ones that may differ."""
+"""Columns with the end of a run and the number of attempts. Only these may differ."""
 
 
 def groups(steps: list[str], *, at_most: int) -> list[list[str]]:
-    """The steps in groups whose runs are killed in a row, each a next run for the one before; a step after the commit
-    is by itself.
+    """The failpoints in groups. The runs of a group are killed in a row, each as the next run of the one before. A
+    failpoint after the commit is alone.
     """
     early = [step for step in steps if step not in COMMITTED]
     return [early[start : start + at_most] for start in range(0, len(early), at_most)] + [
@@ -70,7 +70,7 @@ class Nursery:
         return int(self.process.stdout.readline())
 
     def run(self, home: object, mapping: Path, failpoint: str = "") -> int:
-        """The return code of a run."""
+        """Return the return code of a run."""
         return self.ask("wait", self.ask("ingest", home, mapping, failpoint))
 
 
@@ -79,14 +79,12 @@ def nursery(mappings: tuple[Path, Path]) -> Iterator[Nursery]:
     one = Nursery()
     assert one.ask("warm", *mappings) == 0
     yield one
-    one.process.communicate()  # the end of its input is its end
+    one.process.communicate()  # ends when its input ends
 
 
 @pytest.fixture(scope="module")
 def mappings(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """What was taken in before, and what the killed run brings: other orders, other versions of the same, and some that
-    were waited for.
-    """
+    """Return the loaded state before, and the killed run's input: new orders, new versions, and late parents."""
     folder = tmp_path_factory.mktemp("records")
     return generate(ORDERS, folder / "before", seed=7, feeds="core"), generate(
         ORDERS + 10, folder / "after", seed=8, feeds="core"
@@ -95,7 +93,7 @@ def mappings(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture(scope="module")
 def before(nursery: Nursery, mappings: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with as many generations as are kept, a run's leavings among them."""
+    """A folder with as many generations as are kept, and the leftovers of a run."""
     folder = tmp_path_factory.mktemp("before") / "home"
     assert nursery.run(folder, mappings[0]) == 0
     place = Location(folder=folder)
@@ -110,7 +108,7 @@ def before(nursery: Nursery, mappings: tuple[Path, Path], tmp_path_factory: pyte
 def uninterrupted(
     nursery: Nursery, mappings: tuple[Path, Path], before: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, str]:
-    """What the folder holds after a run that nobody killed."""
+    """Return the content of the folder after an uninterrupted run."""
     folder = tmp_path_factory.mktemp("after") / "home"
     shutil.copytree(before, folder)
     assert nursery.run(folder, mappings[1]) == 0
@@ -120,7 +118,7 @@ def uninterrupted(
 
 
 def contents(place: Location) -> dict[str, str]:
-    """A hash of the rows of each table."""
+    """Return a hash of the rows of each table."""
     with reading(place) as connection:
         found = {}
         for table in sorted(set(inspect(connection).get_table_names()) - {"run_history"}):
@@ -141,7 +139,7 @@ def hashed(rows: Any) -> str:
 
 
 def published_files(folder: Path) -> dict[str, str]:
-    """CURRENT and every file it names, by content."""
+    """Return CURRENT and every file that it names, by content."""
     pointer = json.loads((folder / "CURRENT").read_text())
     names = ["CURRENT", *(entry["file"] for entry in [pointer, *pointer["older"]])]
     return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
@@ -183,14 +181,13 @@ def test_runs_killed_one_after_another_change_nothing_and_the_next_one_completes
     pointer = json.loads((folder / "CURRENT").read_text())
     kept = {entry["file"] for entry in [pointer, *pointer["older"]]}
     left = {path.name for path in folder.iterdir()} - kept - {"CURRENT", "lock", "store.sqlite"}
-    # The run after a commit finds nothing new, so it publishes and collects nothing either: the next one that does
-    # will.
+    # The run after a commit finds no new records, so it neither publishes nor collects. The run after it does.
     assert left <= (set(was) if set(steps) <= COMMITTED else set())
 
 
 @pytest.fixture(scope="module")
 def server_before(postgres_url: str, nursery: Nursery, mappings: tuple[Path, Path]) -> Iterator[str]:
-    """A database that the first records were taken into: the template of the tests' own."""
+    """A template database with the first records loaded."""
     with postgres.database(postgres_url, "killed_before") as url:
         assert nursery.run(url, mappings[0]) == 0
         yield "killed_before"
@@ -200,7 +197,7 @@ def server_before(postgres_url: str, nursery: Nursery, mappings: tuple[Path, Pat
 def server_uninterrupted(
     postgres_url: str, nursery: Nursery, mappings: tuple[Path, Path], server_before: str
 ) -> dict[str, str]:
-    """What the database holds after a run that nobody killed."""
+    """Return the content of the database after an uninterrupted run."""
     with postgres.database(postgres_url, "killed_after", template=server_before) as url:
         assert nursery.run(url, mappings[1]) == 0
         return contents(Location(url=make_url(url)))

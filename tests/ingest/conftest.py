@@ -15,7 +15,7 @@ def no_ledgers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def source(tmp_path: Path, location: Location) -> Source:
-    """The small source, into an embedded warehouse."""
+    """The small source, loaded into an embedded warehouse."""
     folder = tmp_path / "data"
     folder.mkdir()
     return Source(folder, location).write_all()
@@ -23,7 +23,7 @@ def source(tmp_path: Path, location: Location) -> Source:
 
 @pytest.fixture
 def any_source(tmp_path: Path, any_location: Location) -> Source:
-    """The small source, into each kind of warehouse."""
+    """The small source, loaded into each kind of warehouse."""
     folder = tmp_path / "data"
     folder.mkdir()
     return Source(folder, any_location).write_all()

@@ -1,4 +1,4 @@
-"""A small source on disk: four CSV files and a mapping, which tests change."""
+"""A small source on disk: four CSV files and a mapping. Tests change them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Source:
     )
     origin: dict[str, str] = field(default_factory=dict)
     head: str = ""
-    """More lines for [source]."""
+    """Further lines for [source]."""
     zone: str = "Europe/Berlin"
 
     def write(self, name: str, content: str | bytes) -> Path:
@@ -85,19 +85,19 @@ def rows(connection: Connection, feed: str) -> list[dict[str, Any]]:
 
 
 def everything(connection: Connection) -> dict[str, list[dict[str, Any]]]:
-    """Every feed's rows."""
+    """Return the rows of every feed."""
     return {feed: rows(connection, feed) for feed in FEEDS}
 
 
 def kept(connection: Connection) -> list[Any]:
-    """The quarantine, in order."""
+    """Return the quarantine, in order."""
     return list(
         connection.execute(select(quarantine).order_by(quarantine.c.feed, quarantine.c.file_id, quarantine.c.row_no))
     )
 
 
 def ledger(connection: Connection) -> dict[str, tuple[int, int, int, int]]:
-    """Return rows_in, loaded, quarantined and superseded, by file name, of the first time each file was read."""
+    """Return rows_in, loaded, quarantined and superseded by file name, of the first time each file was read."""
     result: dict[str, tuple[int, int, int, int]] = {}
     for row in connection.execute(select(run_files).order_by(run_files.c.file_id)):
         result.setdefault(row.name, (row.rows_in, row.rows_loaded, row.rows_quarantined, row.rows_superseded))

@@ -1,6 +1,4 @@
-"""What is written in Buyerview enters the numbers by an ordinary run: an order put right moves recovery by exactly that
-order.
-"""
+"""User edits enter the numbers by an ordinary run. A resolved order moves recovery by exactly that order."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -26,7 +24,7 @@ LATE_CAME = datetime(2026, 6, 13)
 
 @pytest.fixture
 def no_ledgers() -> None:
-    """Recovery is told by its ledger: here they are all made."""
+    """Recovery has its own fact table, so all fact tables are built here."""
 
 
 @pytest.fixture
@@ -65,7 +63,7 @@ def test_an_order_put_right_on_a_page_moves_recovery_by_exactly_that_order(fille
     put_right(filled, "HAND-LATE", LATE_CAME + timedelta(days=3))
     put_right(
         filled, "HAND-DAMAGED", small_warehouse.AS_OF + timedelta(days=9)
-    )  # after the data's watermark: noticed, not yet put right
+    )  # after the data's watermark: noticed, not yet resolved
     assert saved_edits.ingest_saved_edits(location=filled).outcome == "published"  # type: ignore[union-attr]
     after = numbers(filled)
     assert after["failed_orders"] == before["failed_orders"]
@@ -104,7 +102,7 @@ def test_a_server_takes_it_from_its_own_schema(server_location: Location) -> Non
 
 
 def test_what_we_write_is_no_case_a_buyer_raised(filled: Location) -> None:
-    """Measures of buyers' cases still name the feed they lack, and who noticed first stays unknown."""
+    """Measures of customer cases still name the missing feed, and the first to notice stays unknown."""
     put_right(filled, "HAND-SHORT", LATE_CAME + timedelta(days=1))
     assert saved_edits.ingest_saved_edits(location=filled) is not None
     buyers = ("special_granted", "special_met", "responsiveness", "post_sale_support", "post_sale_hours_p50")

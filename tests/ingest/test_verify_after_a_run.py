@@ -1,6 +1,4 @@
-"""Verifying an export after a run: a changed assumption and a rejected record are named as what moved the number, and
-nothing else is.
-"""
+"""Verify an export after a run. It names a changed assumption and a rejected record as the causes, and nothing else."""
 
 import json
 from collections.abc import Iterator
@@ -49,11 +47,11 @@ def moved(told: Verified) -> dict[str | None, dict[str, tuple[str | None, str | 
 
 
 class TestAssumption:
-    """The ledgers are made: what people assume reaches numbers through them."""
+    """Fact tables are built, because assumptions reach numbers through them."""
 
     @pytest.fixture
     def no_ledgers(self) -> None:
-        """Not for these."""
+        """Fact tables are not needed here."""
 
     @pytest.fixture
     def filled(self, location: Location) -> Iterator[Location]:

@@ -1,6 +1,4 @@
-"""Errors that help: they name the nearest known name, carry their facts as fields, and have an exit status of their
-own.
-"""
+"""Errors name the nearest known name, carry their facts as fields, and have their own exit status."""
 
 import inspect
 

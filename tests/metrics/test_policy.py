@@ -1,6 +1,4 @@
-"""The strict policy is the rule book's table of defaults, value by value, and what cannot be a policy is refused
-(rules, section 5).
-"""
+"""The strict policy equals the table of defaults in docs/rules.md, value by value. Impossible policies are refused."""
 
 from dataclasses import asdict
 from decimal import Decimal

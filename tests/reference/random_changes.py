@@ -50,7 +50,7 @@ def some_restatements(draft: OrderDraft, line: Row) -> list[Row]:
 
 
 def some_returns(draft: OrderDraft, line: Row) -> list[Row]:
-    """Goods of the line coming back for any reason, before or after `as_of`."""
+    """Return random returns of the line's goods, for any reason, before or after `as_of`."""
     draw = draft.draw
     reasons = (
         "not_wanted",

@@ -1,4 +1,4 @@
-"""The pure parts: periods, formats, standings, exports."""
+"""Pure parts of the dashboard: periods, formats, statuses and exports."""
 
 import csv
 import io
@@ -89,7 +89,7 @@ def test_data_text_loses_its_meaning_as_markup() -> None:
     assert "](" not in formatting.markdown("![x](http://evil.example)").replace("\\]\\(", "")
 
 
-# --- standings
+# --- statuses
 @pytest.mark.parametrize(
     ("value", "expected"),
     [(0.95, Status.ON), (0.949, Status.WATCH), (0.93, Status.WATCH), (0.929, Status.OFF), (None, Status.NO_DATA)],
@@ -192,7 +192,9 @@ def test_an_unknown_format_names_those_there_are() -> None:
 
 
 def test_half_a_cent_rounds_up_wherever_an_amount_is_shown() -> None:
-    """3,828.425 was 3,828.43 in the list (the browser's rounding) and 3,828.42 in the story (Python's)."""
+    """The list once showed 3,828.43 (rounded by the browser) and the order page 3,828.42 (rounded by Python) for
+    3,828.425.
+    """
     assert formatting.money(Decimal("3828.4250"), "EUR") == "3,828.43 EUR"
     assert float(formatting.cents(Decimal("3828.4250"))) == 3828.43
 
@@ -210,13 +212,13 @@ def segment(
 @pytest.mark.parametrize(
     ("segments", "expected"),
     [
-        # Each against its own: C is lowest and on target, B is higher and 3 points short.
+        # Each segment against its own target: C is lowest but on target, B is higher but 3 points short.
         ([segment("A", 0.95, target=0.95), segment("B", 0.87, target=0.90), segment("C", 0.76, target=0.75)], "B"),
-        # Nobody has a target: the lowest, which is below the whole.
+        # Without targets: the lowest segment, which is below the whole.
         ([segment("A", 0.95), segment("B", 0.87), segment("C", 0.76)], "C"),
-        # All on target, though unlike: nobody is off.
+        # All are on target, so none is worst, although they differ.
         ([segment("A", 0.95, target=0.95), segment("C", 0.76, target=0.75)], None),
-        # Too few orders to say so, and a segment alone is the whole.
+        # Too few orders to compare, and a segment on its own is the whole.
         ([segment("A", 0.95), segment("C", 0.10, orders=4)], None),
         ([segment("B", 0.87, target=0.90)], None),
     ],

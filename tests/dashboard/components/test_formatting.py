@@ -1,4 +1,4 @@
-"""Numbers and dates as the reader writes them, moments in the business time zone, exports in neither."""
+"""Numbers and dates in the reader's format, and moments in the business time zone. Exports use neither."""
 
 from collections.abc import Callable
 from datetime import date, datetime
@@ -16,7 +16,7 @@ Reads = Callable[[str], None]
 
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> Reads:
-    """Be a reader of a language."""
+    """Act as a reader with this language."""
 
     def go(tag: str) -> None:
         monkeypatch.setattr(formatting, "reader", lambda: conventions(tag))

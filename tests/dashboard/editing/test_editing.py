@@ -23,7 +23,7 @@ from tests.dashboard.conftest import Open, markup
 
 @pytest.fixture
 def own(small_home: Path, at_home: Callable[[Path], None], tmp_path: Path) -> Path:
-    """The small warehouse, to be written to."""
+    """A copy of the small warehouse that tests may change."""
     folder = tmp_path / "home"
     shutil.copytree(small_home, folder)
     at_home(folder)
@@ -32,7 +32,7 @@ def own(small_home: Path, at_home: Callable[[Path], None], tmp_path: Path) -> Pa
 
 @pytest.fixture
 def no_apply(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No server stands around these pages."""
+    """These pages run without a server around them."""
     monkeypatch.setattr(background_apply, "_apply", None)
     return
 
@@ -106,7 +106,9 @@ def test_every_kind_is_previewed_on_its_page(page: str, kind: str, open_page: Op
 
 @pytest.mark.usefixtures("own", "no_apply")
 def test_an_edit_the_rules_refuse_says_why_beside_what_was_written_and_is_taken_back(open_page: Open) -> None:
-    """Written past the form (an older form, another program): the run rejects the row and publishes the rest."""
+    """An edit stored without the form, by an older form or another program: the run rejects the row and publishes the
+    rest.
+    """
     bad = Edit(
         "targets", ("otif", "all"), date(2026, 1, 1), {"target_value": "0.8", "tolerance": "-1"}, note="typed elsewhere"
     )

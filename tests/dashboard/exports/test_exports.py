@@ -1,4 +1,4 @@
-"""Exports as a command and as a page give them: the same bytes, harmless text, whole tables, and how verifying ends."""
+"""Exports by command and by page: the same bytes, harmless text, whole tables, and the results of verify."""
 
 import csv
 import io
@@ -143,7 +143,7 @@ def test_every_table_is_read_with_its_own_types(small: Path) -> None:  # noqa: A
 
 
 def test_rows_of_another_engine_make_the_same_table(small: Path) -> None:  # noqa: ARG001
-    """A server's driver gives rows; DuckDB's rows stand for them here."""
+    """A server's driver returns rows. Rows of DuckDB replace them here."""
     with warehouse.reading(warehouse.locate()) as connection:
         first, *rest = batches(connection, order_facts_table)
         by_row = pa.Table.from_batches(arrow_batches._from_rows(connection, select(order_facts_table), first.schema))

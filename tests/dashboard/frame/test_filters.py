@@ -20,7 +20,7 @@ def choose(choice: str, *days: date, grain: str | None = None) -> period.Period:
     return period.choose(choice, as_of=THURSDAY, first=date(2024, 1, 1), days=days, grain=grain)
 
 
-# --- like goes with like
+# --- comparisons of like with like
 @pytest.mark.parametrize(
     ("choice", "days", "start", "end", "before", "last_year"),
     [

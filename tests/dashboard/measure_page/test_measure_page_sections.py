@@ -1,6 +1,4 @@
-"""The pages of the buyer's standing and its first measures answer their question first, with the numbers the query
-gives.
-"""
+"""Measure pages answer their question first, with the numbers of the query."""
 
 import re
 from collections.abc import Callable

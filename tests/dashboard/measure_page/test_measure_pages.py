@@ -1,4 +1,4 @@
-"""The pages of measures say what the query answers, and what to do where there is nothing to say."""
+"""Measure pages show the answers of the query, and advice where there is no answer."""
 
 from collections.abc import Callable
 from datetime import date

@@ -1,5 +1,5 @@
-"""A view of several segments is judged against theirs, weighted by judged orders (R31): the same on every page and by
-every command.
+"""A view of several segments is judged against their targets, weighted by judged orders (R31). Every page and command
+agrees.
 """
 
 import json
@@ -32,7 +32,7 @@ BOTH = (("segment", ("A", "B")),)
 
 
 def weighted() -> float:
-    """By hand: A has a target of its own, 95 %; B is judged against everyone's, 90 %."""
+    """By hand: A has its own target of 95 %. B is judged against the general target of 90 %."""
     with warehouse.reading(warehouse.locate()) as connection:
         asked = Question(("judged_orders",), by=("segment",), start=START, end=END, where=BOTH)
         judged = {one.dimensions["segment"]: float(one.value or 0) for one in answer(connection, asked)}

@@ -1,4 +1,6 @@
-"""News leaves over a real SMTP server and a real HTTP server, once, and waits in the outbox while they are away."""
+"""Notifications go out once over a real SMTP server and a real HTTP server, and wait in the outbox while those are
+down.
+"""
 
 import json
 import shutil
@@ -49,7 +51,7 @@ BODY: dict[str, Any] = {
 
 
 class Mailbox:
-    """What a mail server was handed."""
+    """Return the messages that a mail server received."""
 
     def __init__(self) -> None:
         self.mails: list[Any] = []
@@ -95,7 +97,7 @@ def hook() -> Iterator[tuple[list[Any], str]]:
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
-            """Keep quiet."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever)

@@ -1,4 +1,4 @@
-"""Lists and stories, on both kinds of warehouse: a drill-down lists exactly what its number counts."""
+"""Lists and order pages on both kinds of warehouse: a drill-down lists exactly the orders that its number counts."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -25,7 +25,7 @@ def small(any_location: Location) -> Iterator[Connection]:
 
 
 def test_every_list_and_story(small: Connection) -> None:
-    """One test over all lists, since each warehouse takes seconds to make."""
+    """Test all lists at once, because each warehouse takes seconds to build."""
     _check_failed_orders(small)
     _check_counts_and_options(small)
     _check_one_order(small)

@@ -1,4 +1,4 @@
-"""What an order's story and the list of orders at risk say, from records made by hand; no page."""
+"""The order page and the list of orders at risk, from hand-made records, without a browser."""
 
 from datetime import date, datetime, timedelta
 from decimal import Decimal

@@ -22,7 +22,7 @@ AT = datetime(2026, 6, 20, 9)
 
 @pytest.fixture
 def desk(small_home: Path, tmp_path: Path, at_home: Callable[[Path], None]) -> Location:
-    """A copy of the small warehouse that a test may write beside."""
+    """A copy of the small warehouse that tests may change."""
     home = tmp_path / "desk"
     shutil.copytree(small_home, home)
     at_home(home)

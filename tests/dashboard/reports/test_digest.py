@@ -1,5 +1,5 @@
-"""The weekly digest: the scorecard's own numbers for last week, provable losses only, every text as data, a picture
-with words.
+"""The weekly digest: the scorecard's numbers of last week, proven losses only, escaped text, and a picture with a text
+alternative.
 """
 
 from email import message_from_bytes, policy

@@ -1,5 +1,5 @@
-"""The one-page report: it says what the scorecard says, is one tagged page whatever the data hold, and takes no text
-for markup.
+"""The one-page report: it shows the scorecard's numbers, stays one tagged page for any data, and never treats text as
+markup.
 """
 
 from datetime import date
@@ -18,7 +18,7 @@ EVIL = '#panic("x") *bold* $1$ <label> @ref #read("/etc/passwd") ' + "long " * 3
 
 
 def view(**changes: Any) -> dict[str, Any]:
-    """A view as plain data, with more of everything than a page is likely to hold."""
+    """A view as plain data, with more of everything than a page usually has."""
     cell = {"text": "77.8–82.0%", "css": "off"}
     tile = {
         "title": EVIL[:40],

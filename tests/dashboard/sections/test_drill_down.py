@@ -1,4 +1,4 @@
-"""From a tile to a dimension, to orders, to one order: every number links to rows that prove it."""
+"""From a tile to a dimension, to orders, to one order: every number links to the rows that prove it."""
 
 import csv
 import io
@@ -26,7 +26,7 @@ LINK = re.compile(r'<a href="([^"]+)" target="_self" data-measure="(\w+)"')
 
 
 def links_of(html: str) -> dict[str, dict[str, list[str]]]:
-    """What the links of a page's numbers ask for, by measure."""
+    """Return what the links of a page's numbers ask for, by measure."""
     found = {}
     for href, measure in LINK.findall(html):
         parted = urlsplit(href.replace("&amp;", "&"))

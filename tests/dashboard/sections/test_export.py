@@ -1,5 +1,5 @@
 """Explore and export: charts by the shape of the question, every row in the table, all choices in the address, pictures
-that say what they show.
+with captions.
 """
 
 import json

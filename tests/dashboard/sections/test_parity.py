@@ -1,5 +1,5 @@
-"""Every measure is the same number on its page, in the file `buyerview export` writes, and in the table the export page
-offers.
+"""Every measure has the same number on its page, in the file of `buyerview export`, and in the table of the export
+page.
 """
 
 import json
@@ -42,7 +42,7 @@ def at_sample(sample: Location, at_home: Callable[[Path], None]) -> Location:
 def exported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: list[str], where: Any, start: date, end: date
 ) -> dict[str, dict[str, Any]]:
-    """What the command writes, by measure."""
+    """Return the numbers that the command exports, by measure."""
     file = tmp_path / "answers.json"
     words = [
         "export",

@@ -1,4 +1,4 @@
-"""Views people keep and the page that lists them and the alert rules."""
+"""Saved views, and the page that lists them with the alert rules."""
 
 import shutil
 from collections.abc import Callable
@@ -19,7 +19,7 @@ AT = datetime(2026, 7, 1)
 
 @pytest.fixture
 def desk(small_home: Path, tmp_path: Path, at_home: Callable[[Path], None]) -> Location:
-    """A copy of the small warehouse that may be written to."""
+    """A copy of the small warehouse that tests may change."""
     home = Path(shutil.copytree(small_home, tmp_path / "home"))
     at_home(home)
     return Location(folder=home)

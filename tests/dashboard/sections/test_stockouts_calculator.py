@@ -1,6 +1,4 @@
-"""The calculator on the page reproduces the two cases whose answers are known (rules, section 6), and starts from our
-numbers where they are set.
-"""
+"""The calculator on the page reproduces the two published cases, and starts from our own numbers if there are any."""
 
 from collections.abc import Callable
 from datetime import date

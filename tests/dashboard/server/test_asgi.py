@@ -1,6 +1,4 @@
-"""The web server around the pages: what answers while it warms up, and what every answer carries. Asked as the server
-is, by ASGI.
-"""
+"""The web server around the pages: responses during the warm-up, and headers of every response. Tests call it by ASGI."""
 
 import asyncio
 import json
@@ -30,11 +28,11 @@ APP = Starlette(
     routes=[Route("/healthz", asgi.health), Route("/assets/{name}", asgi.font), WebSocketRoute("/stream", _greet)],
     middleware=asgi.WRAPPERS,
 )
-"""Our routes and wrappers around a stream that greets."""
+"""Return our routes and wrappers around an application that greets."""
 
 
 async def answered(path: str, kind: str = "http") -> list[Any]:
-    """The messages the application sends for one request."""
+    """Return the messages that the application sends for a request."""
     sent: list[Any] = []
     asked = [
         {"type": "websocket.connect"}
@@ -43,7 +41,7 @@ async def answered(path: str, kind: str = "http") -> list[Any]:
     ]
 
     async def receive() -> Any:
-        return asked.pop() if asked else await asyncio.Event().wait()  # it stays, and says nothing more
+        return asked.pop() if asked else await asyncio.Event().wait()  # the connection stays open and silent
 
     async def send(message: Any) -> None:
         sent.append(message)
@@ -62,13 +60,13 @@ async def answered(path: str, kind: str = "http") -> list[Any]:
 
 
 def run(asked: Coroutine[Any, Any, T]) -> T:
-    """Run it to its end in a thread of its own: a browser test before may have left a loop in this one."""
+    """Run the coroutine in its own thread. An earlier browser test may have left a running loop in this thread."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, asked).result(30)
 
 
 def get(path: str) -> tuple[int, dict[bytes, bytes], bytes]:
-    """Status, headers and body of an answer."""
+    """Return status, headers and body of a response."""
     begins, *parts = run(answered(path))
     return begins["status"], dict(begins["headers"]), b"".join(part.get("body", b"") for part in parts)
 

@@ -1,4 +1,4 @@
-"""The settings that keep strangers out, and the start that refuses without them."""
+"""Settings that keep strangers out, and refusal to start without them."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Merge, waiting, restatements and the ledger, on both kinds of warehouse."""
+"""Merging, waiting, restatements and the run ledger, on both kinds of warehouse."""
 
 import itertools
 import json
@@ -23,7 +23,7 @@ def test_every_row_of_every_file_is_in_exactly_one_of_three_states(any_source: S
     report = any_source.take_in()
     with reading(any_source.location) as connection:
         counts = ledger(connection)
-    # 3 good lines; O9 waits and "many" is no number; O1/1 is there twice.
+    # Three good lines. O9 waits, "many" is not a number, and O1/1 is repeated.
     assert counts["order_lines.csv"] == (6, 3, 2, 1)
     assert all(
         rows_in == loaded + quarantined + superseded for rows_in, loaded, quarantined, superseded in counts.values()
@@ -76,7 +76,9 @@ def test_an_orphan_waits_and_is_released_when_its_parent_arrives(any_source: Sou
 
 
 OFTEN = ((2, 1, 0), (1, 2, 0))
-"""Arrival orders of three versions tried in every run: the newest first and between; the others are in the long run."""
+"""Arrival orders of three versions that every run tests: the newest first, and in between. The others are in the long
+run.
+"""
 
 
 @pytest.mark.parametrize(
@@ -246,7 +248,7 @@ def test_a_dry_run_reports_and_writes_nothing(source: Source) -> None:
 
 
 def all_there_is(place: Location) -> object:
-    """Everything a warehouse holds."""
+    """Return all rows of a warehouse."""
     if place.folder is not None:
         return {path.name: path.read_bytes() for path in place.folder.iterdir() if path.name != "store.sqlite"}
     with reading(place) as connection:

@@ -1,4 +1,4 @@
-"""Orders that a changed record makes the next run judge again."""
+"""Orders that the next run judges again because a record changed."""
 
 from datetime import datetime
 
@@ -9,12 +9,12 @@ from metrics.facts.orders import facts_metadata
 from metrics.queries.rollups import rollup_metadata
 from tests.ingest.files import ORDERS, Source, add, with_invoices
 
-pytestmark = pytest.mark.long  # every case is a whole run; test_load.py runs the same code in every run
+pytestmark = pytest.mark.long  # every case is a whole run; test_load.py runs the same code each time
 
 
 @pytest.fixture
 def touched_orders(monkeypatch: pytest.MonkeyPatch) -> list[set[str] | None]:
-    """What each run asks to be judged again, in place of judging: the orders, or None for all."""
+    """Record the orders that each run would judge again, or None for all, instead of judging them."""
     found: list[set[str] | None] = []
 
     def rebuilt(connection: Connection, *, as_of: datetime, touched: str | None) -> None:
@@ -75,9 +75,7 @@ def test_a_reversal_that_names_another_invoice_touches_the_orders_of_both(
 def test_orders_that_share_a_document_with_rows_that_became_impossible_are_judged_again(
     source: Source, touched_orders: list[set[str] | None]
 ) -> None:
-    """S1 carries O1 and O2; O1's row goes to quarantine when O1 is said to have been ordered after it came: O2's share
-    of the freight is another.
-    """
+    """S1 carries O1 and O2. A changed order date moves O1's row to quarantine, so O2's share of the freight changes."""
     source.write("shipment_lines.csv", "delivery,item,no,pos,qty\nS1,1,O1,1,10\nS1,2,O2,1,7\n")
     source.take_in()
     source.write("orders.csv", ORDERS.replace("O1,C1,2026-03-02T10:00:00", "O1,C1,2026-03-20"))
@@ -105,4 +103,4 @@ TOUCHES: dict[str, tuple[str, set[str] | None]] = {
     "fx_rates": ("currency,on_date,rate,reporting_currency\nUSD,2026-03-01,0.9,EUR\n", None),
     "service_packages": ("service_segment\nA\n", None),
 }
-"""A row of a feed and the orders it touches; None: all of them, whatever their records."""
+"""A row of a feed and the orders that it touches. None means all orders."""

@@ -1,6 +1,4 @@
-"""Units: what came in boxes stands in pieces, exactly, by the factor of the day it was ordered, or waits. Source: rules
-R12.
-"""
+"""Unit conversion: boxes become pieces exactly, by the factor of the order day, or the row waits. Source: R12 (units)."""
 
 import json
 from decimal import Decimal
@@ -12,7 +10,7 @@ from metrics.schema import order_lines, restated_quantities, restatements, shipm
 from metrics.warehouse import reading
 from tests.ingest.files import Source, add, kept, ledger, rows
 
-pytestmark = pytest.mark.long  # every case is a whole run; test_load.py runs the same code in every run
+pytestmark = pytest.mark.long  # every case is a whole run; test_load.py runs the same code each time
 
 ORDERS = """order_id,customer_id,ordered_at,ship_to_time_zone
 O1,C1,2026-03-30,Europe/Berlin
@@ -48,7 +46,7 @@ def quantities(connection: Connection) -> dict[str, Decimal]:
 
 
 def broken(connection: Connection) -> dict[tuple[str, str], list[str]]:
-    """The rules broken by feed and record, of records in quarantine still."""
+    """Return the broken rules of records still in quarantine, by feed and record."""
     return {
         (row.feed, row.status): sorted(one["rule"] for one in json.loads(row.rules))
         for row in kept(connection)
@@ -125,9 +123,9 @@ def test_r12_a_corrected_factor_converts_what_came_and_not_its_result(any_source
             )
         ]
         assert [json.loads(one)["order_id"] for one in told] == ["O1", "O2", "O4"]
-        # The buyer wanted one box all along: no change of quantity in the sense of R14.
+        # The buyer always wanted one box, so the quantity did not change (R14, quantity changes).
         assert connection.execute(select(restated_quantities)).all() == []
-    # The same when the factors come one way or the other.
+    # The result does not depend on the order in which the factors arrive.
     any_source.write("unit_factors.csv", FACTORS)
     any_source.take_in()
     with reading(any_source.location) as connection:

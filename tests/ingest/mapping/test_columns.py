@@ -1,4 +1,4 @@
-"""Text to types: moments in every form, daylight saving, numbers, against Python's own calendar."""
+"""Conversion of text to types: moments in every form, daylight saving and numbers, compared with Python's own calendar."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ def engine() -> Iterator[Connection]:
 
 
 def typed(engine: Connection, feed: str, column: str, about: dict[str, object], text: str | None) -> tuple[object, ...]:
-    """Value (and for a moment whether it is a bare date) and whether the text fits."""
+    """Return the value (for a moment, also whether it is a bare date) and whether the text is valid."""
     feed_map = FeedMap.model_validate({"read": "x.csv", "columns": {column: {"from": "t", **about}}})
     wanted = [
         one
@@ -46,7 +46,8 @@ def typed(engine: Connection, feed: str, column: str, about: dict[str, object], 
         ("2026-03-05T10:00:00+0530", datetime(2026, 3, 5, 4, 30), False),
         ("2026-03-05 10:00:00-08", datetime(2026, 3, 5, 18), False),
         ("2026-03-05T10:00:00.123456789Z", datetime(2026, 3, 5, 10, 0, 0, 123456), False),
-        # 02:30 does not exist on 29 March: it moves on by the gap; on 25 October it is there twice: the earlier.
+        # 02:30 does not exist on 29 March, so it moves forward by the gap. On 25 October it exists twice, and the
+        # earlier instant counts.
         ("2026-03-29T02:30:00", datetime(2026, 3, 29, 1, 30), False),
         ("2026-10-25T02:30:00", datetime(2026, 10, 25, 0, 30), False),
     ],

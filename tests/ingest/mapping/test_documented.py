@@ -1,4 +1,4 @@
-"""docs/mapping.md says of every feed which columns it has, and of every rule across rows that it exists."""
+"""docs/mapping.md lists the columns of every feed and every rule across rows."""
 
 import re
 from pathlib import Path
@@ -25,7 +25,7 @@ def test_every_rule_across_rows_is_there() -> None:
     found = {rule.name for feed, about in FEEDS.items() for rule in cross_row_rules.rules(feed, about.table)}
     found |= {"unit_has_factor", "quantity_converts_exactly", "price_converts"}
     listed = set(re.findall(r"`([\w…]+)`", PAGE))
-    # Rules of one kind are written out once, the others as `moment_…`.
+    # The document spells out one rule of each kind, and names the others as `moment_…`.
     missing = {name for name in found if name not in listed and f"{name.partition('_not_before_')[0]}_…" not in listed}
     assert len(found) > 15
     assert missing == set()

@@ -1,6 +1,4 @@
-"""The worked examples against answers known from elsewhere; skipped where the data is not at hand (it may not be copied
-here).
-"""
+"""Worked examples on outside data with published answers. They are skipped without the data, which may not be copied."""
 
 import os
 from pathlib import Path
@@ -28,7 +26,7 @@ def data(name: str) -> Path:
 def parts(
     location: Location, *measures: str, by: tuple[str, ...] = ()
 ) -> dict[tuple[str | None, ...], tuple[object, object]]:
-    """(measure, dimensions …) to numerator and denominator."""
+    """Measure and dimensions to numerator and denominator."""
     with reading(location) as connection:
         found = answer(connection, Question(measures=measures, by=by))
     return {(one.measure, *one.dimensions.values()): (one.numerator, one.denominator) for one in found}
@@ -124,7 +122,7 @@ def test_a_cursor_pulls_only_what_is_new_and_a_repeat_is_harmless(
         database.execute("insert into orders values ('O3', 'C1', '2026-03-02', '2026-03-02T10:00Z')")
         second = run(mapping, location=location)
     assert [file.rows_in for file in first.files if file.feed == "orders"] == [2]
-    # O2 again, for it has the last value seen, and O3.
+    # O2 again, because it has the last value seen, and O3.
     assert [
         (file.rows_in, file.rows_loaded, file.rows_superseded) for file in second.files if file.feed == "orders"
     ] == [(2, 1, 1)]

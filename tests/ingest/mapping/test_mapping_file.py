@@ -1,4 +1,4 @@
-"""A mapping file that is wrong says everything that is wrong with it, where, and what to write instead."""
+"""A wrong mapping file gets a complete list of errors, each with its place and its remedy."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Objects that are read exactly, and objects that are refused: object, place, reason, what to do."""
+"""Sources are read exactly or refused with object, place, reason and remedy."""
 
 import gzip
 import json
@@ -67,7 +67,7 @@ def test_a_gzip_that_swells_beyond_what_records_do_is_refused(source: Source) ->
 @pytest.mark.parametrize("later", ["append", "remove"])
 def test_a_file_that_changes_while_it_is_read_is_refused_and_the_next_run_takes_it(source: Source, later: str) -> None:
     def writer(doing: str, _: float) -> None:
-        # The orders have been read by the time shipments are.
+        # Orders are read before shipments.
         if doing == "read shipments":
             if later == "append":
                 source.write("orders.csv", ORDERS + "O3,C1,2026-03-02,2026-03-10\n")
@@ -107,7 +107,7 @@ def test_a_link_out_of_the_data_folder_is_not_followed(source: Source, tmp_path:
 
 
 def variants() -> dict[str, tuple[str, bytes, str]]:
-    """The same two orders in every form: file name, content, more keys."""
+    """The same two orders in every file form: file name, content, further keys."""
     return {
         "byte-order mark": ("orders.csv", b"\xef\xbb\xbf" + ORDERS.encode(), ""),
         "gzip": ("orders.csv.gz", gzip.compress(ORDERS.encode()), ""),
@@ -136,7 +136,7 @@ def variants() -> dict[str, tuple[str, bytes, str]]:
 
 @pytest.fixture(scope="module")
 def as_plain_csv(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    """The orders as they are loaded from the plain file."""
+    """The orders loaded from the plain file."""
     folder = tmp_path_factory.mktemp("plain")
     plain = Source(folder, Location(folder=folder / "home")).write_all()
     plain.take_in()
@@ -153,7 +153,7 @@ OFTEN = (
     "Excel",
     "Parquet",
 )
-"""Forms in every run; the others are in the long one."""
+"""Forms that every run tests. The others are in the long run."""
 
 
 @pytest.mark.parametrize(

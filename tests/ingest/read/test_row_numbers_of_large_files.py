@@ -1,6 +1,4 @@
-"""Row numbers stay those of the file where it is read in several pieces at once: a join in the reading pass would
-shuffle them.
-"""
+"""Row numbers match the file even if several threads read it. A join in the reading query would shuffle them."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The mapping's own SQL reads staged rows and nothing else."""
+"""The mapping's own SQL can read staged rows and nothing else."""
 
 from collections.abc import Iterator
 from pathlib import Path

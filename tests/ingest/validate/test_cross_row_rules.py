@@ -1,6 +1,4 @@
-"""Rows that stand or fall with other rows: parents, dates against the order, changed quantities. Source: rules R14,
-R22, R33, R34.
-"""
+"""Rules across rows: parents, dates against the order, changed quantities. Source: R14, R22, R33, R34."""
 
 import json
 
@@ -11,7 +9,7 @@ from metrics.schema import FEEDS, restated_quantities, run_files, runs
 from metrics.warehouse import reading
 from tests.ingest.files import LINES, ORDERS, SHIPMENTS, Source, add, everything, kept, rows, with_invoices
 
-pytestmark = pytest.mark.long  # every case is a whole run; test_load.py runs the same code in every run
+pytestmark = pytest.mark.long  # every case is a whole run; test_load.py runs the same code each time
 
 ORPHANS: dict[str, tuple[str, str]] = {
     "promises": (
@@ -34,13 +32,13 @@ ORPHANS: dict[str, tuple[str, str]] = {
         "orders O9",
     ),
 }
-"""A first row whose parent is missing, what it then waits for, and where there is one a second row that names no parent
-and waits for nobody.
+"""A row whose parent is missing, the parent it waits for, and where useful a second row that names no parent and does
+not wait.
 """
 
 
 def counts_add_up(connection: Connection) -> bool:
-    """Rows in = loaded + quarantined + superseded for every file."""
+    """Assert rows in = loaded + quarantined + superseded for every file."""
     return all(
         row.rows_in == row.rows_loaded + row.rows_quarantined + row.rows_superseded
         for row in connection.execute(select(run_files))
@@ -104,7 +102,7 @@ def test_r22_a_return_that_is_linked_right_later_waits_no_longer(
     source.take_in()
     with reading(source.location) as connection:
         assert [row["line_no"] for row in rows(connection, "returns")] == ["2"]
-        # A version older than the one that waits is loaded meanwhile, and the newer one goes on waiting.
+        # A version older than the waiting one is loaded meanwhile. The newer version keeps waiting.
         assert [row.status for row in kept(connection)] == ["dropped" if dropped else "waiting"]
         assert counts_add_up(connection)
     source.write("order_lines.csv", LINES + "O1,9,P1,4\n")
@@ -142,7 +140,7 @@ def test_a_record_that_waits_is_there_once_when_its_file_is_read_under_another_m
             "order_id,step,event_no,started_at\nO1,2,1,2026-03-02T08:59:59Z\nO1,9,1,2026-03-02T09:00:00Z\n",
             "started_at_not_before_ordered_at",
         ),
-        # The inquiry (step 1) and goods received in advance (step 8) lie before the order by nature.
+        # An inquiry (step 1) and goods received in advance (step 8) naturally precede the order.
         (
             "order_events",
             "order_id,step,event_no,finished_at\nO1,11,1,2026-03-01\nO1,1,1,2026-02-01\nO1,8,1,2026-02-01\n",
@@ -185,8 +183,7 @@ def test_r34_a_corrected_parent_makes_loaded_children_impossible_and_possible_ag
     with reading(any_source.location) as connection:
         whole = everything(connection)
         assert kept(connection) == []
-    # O1 is said to have been ordered on 20 March: it cannot have been received on the 9th, nor have come back on the
-    # 12th.
+    # The order date of O1 changes to 20 March, so it cannot have been received on the 9th or returned on the 12th.
     late = ORDERS.replace("O1,C1,2026-03-02T10:00:00", "O1,C1,2026-03-20")
     any_source.write("orders.csv", late)
     any_source.take_in()

@@ -1,4 +1,4 @@
-"""What must hold of a row by itself, feed by feed; and a raised expectation must never pass for a good one."""
+"""Rules of single rows, feed by feed. An expectation that raises an error never passes as met."""
 
 import csv
 import json
@@ -161,7 +161,7 @@ C1,their-2,2026-12-10,2026-10-09,-1,maybe,passed_fits_type received_at_has_happe
     "invoices": "invoice_id,invoiced_at\nI1,2026-03-12\n",
     "invoice_lines": "invoice_id,invoice_line_no,order_id,line_no,line_amount\n",
 }
-"""Every feed beyond the core: rows, and the rules each breaks."""
+"""Every feed beyond the core: rows, and the rules that each row breaks."""
 
 
 def test_every_feed_is_judged_row_by_row_and_says_which_rules_each_row_breaks(any_source: Source) -> None:

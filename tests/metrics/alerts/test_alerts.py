@@ -1,6 +1,4 @@
-"""Alert rules: when they fire, when they are over, what proves nothing, when a message may leave; and a rule looked at
-on real facts.
-"""
+"""Alert rules: when they fire, clear, stay undecided and send messages, and one rule on real facts."""
 
 from collections.abc import Iterator
 from dataclasses import replace

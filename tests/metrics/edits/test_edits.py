@@ -27,12 +27,12 @@ SINCE = date(2020, 1, 1)
 
 @pytest.fixture
 def no_ledgers() -> None:
-    """Edits reach numbers through ledgers: here they are all made."""
+    """Edits reach numbers through fact tables, so all are built here."""
 
 
 @pytest.fixture
 def filled(sample: Location, location: Location) -> Location:
-    """The sample, to be changed."""
+    """A copy of the sample that tests may change."""
     assert sample.folder is not None
     assert location.folder is not None
     shutil.copytree(sample.folder, location.folder)
@@ -51,7 +51,7 @@ def save(location: Location, edit: Edit, who: str = "Ada") -> None:
 
 
 def numbers(connection: Any) -> dict[Any, Any]:
-    """Every measure of the catalogue, and every target."""
+    """Return the answers of every measure and every target."""
     view = {"start": START, "end": END}
     asked = [
         *answer(connection, Question(tuple(MEASURES), **view)),

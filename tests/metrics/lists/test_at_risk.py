@@ -1,4 +1,4 @@
-"""Orders at risk, worked by hand: the slack left at the watermark, how an order stands, and what stands first."""
+"""Orders at risk, worked by hand: remaining slack, status and sort order."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -42,7 +42,7 @@ def at(hours: float) -> str:
 
 
 def placed(order_id: str, hour: float, due: float, done: dict[int, float]) -> tuple[Row, Row, list[Row]]:
-    """An order placed and due at an hour, with the hours at which its steps were finished."""
+    """Return an order with the hours at which it was placed, was due and finished its steps."""
     events = [
         order_event(order_id=order_id, step=step, started_at=at(end - 1), finished_at=at(end))
         for step, end in done.items()
@@ -62,7 +62,7 @@ OPEN = (
 
 
 def world(*more: Any, **feeds: Any) -> Any:
-    """The order the budgets come from, the open ones, and what else."""
+    """Return the orders that give the budgets, the open orders, and further records."""
     found = (BOOK, *OPEN, *more)
     return records(
         orders=[one[0] for one in found],

@@ -1,4 +1,4 @@
-"""The rows behind a number come to that number: every part of every measure, in all and by segment, over the sample
+"""The rows behind a number add up to it: every part of every measure, in total and by segment, over the sample
 warehouse.
 """
 
@@ -27,7 +27,7 @@ MADE = [name for name, measure in MEASURES.items() if isinstance(measure.formula
 
 @pytest.fixture(scope="module", params=["embedded", "server"])
 def connection(request: pytest.FixtureRequest, sample: Location) -> Iterator[Connection]:
-    """The sample's orders, judged; on the server in the long run."""
+    """The judged orders of the sample, on the server in the long run."""
     if request.param == "embedded":
         with reading(sample) as opened:
             yield opened
@@ -100,7 +100,7 @@ def test_rest_is_what_failed(connection: Connection) -> None:
 
 
 def test_a_value_that_is_empty_in_the_data_has_its_rows(connection: Connection) -> None:
-    """Message kinds, outcomes ... of a ledger may be empty: the break-down shows them as (none)."""
+    """Message kinds, outcomes and similar columns of a fact table may be empty. The breakdown shows them as (none)."""
     checked = 0
     for name, dimension in (("books_matched", "cause"), ("books_agree", "cause")):
         question = Question((name,), **HALF)

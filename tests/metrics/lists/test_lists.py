@@ -1,6 +1,4 @@
-"""What pages show beside their measures adds up to them: combinations of failed tests, missing goods, days from order
-to arrival.
-"""
+"""Lists add up to the measures next to them: combinations of failed tests, missing goods, days from order to arrival."""
 
 from dataclasses import replace
 from datetime import date
@@ -46,7 +44,7 @@ def test_days_rest_on_the_orders_the_mean_rests_on(view: Question, sample: Locat
     assert sum(orders for _, orders in found) == mean.denominator
     assert (
         sum(days * orders for days, orders in found) == mean.numerator
-    )  # no order of the sample took longer than is told apart
+    )  # no sample order took longer than the last class
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=["half a year", "two segments"])
@@ -67,7 +65,7 @@ def test_promised_days_are_those_of_the_orders_that_arrived(view: Question, samp
 
 
 def missing_by_product(connection: Connection) -> dict[str, Decimal]:
-    """The same in plain Python: goods lines due of which less came than was owed, where that is known."""
+    """Recount in plain Python: owed goods lines with less counted than owed, where known."""
     line = order_line_facts_table.c
     found: dict[str, Decimal] = {}
     for row in connection.execute(select(*line)).mappings():

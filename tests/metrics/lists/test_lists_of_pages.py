@@ -1,4 +1,4 @@
-"""What pages of measures show beside their measures counts what the measures count, over the sample of every feed."""
+"""Lists on measure pages count the same rows as the measures, over the full sample."""
 
 from collections.abc import Iterator
 from datetime import date

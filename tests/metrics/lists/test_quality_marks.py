@@ -1,5 +1,5 @@
-"""A failed check marks exactly the numbers whose feed and column it concerns; too many records kept out hold them; late
-feeds are late.
+"""A failed check marks exactly the numbers of its feed and column. Too many quarantined records withhold them. Late
+feeds count as late.
 """
 
 import json
@@ -19,7 +19,7 @@ NOW = datetime(2026, 5, 1, 6)
 
 @pytest.fixture(scope="module")
 def loaded() -> Iterator[Connection]:
-    """A warehouse of 1,000 records a feed that five daily runs brought."""
+    """A warehouse with 1,000 records per feed, loaded by five daily runs."""
     with built() as opened:
         for run in range(1, 6):
             at = NOW - timedelta(days=6 - run)
@@ -44,14 +44,14 @@ def loaded() -> Iterator[Connection]:
 
 @pytest.fixture
 def connection(loaded: Connection) -> Connection:
-    """The warehouse with nothing kept out."""
+    """The warehouse without quarantined records."""
     for table in (checks, quarantine):
         loaded.execute(delete(table))
     return loaded
 
 
 def keep_out(connection: Connection, feed: str, column: str, records: int, *, status: str = "rejected") -> None:
-    """Records that a check on a column keeps out; the source calls the column otherwise."""
+    """Return records that a check on a column rejects. The source has another name for the column."""
     rule = f"{column}_fits_type"
     found = {
         "run_id": 5,

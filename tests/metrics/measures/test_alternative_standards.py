@@ -1,5 +1,5 @@
-"""The ledgers of other standards over the whole sample, each counted another way: what is copied, grouped or judged in
-part against the whole.
+"""Recount the fact tables of other standards over the whole sample: copied, grouped and partly judged rows against the
+whole.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ from metrics.warehouse import Location, reading
 from sample_data import generate
 
 ORDERS = 1000
-"""Enough that sellers and buyers have both moved promises."""
+"""Enough orders for promises moved by sellers and by buyers."""
 NOW = datetime(2026, 7, 1, 6)
 VERDICTS = ("on_time", "complete", "otif", "damage_free", "filled_accurately", "billed_accurately")
 
@@ -41,7 +41,7 @@ def rows(connection: Connection, table: Any) -> list[dict[str, Any]]:
 
 
 def judged(connection: Connection, policy: Policy) -> dict[str, dict[str, Any]]:
-    """Every order under a policy, all of them judged."""
+    """Return every order under a policy, all of them judged."""
     as_of = connection.execute(select(facts_state.c.as_of)).scalar_one()
     found = connection.execute(order_facts(policy, as_of, mapped(connection))).mappings()
     return {row["order_id"]: dict(row) for row in found}

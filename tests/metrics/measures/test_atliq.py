@@ -1,6 +1,6 @@
-"""AtliQ Mart, a published order set with known answers, through its mapping file: every figure exactly.
+"""AtliQ Mart, a published order set with known answers, through its mapping file. Every figure is exact.
 
-The data has no licence and is never shipped: the tests read it where a developer has it, beside the project.
+The data has no licence and is never shipped. The tests read it if a developer has it next to the project.
 """
 
 from collections.abc import Iterator
@@ -144,8 +144,8 @@ def test_a_window_flips_exactly_the_early_orders_back(atliq: Connection) -> None
 
 
 def test_the_ladder_without_a_request_damage_or_bills(atliq: Connection) -> None:
-    """Everything arrived and nothing was cancelled: each rung is out of all orders; +3 days without completeness is
-    31,729 less none.
+    """Everything arrived and nothing was cancelled, so each rung counts all orders. +3 days without completeness fails
+    31,729 orders fewer.
     """
     steps = {step.rung.name: step for step in definition_ladder(atliq).steps}
     assert [name for name, step in steps.items() if step.skipped] == ["L5", "L6", "L8", "L9"]
@@ -156,7 +156,7 @@ def test_the_ladder_without_a_request_damage_or_bills(atliq: Connection) -> None
 
 
 def test_the_other_ways_to_cut_months_give_what_was_published_and_are_not_offered(atliq: Connection) -> None:
-    """By order date, and by actual date, where only late orders spill into September: an artefact."""
+    """By order date and by actual date. By actual date, only late orders fall in September, which is an artefact."""
     o = order_facts_table.c
     by_order: dict[int, list[int]] = {}
     by_arrival: dict[int, list[int]] = {}

@@ -1,4 +1,4 @@
-"""The buyer's three questions, substitutes, back-orders and value fill, each worked by hand with both halves."""
+"""Worked cases of the buyer's three questions, substitutes, back-orders and value fill, with numerator and denominator."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -27,7 +27,7 @@ CORE = everything("orders", "order_lines", "shipments", "shipment_lines")
 
 @pytest.fixture
 def connection(monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection]:
-    """Fills the two ledgers asked about and no others: a build takes a fifth of the time."""
+    """Fill only the two fact tables of these measures. Such a build takes a fifth of the time."""
     monkeypatch.setattr(rebuild, "FACT_TABLES", (*anchor_dates.FACT_TABLES, *availability.FACT_TABLES))
     monkeypatch.setattr(rebuild, "rebuild_rollups", rollup_metadata.create_all)
     monkeypatch.setattr(statements, "smallest_rollup", lambda *_, **__: None)
@@ -38,7 +38,7 @@ def connection(monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection]:
 
 
 def came(order_id: str, shipped: str, received: str | None, line_no: str = "1", **line: Any) -> dict[str, list[Row]]:
-    """One consignment of one line."""
+    """Return one consignment of one line."""
     name = f"{order_id}-{line_no}-{shipped}"
     return {
         "shipments": [shipment(shipment_id=name, shipped_at=shipped, received_at=received)],
@@ -47,17 +47,18 @@ def came(order_id: str, shipped: str, received: str | None, line_no: str = "1", 
 
 
 def wanted(order_id: str, *lines: str, **head: Any) -> dict[str, list[Row]]:
-    """An order of 100 of P a line, asked for by 8 March and promised for the 10th."""
+    """Return an order with lines of 100 of P, requested by 8 March and promised for the 10th."""
     made = {"orders": [order(order_id=order_id, requested_by="2026-03-08", **head)]}
     return made | {"order_lines": [order_line(order_id=order_id, line_no=number) for number in lines or ("1",)]}
 
 
 def world() -> dict[str, list[Row]]:
-    """Eight orders and what came of each (what, when, quantity):
+    """Eight orders and their results (what, when, quantity):
 
-    ALL came whole on the 8th (T, T, T); LATE on the 9th, in the promise but after the request (T, F, T); SHORT 60 on
-    the 8th (T, T, F); WRONG got Q unasked (F, F, F); NONE got nothing (F, F, F); WAY left on the 7th without proof of
-    receipt (?, ?, ?); HALF got one line of two (F, F, F); SUB got an agreed substitute (T, T, T).
+    ALL arrived completely on the 8th (T, T, T). LATE arrived on the 9th, within the promise but after the request (T,
+    F, T). SHORT got 60 on the 8th (T, T, F). WRONG got Q without agreement (F, F, F). NONE got nothing (F, F, F). WAY
+    left on the 7th without proof of receipt (?, ?, ?). HALF got one line of two (F, F, F). SUB got an agreed substitute
+    (T, T, T).
     """
     parts = [
         wanted("ALL"),
@@ -136,7 +137,7 @@ def test_all_three_is_decided_per_order_not_multiplied(connection: Connection) -
 
 
 def test_an_order_whose_request_is_not_yet_due_is_judged_for_what_but_not_for_when(connection: Connection) -> None:
-    # promised the 10th, asked for by 20 May: as of the end of April the request lies ahead
+    # Promised for the 10th and requested by 20 May: at the end of April the request is in the future.
     later = {"orders": [order(requested_by="2026-05-20")], "order_lines": [order_line()]}
     build(connection, records(**together(later, came("O", "2026-03-07", "2026-03-08"))), END_OF_APRIL, CORE)
     found = asked(connection, "got_what_wanted", "got_when_wanted", "available_as_wanted")

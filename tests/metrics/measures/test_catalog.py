@@ -69,7 +69,7 @@ def test_without_any_order_a_rate_is_no_data_and_a_count_is_nothing(measure: Mea
 def test_every_measure_compiles_for_postgresql_by_every_dimension(measure: Measure) -> None:
     question = Question((measure.name,), by=tuple(DIMENSIONS), grain="week", start=date(2026, 1, 5))
     if not isinstance(measure.formula, Additive | Percentile):
-        return  # asked of a real PostgreSQL in test_engines_agree.py
+        return  # test_engines_agree.py asks a real PostgreSQL
     (batch,) = batches(question)
     assert "SELECT" in str(batch_select(batch, question).compile(dialect=postgresql.dialect()))
 

@@ -1,5 +1,5 @@
-"""Communications, hand-worked: what was told before, during and after, and special wishes granted. Source: rules,
-section 4 (g).
+"""Worked cases of communications: notices before, during and after, and special requests granted. Source: section 4
+(g).
 """
 
 from datetime import datetime
@@ -134,7 +134,9 @@ def test_a_notice_on_the_very_deadline_is_no_warning_and_a_bare_date_may_leave_i
 
 
 def test_ship_notices_ahead_of_consignments_received() -> None:
-    """Told before, told after, never told, told some time that day; the fifth has not been received."""
+    """Warned before, warned after, never warned, and warned at an unknown time of that day. The fifth has not been
+    received.
+    """
     records = together(
         sale("before", received="2026-03-09T12:00Z", notice="2026-03-08T12:00Z"),
         sale("after", received="2026-03-09T12:00Z", notice="2026-03-09T12:00Z"),

@@ -1,4 +1,4 @@
-"""Influencing the order, hand-worked: inquiries, options and the fulfilment models. Source: rules, section 4 (j)."""
+"""Worked cases of influencing the order: inquiries, options and fulfilment models. Source: section 4 (j)."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -63,7 +63,8 @@ def test_inquiries_answered_and_how_soon() -> None:
         assert one(connection, "quote_hours_p90").no_data == "not reached: too many are still open"
         # Segments as of the day asked: "lost" is of February.
         assert by(connection, "quotes_answered", "segment") == {"A": (3, 5), "B": (1, 1)}
-        # Never under the channel of the order it became: then every channel would win all it has.
+        # Inquiries never use the channel of the resulting order. Otherwise every channel would win all of its
+        # inquiries.
         assert by(connection, "quote_conversion", "channel") == {"(none)": (2, 5)}
 
 

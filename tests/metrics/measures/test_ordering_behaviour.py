@@ -1,4 +1,4 @@
-"""How, how much, what and when customers order, on hand-worked orders. Every number is worked out beside its test."""
+"""Worked cases of how, how much, what and when customers order. Each test shows its calculation."""
 
 from collections.abc import Iterator
 from datetime import date, datetime
@@ -50,7 +50,7 @@ def test_spearman(first: tuple[int, ...], second: tuple[int, ...], expected: flo
 
 @pytest.mark.parametrize("size", [10, 2**33, 2**60], ids=["fits 64 bits", "fits a float", "fits neither"])
 def test_ranks_are_those_of_exact_fractions_whatever_the_size(size: int) -> None:
-    """Fractions sorted as Python sorts them, equal ones sharing: twice the mean of their places."""
+    """Return ranks of fractions sorted by Python. Equal values share twice the mean of their places."""
     numbers = [
         Fraction(size * top, under) for top, under in ((3, 7), (0, 5), (6, 14), (-2, 3), (1, 1), (3, 8), (0, 1), (3, 7))
     ]
@@ -72,7 +72,7 @@ def test_numbers_nearer_to_each_other_than_floats_can_tell_keep_their_ranks() ->
 
 @pytest.fixture(scope="module", params=ENGINES)
 def warehouse(request: pytest.FixtureRequest) -> Iterator[Connection]:
-    """Four orders of March and what serving them cost; a visit of 60 to Y names no order.
+    """Four orders of March with their costs to serve. A visit of 60 to Y names no order.
 
     O1 X edi 2 March (Monday), 100 at 5.00, wanted on the 4th (2 days), cost 10. O2 X edi 30 March (month end), 200,
     wanted on the 12th of April (13 days), cost 20, of which 5 in April. O3 Y phone 3 March (Tuesday), 10 in two lines,

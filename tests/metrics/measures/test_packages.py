@@ -1,6 +1,4 @@
-"""Service packages on hand-worked customers: the default Table 8-1, each row kept or missed, fit and misfits, worked
-out beside each test.
-"""
+"""Worked cases of service packages: the default Table 8-1, each row kept or missed, fit and misfits."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -303,7 +301,7 @@ def test_over_served_danger(warehouse: Connection) -> None:
 
 
 def test_a_row_of_the_feed_replaces_the_default_from_its_day_on() -> None:
-    """A's lead time is 3 days until 9 March, then 5: orders of the 2nd and the 9th stand under different packages."""
+    """A's lead time is 3 days until 9 March, then 5. The orders of the 2nd and the 9th have different packages."""
     records = builders.records(
         orders=[
             builders.order(order_id="O1", ordered_at="2026-03-02"),

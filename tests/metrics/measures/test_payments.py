@@ -61,7 +61,7 @@ def paid(
 
 
 def credit(invoice_id: str, amount: str, day: str, **values: Any) -> tuple[Row, Row]:
-    """A credit without tax for line 1."""
+    """Return a credit without tax for line 1."""
     header = invoice(invoice_id=invoice_id, invoice_kind="credit", invoiced_at=day, credit_reason="goodwill", **values)
     return header, invoice_line(invoice_id=invoice_id, line_amount=amount, tax_amount="0", billed_qty=None)
 

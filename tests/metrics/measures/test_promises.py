@@ -1,4 +1,4 @@
-"""Promises padded, granted, changed and kept; hand-worked."""
+"""Worked cases of promises padded, granted, changed and kept."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -33,7 +33,7 @@ def load(
     received: str = "2026-03-09",
     mapped: frozenset[str] = MAPPED,
 ) -> None:
-    """Each order with one line of 100, all received on that day."""
+    """Return each order with one line of 100, all received on that day."""
     names = [one["order_id"] for one in orders]
     made = records(
         orders=orders,
@@ -129,7 +129,7 @@ def test_promises_kept_by_what_they_stood_on(database: Connection) -> None:
         (("2026-03-10T13:59Z", "2026-03-10T16:00Z"), (0, 1, 0)),
         (("2026-03-10T14:00Z", "2026-03-10T16:01Z"), (0, 1, 0)),
         ((None, "2026-03-10T16:00Z"), (0, 1, 0)),  # a deadline alone is no window
-        (("2026-03-10", "2026-03-10"), (0, 1, 0)),  # the whole day is wider than two hours of it
+        (("2026-03-10", "2026-03-10"), (0, 1, 0)),  # the whole day is longer than two of its hours
         ((None, None), (0, 0, 1)),  # nothing promised: not known
     ],
 )

@@ -31,7 +31,7 @@ CHAINS = together(
     *[sale(name, received="2026-03-12") for name in ("told first", "buyer first", "case only", "silent", "slow")],
     sale("good", received="2026-03-09"),
     *[billed(name) for name in ("told first", "buyer first", "case only", "silent", "slow", "good")],
-    # Told 9 March 10:00; case 12 March 10:00, answered 12:00, settled 14 March 12:00.
+    # Warned 9 March 10:00; case 12 March 10:00, answered 12:00, settled 14 March 12:00.
     notice("told first", "2026-03-09T10:00Z"),
     case("told first", "2026-03-12T10:00Z", "2026-03-12T12:00Z", "2026-03-14T12:00Z"),
     # Case 11 March 06:00, our notice only at 08:00; answered by it; settled 13 March 08:00.
@@ -94,8 +94,8 @@ def test_hours_of_each_gap() -> None:
 
 
 def test_recovered_of_those_whose_ten_days_have_passed() -> None:
-    """Two of five within ten days of detection. On 21 March 05:00 the cases of the 11th 06:00 still have an hour: only
-    the told and silent ones.
+    """Two of five within ten days of detection. On 21 March 05:00 the cases of the 11th 06:00 still have an hour. Only
+    the warned and the silent order have passed.
     """
     with built(**CHAINS) as connection:
         assert halves(connection, "recovered_share") == (2, 5)

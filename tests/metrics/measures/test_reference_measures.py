@@ -1,5 +1,5 @@
-"""Measures counted from the judge's verdicts: the rule book's own sums first, then the SQL's answers on drawn
-histories.
+"""Measures counted from reference verdicts: first the worked sums of the rules, then the SQL's answers on random
+orders.
 """
 
 from dataclasses import replace
@@ -25,7 +25,7 @@ DIMENSIONS = ("segment", "region", "channel", "fulfilment_model", "customer", "p
 
 
 def of_all(name: str, *histories: Records, mapped: frozenset[str] | None = None) -> Counted:
-    """The measure over these histories together, none of them twice."""
+    """Return the measure over these random orders together, each counted once."""
     records = both(*(renamed(one, f"O{number}") for number, one in enumerate(histories)))
     return measure(judge(records, {}, END_OF_APRIL, mapped or everything()), name)[(None,)]
 
@@ -68,7 +68,7 @@ def test_r9_units_are_capped_line_by_line() -> None:
 
 
 def rebuilt(connection: Connection, world: World) -> None:
-    """The world loaded, and its facts and rollups made, as after an ingest."""
+    """Load the world and build its facts and rollups, as after an ingest."""
     load(connection, world.records)
     for table in (runs, mapped_columns):
         connection.execute(delete(table))
@@ -94,7 +94,7 @@ def sums(number: object) -> Decimal:
 
 
 def differences(connection: Connection, world: World, by: tuple[str, ...], grain: str | None) -> list[str]:
-    """Where an answer of the SQL is not what the judge counted."""
+    """Return the differences between the SQL's answers and the reference counts."""
     judgement = judge(world.records, {}, world.as_of, world.mapped)
     got = {
         (found.measure, *(found.dimensions[name] for name in by), found.period): found
@@ -110,7 +110,7 @@ def differences(connection: Connection, world: World, by: tuple[str, ...], grain
             if found is None or found.no_data:
                 if one.denominator and not (
                     found and str(found.no_data).startswith("no data:")
-                ):  # a column it cannot do without is not mapped
+                ):  # a required column is not mapped
                     wrong.append(f"{name} {key}: judge {one}, SQL {found and found.no_data}")
                 continue
             here = {

@@ -1,4 +1,4 @@
-"""Responsiveness and information, hand-worked. Source: rules, section 4 (h), R30."""
+"""Worked cases of responsiveness and information. Source: section 4 (h), R30."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""Safety stock: the book's four figures, and a customer × product worked from its orders, with what is left out
+"""Safety stock: four published figures, and one customer and product worked from its orders, with excluded rows
 counted.
 """
 
@@ -43,7 +43,7 @@ def test_halving_the_spread_saves_more_than_halving_the_length() -> None:
 
 @pytest.fixture
 def connection(monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection]:
-    """Fills the facts and no ledger: a build takes a fifth of the time."""
+    """Fill no fact table beyond orders and lines. Such a build takes a fifth of the time."""
     monkeypatch.setattr(rebuild, "FACT_TABLES", ())
     monkeypatch.setattr(rebuild, "rebuild_rollups", rollup_metadata.create_all)
     monkeypatch.setattr(statements, "smallest_rollup", lambda *_, **__: None)
@@ -57,8 +57,8 @@ FIRST = date(2026, 3, 1)
 
 
 def orders(count: int, *, who: str = "C", currency: str = "EUR") -> dict[str, list[Row]]:
-    """So many orders of P at 5.00, one every second day from 1 March: 100 and 140 by turns, arriving after 2 and 6 days
-    by turns.
+    """Return this many orders of P at 5.00, one every second day from 1 March: alternately 100 and 140, arriving after
+    2 and 6 days.
     """
     made: dict[str, list[Row]] = {"orders": [], "order_lines": [], "shipments": [], "shipment_lines": []}
     for place in range(count):
@@ -85,7 +85,7 @@ def asked(connection: Connection, *, by: tuple[str, ...] = (), **more: object) -
 
 
 def worked_out(count: int, days: int) -> tuple[float, float]:
-    """The pair's safety stock, and the same with s_L = 0, from lists of every arrival and every day."""
+    """Return the pair's safety stock, and the stock with s_L = 0, from lists of every arrival and every day."""
     took = [(2, 6)[place % 2] for place in range(count)]
     daily = [0.0] * days
     for place in range(count):
@@ -122,8 +122,8 @@ def test_pairs_with_fewer_than_20_arrivals_are_left_out_and_counted(connection: 
 
 
 def test_the_days_asked_for_bound_arrivals_and_demand(connection: Connection) -> None:
-    # the last order, of 16 April, arrived on the 22nd: not in it, but it was wanted; demand from 1 March to 20 April:
-    # 51 days
+    # The last order, of 16 April, arrived on the 22nd. It has no lead time by then, but its demand counts. Demand is
+    # from 1 March to 20 April: 51 days.
     build(connection, records(**orders(24)), END_OF_APRIL, CORE)
     (pair,) = pairs(connection, Question(NAMES, end=date(2026, 4, 20)))
     assert pair.arrivals == 23

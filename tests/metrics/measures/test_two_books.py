@@ -1,6 +1,4 @@
-"""Two-books reconciliation, hand-worked, and what a restatement changed between two generations. Source: rules, section
-4 (k).
-"""
+"""Worked cases of the two books, and of a restatement between two generations. Source: section 4 (k)."""
 
 from datetime import date, datetime
 from decimal import Decimal

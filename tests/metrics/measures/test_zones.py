@@ -1,6 +1,4 @@
-"""Zones of customers and what could be done about Danger, on hand-worked customers. Every number is worked out beside
-its test.
-"""
+"""Worked cases of customer zones and of options for Danger customers. Each test shows its calculation."""
 
 from collections.abc import Iterator
 from datetime import date, datetime
@@ -24,7 +22,7 @@ filled = only(movements)
 APRIL_END = datetime(2026, 4, 30, 23, 59, 59, 999999)
 MAPPED = builders.everything(*all_builders.MAKERS) - builders.everything("fx_rates")
 BOOK = {"P": (100, 10), "B": (20, 5), "E": (90, 40), "D": (10, 30)}
-"""The rule book's zone test: net sales and cost to serve; one customer of each zone."""
+"""The worked zone test of the rules: net sales and cost to serve, one customer in each zone."""
 
 
 def customers(**given: tuple[int, int]) -> list[Customer]:
@@ -118,10 +116,10 @@ def test_another_channel() -> None:
 
 @pytest.fixture(scope="module", params=ENGINES)
 def warehouse(request: pytest.FixtureRequest) -> Iterator[Connection]:
-    """The rule book's four customers as records, billed on 10 March, cost by activity; P and B order by edi, E in the
-    field, D twice by phone.
+    """The four customers as records, billed on 10 March, with cost by activity. P and B order by edi, E in the field, D
+    twice by phone.
 
-    D's second order has no cost of its own. Sales are 100, 20, 90, 10; goods cost nothing but D's, which cost 4.
+    D's second order has no cost of its own. Sales are 100, 20, 90, 10. Only D's goods have a cost, 4.
     """
     costs = {
         "P": {"order_taking": 2, "picking": 8},
@@ -183,7 +181,7 @@ def test_zones_of_records(warehouse: Connection) -> None:
 
 
 def test_the_cuts_are_of_all_customers_whatever_is_shown(warehouse: Connection) -> None:
-    """Filtered to segment B the one customer there is still Build: its own median would make it Protect."""
+    """Filtered to segment B, its only customer is still Build. With the segment's own median it would be Protect."""
     (found,) = answer(warehouse, Question(("zone",), by=("zone",), where=(("segment", ("B",)),)))
     assert (found.dimensions, found.value) == ({"zone": "Build"}, 1)
 

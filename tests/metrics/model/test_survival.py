@@ -1,4 +1,4 @@
-"""Kaplan-Meier against SciPy's on drawn data: the same curve at every time, and the same quantiles (R30)."""
+"""Compare our Kaplan-Meier with SciPy's on random data: the same curve at every time, and the same quantiles (R30)."""
 
 import random
 from collections import Counter
@@ -12,7 +12,7 @@ from metrics.model.statistics import survival_at, survival_curve, survival_quant
 
 
 def curve_of(happened: list[int], censored: list[int]) -> list[tuple[int, Fraction]]:
-    """Our curve of single durations."""
+    """Return our curve of single durations."""
     ends, there = Counter(happened), Counter(happened + censored)
     return [(int(t), surviving) for t, surviving in survival_curve((t, ends[t], count) for t, count in there.items())]
 

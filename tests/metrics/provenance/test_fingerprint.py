@@ -1,4 +1,4 @@
-"""A fingerprint must not depend on the order things are written in, and must change with any value (rules P11)."""
+"""A fingerprint does not depend on the order of its input, and changes with any value. Source: P11 (fingerprint)."""
 
 from dataclasses import fields, replace
 from datetime import date, datetime

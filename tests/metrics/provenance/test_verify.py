@@ -1,4 +1,4 @@
-"""An export is verified: a changed cell is found, and a correction that came later is named with its order."""
+"""Verify an export: a changed cell is found, and a later correction is named with its order."""
 
 import json
 import shutil
@@ -28,11 +28,11 @@ ASKED = Question(
     start=date(2026, 4, 1),
 )
 LATE = ("HAND-PRICE", date(2026, 6, 12))
-"""Came on its day; a correction says it came five days later."""
+"""The shipment arrived on its day. A correction dates it five days later."""
 
 
 def correct(build: warehouse.Build) -> None:
-    """A run of its own that says one shipment came later."""
+    """A run that dates one shipment later."""
     came = datetime(2026, 6, 17)
     shipment = {"shipment_id": f"S-{LATE[0]}"}
     c = schema.shipments.c
@@ -69,7 +69,7 @@ def correct(build: warehouse.Build) -> None:
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Location, Path]]:
-    """A warehouse of one generation, and an export of it in every format."""
+    """A warehouse with one generation, and an export of it in every format."""
     place, folder = Location(folder=tmp_path_factory.mktemp("verify") / "home"), tmp_path_factory.mktemp("exports")
     publish(place, count=60)
     with warehouse.reading(place) as connection:
@@ -83,7 +83,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Location
 
 @pytest.fixture(scope="module")
 def corrected(written: tuple[Location, Path]) -> tuple[Location, Path]:
-    """The same after a correction."""
+    """The same warehouse after a correction."""
     with warehouse.writing(written[0]) as build:
         correct(build)
     return written

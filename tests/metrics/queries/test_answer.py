@@ -1,4 +1,4 @@
-"""Answers worked out by hand: both halves, coverage, bounds, and the words where there is no number."""
+"""Worked answers: numerator, denominator, coverage, bounds, and the reason where there is no number."""
 
 from collections.abc import Iterator
 from datetime import date, datetime
@@ -54,7 +54,7 @@ def publish(connection: Connection, loaded: Records, *, mapped: frozenset[str] |
 def history(
     number: int, *, came: str | None = "2026-03-09", left: str | None = "2026-03-08", damaged: Any = 0, **values: Any
 ) -> Records:
-    """Order `number`, one line of 100 at 5.00 promised on 10 March, billed right."""
+    """Return order `number`: one line of 100 at 5.00, promised on 10 March, billed correctly."""
     key = f"O{number}"
     return records(
         orders=[order(order_id=key, promised_by="2026-03-10", **values)],
@@ -108,7 +108,7 @@ def test_a_rate_of_rates_is_never_taken(connection: Connection) -> None:
 
 
 def test_money_of_two_currencies_is_not_added(connection: Connection) -> None:
-    """5,000 USD and 5,000 EUR are not 10,000 of anything (R25)."""
+    """5,000 USD and 5,000 EUR do not add up to 10,000 of any currency (R25)."""
     publish(connection, together(history(0, currency="USD"), history(1, currency="EUR")))
     (mixed,) = ask(connection, "ordered_value")
     assert mixed.value is None
@@ -118,7 +118,7 @@ def test_money_of_two_currencies_is_not_added(connection: Connection) -> None:
 
 
 def test_a_period_without_orders_has_no_rate(connection: Connection) -> None:
-    """On time 100 % where nothing was due is a published mistake."""
+    """A published mistake: on time 100 % although nothing was due."""
     publish(connection, history(0))
     (one,) = ask(connection, "on_time", start=date(2026, 6, 1), end=date(2026, 6, 30))
     assert one.value is None
@@ -160,7 +160,7 @@ def test_an_unknown_name_is_refused(connection: Connection, question: Question) 
 
 
 def test_a_ledgers_total_under_another_policy_is_no_data_and_not_nothing(connection: Connection) -> None:
-    """Orders give the segments; a count of the strict ledger must not read 0 beside them."""
+    """Orders give the segments. A count on strict facts must not show 0 next to them."""
     publish(connection, together(history(0), history(1, came="2026-03-12")))
     question = Question(("orders", "stockout_events"), by=("segment",))
     orders, stockouts = answer(connection, question, policy=Policy(late_tolerance_days=1))
@@ -176,7 +176,7 @@ def test_what_cannot_be_broken_down_says_so_in_every_part(connection: Connection
 
 
 def test_how_things_stand_now_is_the_same_whatever_the_period(connection: Connection) -> None:
-    """One order under way since 2 March: a period that ended in January, as a page may show, does not make it none."""
+    """One order has been under way since 2 March. A period that ended in January must still show it."""
     loaded = history(0, came=None, left=None)
     loaded["order_events"] = [
         order_event(order_id="O0", step=2, event_no=1, started_at="2026-03-02T10:00Z", finished_at=None)

@@ -1,4 +1,4 @@
-"""The definition ladder, worked out by hand on ten orders and proven on random ones."""
+"""The definition ladder, worked by hand on ten orders and checked on random orders."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +17,7 @@ NAMES = [rung.name for rung in RUNGS]
 
 
 def histories() -> list[Any]:
-    """Promised on 10 March, requested on 9 March unless said."""
+    """Return an order promised on 10 March and requested on 9 March by default."""
     asked = {"requested_by": "2026-03-09"}
     wrong = history(5, came="2026-03-09", **asked)
     wrong["shipment_lines"][0]["product_id"] = "Q"
@@ -29,13 +29,13 @@ def histories() -> list[Any]:
         history(0, came="2026-03-09", **asked),  # perfect
         history(1, came="2026-03-15", **asked),  # too late for every rung
         history(2, came="2026-03-12", **asked),  # within three days
-        history(3, came=None, left=None, **asked),  # never sent: fails from L4 on, where it is first counted
+        history(3, came=None, left=None, **asked),  # never sent: fails from L4 on, the first rung that counts it
         history(4, came="2026-03-10", **asked),  # kept the promise, not the request
-        wrong,  # the right goods came in time, with wrong ones beside
+        wrong,  # the right goods arrived in time, together with wrong goods
         history(6, came="2026-03-09", damaged=1, **asked),
         unbilled,
-        history(8, came=None, left=None, **asked, **dropped),  # excused: the last rung alone
-        history(9, came=None, left="2026-03-09", **asked),  # unproven: nobody can tell, dropped
+        history(8, came=None, left=None, **asked, **dropped),  # excused: only on the last rung
+        history(9, came=None, left="2026-03-09", **asked),  # unproven: unknown, so left out
     ]
 
 
@@ -60,7 +60,7 @@ def test_every_rung_of_the_ladder(connection: Connection) -> None:
         "L7": (3, 8),  # wrong goods
         "L8": (2, 8),  # damage
         "L9": (1, 8),  # never billed
-        "L10": (1, 9),  # the order the buyer took back
+        "L10": (1, 9),  # the order that the buyer cancelled
     }
     assert (found.orders, found.dropped) == (9, 1)
     assert found.steps[0].value == 6 / 7
@@ -92,7 +92,7 @@ FINDINGS = st.builds(Findings, st.booleans(), st.booleans(), st.booleans(), *[VE
 
 @given(
     st.lists(FINDINGS.filter(lambda one: one.arrived or one.by_first is not True), max_size=30)
-)  # what never arrived cannot have been on time
+)  # goods that never arrived cannot have been on time
 def test_rates_cannot_rise_and_bases_only_grow(orders: list[Findings]) -> None:
     places = [available_rungs(one) for one in orders]
     places = [one for one in places if not any(inside and passes is None for inside, passes in one.values())]

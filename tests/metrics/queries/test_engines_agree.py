@@ -1,8 +1,7 @@
-"""One definition, two engines: what DuckDB answers and what PostgreSQL answers from the same records, to the last
-digit.
+"""DuckDB and PostgreSQL give the same answers from the same records, to the last digit.
 
-Asked is everything the catalogue has: every measure by every dimension, in no period, weeks and months. The same
-answers are then taken from the facts without the rollups, and the parts of every total are added up to the whole.
+The test asks every measure of the catalogue by every dimension, in total, by week and by month. It repeats the
+questions without rollups, and adds up the parts of every total.
 """
 
 from collections.abc import Iterator
@@ -37,7 +36,7 @@ GRAINS = (None, "week", "month")
 EVERYTHING = tuple(MEASURES)
 ROLLED_UP = tuple(name for name, measure in MEASURES.items() if measure.facts in ROLLED)
 OFTEN = [(by, grain) for by in BYS for grain in GRAINS if grain is None or not by]
-"""Every dimension, and every grain in all; the other pairs are in the long run."""
+"""Every dimension in total, and every grain in total. The other pairs are in the long run."""
 FEW = {((), None), ((), "month"), (("segment",), None)}
 PAIRS = [
     pytest.param(
@@ -51,7 +50,7 @@ ON_BOTH = [
     for by in BYS
     for grain in GRAINS
 ]
-"""The same pairs for both engines: PostgreSQL takes seconds for each, so most are in the long run."""
+"""Pairs asked on both engines. PostgreSQL takes seconds for each, so most are in the long run."""
 TOTALS = tuple(name for name, measure in MEASURES.items() if isinstance(measure.formula, Total))
 
 
@@ -78,7 +77,7 @@ def asked(place: Location, measures: tuple[str, ...], by: tuple[str, ...], grain
 
 
 def same(one: Any, other: Any) -> bool:
-    """Equal to the last digit; doubles, which are divided from equal halves, to the twelfth."""
+    """Return whether two values are equal: to the last digit, but doubles to the twelfth."""
     if isinstance(one, float) and isinstance(other, float):
         return one == pytest.approx(other, rel=1e-12, abs=1e-12)
     if isinstance(one, Decimal) and isinstance(other, Decimal):
@@ -155,7 +154,7 @@ def test_facts_made_in_parts_are_those_made_at_once(
 
 
 def test_the_sample_has_something_to_disagree_on(embedded: Location) -> None:
-    """Every measure has a value, every dimension several, and verdicts are of all three kinds."""
+    """Assert that every measure has a value, every dimension several, and that verdicts are of all three kinds."""
     assert [one.measure for one in asked(embedded, EVERYTHING, (), None) if one.value is None] == []
     for name in DIMENSIONS.keys() - {"currency"}:
         assert len({one.dimensions[name] for one in asked(embedded, ("orders",), (name,), None)}) > 1, name

@@ -1,4 +1,4 @@
-"""Why a number moved: parts that add up to the change exactly. Worked out by hand, then on random halves."""
+"""Explain a change by parts that add up to it exactly: worked by hand, then on random halves."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -77,7 +77,7 @@ def test_a_percentile_says_how_far_each_population_shifted_it(connection: Connec
     """
     found = explain(connection, "cycle_p90", by="region", before=MARCH, after=APRIL)
     assert (found.before.value, found.after.value, found.change, found.adds_up) == (16, 16, 0, False)
-    # With South as it was in March (8, 14) April's largest would be 14; the others leave it at 16.
+    # With March's orders of South (8, 14), April's maximum would be 14. The other segments leave it at 16.
     assert {part.value: part.shift for part in found.parts} == {"North": 0.0, "South": 2.0, "East": 0.0}
 
 

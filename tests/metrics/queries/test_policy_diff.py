@@ -1,4 +1,4 @@
-"""Policy diff: which orders flip between two policies, and by which rule. Worked out by hand."""
+"""Policy diff: the orders that flip between two policies, and the rule that flips each. Worked by hand."""
 
 from collections.abc import Iterator
 from decimal import Decimal

@@ -1,6 +1,4 @@
-"""Mistakes that were published by others and that the product must refuse (rules, section 6). Those of AtliQ's data are
-in test_atliq.py.
-"""
+"""Published mistakes of others that Buyerview must avoid. Those on AtliQ's data are in test_atliq.py."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -60,7 +58,7 @@ def test_nothing_due_is_no_rate_not_100_percent(connection: Connection) -> None:
 
 
 def test_service_is_never_dated_by_the_actual_date() -> None:
-    """A last month that collapses because only late orders spill into it was published."""
+    """A published mistake: the last month collapses because only late orders fall into it."""
     judged = (
         "on_time",
         "complete",

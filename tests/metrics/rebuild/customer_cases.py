@@ -101,7 +101,7 @@ STOCKOUTS = (
         (stockout_facts_table, money_facts_table),
         together(short("lost9", "lost"), on_days("lost", "2026-02-20", "2026-02-23", "2026-02-26")),
     ),
-    # Demand without an order is found because the run loaded it. So is the buyer to whom it belonged before.
+    # The run loaded the demand without an order, so it is found, and so is its former buyer.
     Case("newly", {}, wanted("newlyX", "newly", file_id=2), (), (stockout_facts_table,)),
     Case(
         "meant",

@@ -1,4 +1,4 @@
-"""Working time between two instants, against hand-worked weeks and against plain Python on drawn ones."""
+"""Working time between two instants, against hand-worked weeks and against plain Python on random weeks."""
 
 import random
 from collections.abc import Iterator
@@ -54,7 +54,7 @@ def hours(
     measure: str = "cycle_business_hours",
     **more: Any,
 ) -> Any:
-    """The measure for one order from and to these instants."""
+    """Return the measure for one order between these instants."""
     made = records(
         orders=[order(ordered_at=ordered, promised_by=None, **more)],
         order_lines=[order_line()],

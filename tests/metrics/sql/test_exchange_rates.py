@@ -1,4 +1,4 @@
-"""The rate of a document's day, worked by hand. Source: rules R25."""
+"""The rate of a document's day, worked by hand. Source: R25 (currencies)."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -29,7 +29,7 @@ def connection() -> Iterator[Connection]:
 def rate_of(
     connection: Connection, currency: str | None, day: str, *rates: dict[str, Any], mapped: frozenset[str] = FED
 ) -> Decimal | None:
-    """The rate of an order of that day, the same on its line."""
+    """Return the rate of an order of that day, the same as on its line."""
     load(
         connection,
         records(orders=[order(currency=currency, ordered_at=day)], order_lines=[order_line()], fx_rates=rates),

@@ -1,4 +1,4 @@
-"""Work items: what people write about orders, two of them at once, and that nothing is lost."""
+"""Work items: users comment on and assign orders, also two at once, and nothing is lost."""
 
 import threading
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Targets by scope, their tolerance bands, and what stands against them."""
+"""Targets by scope, their tolerance bands, and the status of values against them."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""The warehouse as its users see it, the same on a folder of DuckDB files and on PostgreSQL."""
+"""The warehouse through its public functions, on a folder of DuckDB files and on PostgreSQL."""
 
 import contextlib
 from datetime import UTC, date, datetime
@@ -34,7 +34,7 @@ def target(measure: str, **columns: Any) -> dict[str, Any]:
 
 
 def publish(location: Location, *measures: str) -> int:
-    """Publish a generation with these targets added; returns its number."""
+    """Publish a generation with these targets added, and return its number."""
     with writing(location) as build:
         create_tables(build.connection)
         if measures:
