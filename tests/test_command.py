@@ -111,6 +111,7 @@ def test_where_takes_several_words_and_either_of_two_values(run: Run) -> None:
     assert judged("segment=A", "segment=B") == judged("segment=A") + judged("segment=B")
 
 
+@pytest.mark.long  # test_load.py compares a dry run with the run after it in every run
 def test_a_dry_run_reports_and_publishes_nothing(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BUYERVIEW_HOME", str(tmp_path / "home"))
     status, out, _ = run("ingest", str(SMALL), "--dry-run", "--json")

@@ -141,7 +141,7 @@ def test_reasons_narrow_the_list(screen: Screen) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(name, marks=pytest.mark.long) if name in ("json", "parquet") else name for name in write.FORMATS],
+    [pytest.param(name, marks=pytest.mark.long) if name != "csv" else name for name in write.FORMATS],
 )
 def test_a_download_is_byte_for_byte_what_the_command_line_gives(
     name: str, screen: Screen, shared_home: Path, tmp_path: Path

@@ -148,8 +148,8 @@ def published_files(folder: Path) -> dict[str, str]:
 @pytest.mark.parametrize(
     "steps",
     [
-        pytest.param(steps, marks=[pytest.mark.long] if set(steps) & COMMITTED - {"ingest.published"} else [])
-        for steps in groups(ON_FILES + AGAIN, at_most=8)
+        pytest.param(steps, marks=[] if number == 0 or steps == ["ingest.published"] else [pytest.mark.long])
+        for number, steps in enumerate(groups(ON_FILES + AGAIN, at_most=8))
     ],
     ids=" ".join,
 )

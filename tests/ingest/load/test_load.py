@@ -75,10 +75,8 @@ def test_an_orphan_waits_and_is_released_when_its_parent_arrives(any_source: Sou
         assert ledger(connection)["order_lines.csv"] == (4, 4, 0, 0)
 
 
-OFTEN = ((2, 1, 0), (1, 2, 0))
-"""Arrival orders of three versions that every run tests: the newest first, and in between. The others are in the long
-run.
-"""
+OFTEN = ((2, 1, 0),)
+"""Arrival orders of three versions that every run tests: the newest first. The others are in the long run."""
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ def parts(
     return {(one.measure, *one.dimensions.values()): (one.numerator, one.denominator) for one in found}
 
 
+@pytest.mark.long  # test_atliq.py checks every figure in every run
 def test_atliq_gives_the_published_figures(location: Location) -> None:
     folder = data("atliq")
     report = run(EXAMPLES / "atliq.toml", data_dir=folder, location=location)

@@ -40,6 +40,7 @@ from tests.support.rule_cases import END_OF_APRIL, both, history, renamed, sent
 pytestmark = pytest.mark.both_engines
 
 
+@pytest.mark.long  # test_rules.py and test_reference_rules.py compare both with the worked numbers in every run
 def test_sql_and_reference_agree_on_worked_examples(embedded: Connection) -> None:
     compare(embedded, worlds_of_the_cases(), verdict_differences)
 
@@ -127,6 +128,6 @@ def test_fact_tables_and_reference_agree_on_random_histories(embedded: Connectio
 
 @pytest.mark.postgres
 def test_postgresql_and_reference_agree_on_random_histories(server: Connection) -> None:
-    worlds_drawn = drawn_worlds(5, max(1, HISTORIES // 25))
+    worlds_drawn = drawn_worlds(3, max(1, HISTORIES // 15))
     compare(server, worlds_drawn, verdict_differences)
-    compare(server, worlds_drawn[:2], fact_table_differences)
+    compare(server, worlds_drawn[:1], fact_table_differences)

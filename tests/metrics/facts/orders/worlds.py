@@ -18,7 +18,7 @@ from tests.support.builders import Records, everything
 from tests.support.rule_cases import judged_alike
 from tests.support.sql_facts import TABLES
 
-WORLDS = 20
+WORLDS = 12
 
 HISTORIES = int(os.environ.get("HISTORIES", "500"))
 
