@@ -57,7 +57,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def assert_sound(location: Location) -> None:
-    """Assert that CURRENT names a file without a WAL, with its published size and SHA-256, and that the tables agree."""
+    """Assert that CURRENT names a file without a WAL, with its published size and SHA-256, and that tables agree."""
     if location.folder is not None:
         pointer = json.loads((location.folder / "CURRENT").read_text())
         for entry in [pointer, *pointer["older"]]:

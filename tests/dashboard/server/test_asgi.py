@@ -1,4 +1,4 @@
-"""The web server around the pages: responses during the warm-up, and headers of every response. Tests call it by ASGI."""
+"""The web server around the pages: responses during the warm-up, headers of every response. Tests call it by ASGI."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Unit conversion: boxes become pieces exactly, by the factor of the order day, or the row waits. Source: R12 (units)."""
+"""Unit conversion: boxes become pieces exactly, by the factor of the order day, or wait. Source: R12 (units)."""
 
 import json
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Conversion of text to types: moments in every form, daylight saving and numbers, compared with Python's own calendar."""
+"""Conversion of text to types: moments of every form, daylight saving, numbers; compared with Python's calendar."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Worked examples on outside data with published answers. They are skipped without the data, which may not be copied."""
+"""Worked examples on outside data with published answers. Skipped without the data, which may not be copied."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Lists add up to the measures next to them: combinations of failed tests, missing goods, days from order to arrival."""
+"""Lists add up to the measures next to them: failed tests in combination, missing goods, days from order to arrival."""
 
 from dataclasses import replace
 from datetime import date

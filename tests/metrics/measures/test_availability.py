@@ -1,4 +1,4 @@
-"""Worked cases of the buyer's three questions, substitutes, back-orders and value fill, with numerator and denominator."""
+"""Worked cases of the buyer's three questions, substitutes, back-orders and value fill, as numerator/denominator."""
 
 from collections.abc import Iterator
 from datetime import datetime

@@ -76,7 +76,7 @@ RETURNED = together(
 
 
 def test_units_returned_of_units_received_by_the_cohort_of_the_order() -> None:
-    """Received 300, announced as returned by as_of 10 + 5 + 25. One return is of May, and one names an unknown order."""
+    """Received 300, announced as returned by as_of 10 + 5 + 25. One return is of May, one names an unknown order."""
     with built(**RETURNED) as connection:
         found = one(connection, "return_share")
         assert (found.numerator, found.denominator, found.value) == (40, 300, 40 / 300)
