@@ -26,15 +26,15 @@ def locked(tmp_path: Path) -> Iterator[Connection]:
         "select * from '/etc/hostname'",
         "select * from glob('/*')",
         "select * from read_csv('https://example.org/x.csv')",
-        "copy staged to '/tmp/buyerview-escape.csv'",
-        "attach '/tmp/buyerview-escape.duckdb'",
+        "copy staged to '{folder}/escape.csv'",
+        "attach '{folder}/escape.duckdb'",
         "install httpfs",
         "load httpfs",
         "set memory_limit = '1TB'",
         "pragma database_list",
         "drop table staged",
         "select 1; drop table staged",
-        "from staged; copy staged to '/tmp/x'",
+        "from staged; copy staged to '{folder}/escape.csv'",
         "describe staged",
         "select now()",
         "select current_date",
@@ -56,12 +56,15 @@ def locked(tmp_path: Path) -> Iterator[Connection]:
     ],
 )
 def test_what_leaves_the_sandbox_or_answers_differently_each_time_is_refused(
-    locked: Connection, statement: str
+    locked: Connection, statement: str, tmp_path: Path
 ) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    statement = statement.replace("{folder}", str(outside))
     with pytest.raises(MappingRefused, match=r"orders\.select"):
         sql_sandbox.run_select(locked, statement, "result", key="orders.select", file="mapping.toml")
     assert locked.execute("SELECT count(*) FROM staged").fetchone() == (3,)
-    assert not Path("/tmp/buyerview-escape.csv").exists()
+    assert list(outside.iterdir()) == []
 
 
 def test_a_select_over_staged_rows_gives_text(locked: Connection) -> None:
