@@ -398,7 +398,9 @@ stockouts = feed(
     text("product_id", "what was wanted"),
     Column("wanted_qty", QTY, comment="how much, base unit"),
     moment("wanted_at", "when it was wanted.", required=True),
-    text("outcome", "waited, back_ordered, sale_lost or buyer_lost; empty: not known"),
+    text(
+        "outcome", "waited, back_ordered, sale_lost or buyer_lost; empty: not known; orders since overrule buyer_lost"
+    ),
 )
 
 service_costs = feed(

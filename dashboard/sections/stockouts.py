@@ -111,6 +111,12 @@ def outcomes(answers: Answers, counts: Counts) -> None:
             f" {formatting.integer(provisional)} provisional: the buyer has not ordered again yet and may still "
             "turn out lost."
         )
+    contradicted = answers.get("stockouts_contradicted")
+    if contradicted is not None and contradicted.value:
+        told_of += (
+            f" {formatting.number(contradicted.value)} recorded as lost buyers are not counted as such, because the "
+            "buyer has ordered since."
+        )
     if told_of:
         st.caption(told_of.strip())
 

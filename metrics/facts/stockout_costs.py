@@ -9,8 +9,9 @@ from sqlalchemy import CTE, Date, FromClause, Integer, and_, case, cast, func, l
 from metrics.facts.fact_table import BuildContext
 from metrics.facts.money.table import money_facts_table
 from metrics.facts.orders import order_facts_table
+from metrics.facts.stockout_events import BACK_ORDERED, BUYER_LOST
 from metrics.schema import AMOUNT, shipment_lines, shipments
-from metrics.sql.dialects import Rows, count_if, plus_days, sum_if
+from metrics.sql.dialects import Expression, Rows, count_if, plus_days, sum_if
 from metrics.sql.exchange_rates import converted, join_rate
 
 DAYS_OF_MARGIN = 365
@@ -27,7 +28,7 @@ def extra_costs(decided: CTE, left: CTE, context: BuildContext) -> FromClause:
     The freight of a shipment with several orders is the order's share in the money facts.
     """
     d, m = decided.c, money_facts_table.c
-    back = select(d.order_id, d.line_no).where(d.outcome == "back_ordered").subquery("back_ordered_lines")
+    back = select(d.order_id, d.line_no).where(d.outcome == BACK_ORDERED).subquery("back_ordered_lines")
     b = back.c
     parts: list[Rows] = []
     if "shipments.freight_amount" in context.mapped:
@@ -104,13 +105,28 @@ def _extra_freight(back: FromClause, lines_left: CTE, context: BuildContext) -> 
     ).select_from(tables)
 
 
+def last_of_buyer(decided: CTE) -> Expression:
+    """Return whether an event is the last of the events that lost the buyer. Sums then count a buyer once."""
+    d = decided.c
+    key = [func.coalesce(column, "").desc() for column in (d.order_id, d.line_no, d.stockout_id)]
+    newest = func.row_number().over(
+        partition_by=(d.customer_id, d.outcome), order_by=(d.event_day.desc(), d.event_at.desc(), *key)
+    )
+    return and_(d.outcome == BUYER_LOST, newest == 1)
+
+
 def buyer_margins(decided: CTE) -> FromClause:
-    """Return the margin of each lost buyer in the 12 months up to the event, in the reporting currency.
+    """Return the margin of each lost buyer in the 12 months up to their last stockout, in the reporting currency.
 
     The margin is net sales less product cost, of sales whose cost is known. It is 0 without such sales.
     """
     d, m = decided.c, money_facts_table.c
-    lost = select(d.customer_id, d.event_day).where(d.outcome == "buyer_lost").distinct().subquery("lost_buyers")
+    lost = (
+        select(d.customer_id, func.max(d.event_day).label("event_day"))
+        .where(d.outcome == BUYER_LOST)
+        .group_by(d.customer_id)
+        .subquery("lost_buyers")
+    )
     since = cast(plus_days(lost.c.event_day, literal(-DAYS_OF_MARGIN, Integer)), Date)
     in_time = and_(m.day > since, m.day <= lost.c.event_day)
     sales = and_(in_time, m.kind == "net_sales", m.cost_known.is_(True), m.amount.is_not(None))
@@ -118,10 +134,9 @@ def buyer_margins(decided: CTE) -> FromClause:
     return (
         select(
             lost.c.customer_id,
-            lost.c.event_day,
             cast(sum_if(sales, m.amount) - sum_if(cost, m.amount), AMOUNT).label("amount"),
         )
         .select_from(lost.outerjoin(money_facts_table, m.customer_id == lost.c.customer_id))
-        .group_by(lost.c.customer_id, lost.c.event_day)
+        .group_by(lost.c.customer_id)
         .subquery("buyer_margins")
     )

@@ -33,7 +33,8 @@ FIRST_PASS, RECEIPT, UNORDERED = "first pass", "receipt", "unordered"
 """Sources of an event: a line short at its first promise; a line short at receipt, if no source maps shipped_at;
 demand without an order.
 """
-OUTCOMES = ("waited", "back_ordered", "sale_lost", "buyer_lost")
+WAITED, BACK_ORDERED, SALE_LOST, BUYER_LOST = "waited", "back_ordered", "sale_lost", "buyer_lost"
+OUTCOMES = (WAITED, BACK_ORDERED, SALE_LOST, BUYER_LOST)
 """Outcomes of an event that has ended."""
 OPEN = "open"
 """Outcome of an event that has not ended."""

@@ -21,21 +21,19 @@ from sqlalchemy import (
     literal,
     or_,
     select,
-    true,
 )
 
 from metrics.facts.assumptions import assumed_column
 from metrics.facts.fact_table import BuildContext
 from metrics.facts.order_intervals import HALF, customer_intervals, segment_intervals_table
 from metrics.facts.orders import order_facts_table
-from metrics.facts.stockout_events import OPEN, UNORDERED
+from metrics.facts.stockout_events import BACK_ORDERED, BUYER_LOST, OPEN, SALE_LOST, UNORDERED, WAITED
 from metrics.schema import shipment_lines, shipments
 from metrics.sql.dialects import (
     MICROSECONDS_A_DAY,
     Expression,
     Rows,
     count_if,
-    days_between,
     percentile,
     plus_days,
     plus_microseconds,
@@ -47,9 +45,10 @@ EARLIER_DAYS = 3
 
 
 def with_horizon(connection: Connection, events: CTE, context: BuildContext, on: date) -> Rows:
-    """Return the events with the buyer's gap, the horizon, and whether the buyer ordered again within it.
+    """Return the events with the buyer's gap, the horizon, and whether the buyer has ordered again since.
 
-    Gaps are between order days. Several orders on one day count once.
+    An order after the horizon counts too: a buyer who orders is not lost. Gaps are between order days. Several orders
+    on one day count once.
     """
     e, of_segment = events.c, segment_intervals_table
     gaps = customer_intervals(context).cte("order_gaps")
@@ -86,18 +85,18 @@ def with_horizon(connection: Connection, events: CTE, context: BuildContext, on:
     )
     r = reaching.c
     ends = plus_microseconds(r.event_at, cast(r.horizon, BigInteger) * MICROSECONDS_A_DAY)
-    # Without any known gap, any later order shows that the buyer is not lost.
-    within = func.coalesce(days_between(r.event_day, r.next_day) <= r.horizon, true())
     return select(
         *[column for column in r if column.name not in ("horizon", "next_day")],
         cast(plus_days(r.event_day, r.horizon), Date).label("horizon_day"),
-        and_(r.next_day.is_not(None), within).label("came_back"),
+        r.next_day.is_not(None).label("came_back"),
         func.coalesce(ends <= literal(context.as_of, DateTime), false()).label("horizon_over"),
     )
 
 
 def with_outcome(timed: CTE, left: CTE | None) -> Rows:
     """Return the events with their outcome, which is the first that applies.
+
+    Later orders overrule a recorded outcome `buyer_lost`; such an event is `contradicted`.
 
     left: the shipment lines that have left; None if no source maps the shipping time.
     """
@@ -121,20 +120,27 @@ def with_outcome(timed: CTE, left: CTE | None) -> Rows:
         )
         further = func.coalesce(of_line.c.last_at > of_order.c.first_at, false())
     of_line_event = case(
-        (lost, "buyer_lost"),
-        (t.closed, "sale_lost"),
-        (and_(t.came, further), "back_ordered"),
-        (t.came, "waited"),
+        (lost, BUYER_LOST),
+        (t.closed, SALE_LOST),
+        (and_(t.came, further), BACK_ORDERED),
+        (t.came, WAITED),
+        (t.horizon_over, SALE_LOST),
         else_=OPEN,
     )
-    of_demand = case((t.own_outcome.is_not(None), t.own_outcome), (t.ordered_later, "waited"), else_="sale_lost")
+    says_lost = func.coalesce(t.own_outcome == BUYER_LOST, false())
+    contradicted = and_(says_lost, or_(t.came_back, func.coalesce(t.ordered_later, false())))
+    keeps_own = and_(t.own_outcome.is_not(None), ~contradicted)
+    of_demand = case((keeps_own, t.own_outcome), (t.ordered_later, WAITED), else_=SALE_LOST)
     unordered = t.stockout_source == UNORDERED
-    undecided = and_(~t.horizon_over, ~t.came_back)
-    settled_demand = or_(t.own_outcome.is_not(None), t.ordered_later)
+    may_be_lost = and_(~t.horizon_over, ~t.came_back)
+    # The only outcome recorded by a source that an order within the horizon can still change is a lost buyer.
+    may_change = and_(may_be_lost, or_(~keeps_own, says_lost), ~func.coalesce(t.ordered_later, false()))
+    outcome = case((unordered, of_demand), else_=of_line_event)
     return select(
         *t,
-        case((unordered, of_demand), else_=of_line_event).label("outcome"),
-        case((unordered, and_(undecided, ~settled_demand)), else_=undecided).label("provisional"),
+        outcome.label("outcome"),
+        contradicted.label("contradicted"),
+        case((unordered, may_change), else_=or_(may_be_lost, of_line_event == OPEN)).label("provisional"),
     ).select_from(tables)
 
 

@@ -12,15 +12,20 @@ There are two kinds of event:
 
 The outcome is the first that applies:
 
-- buyer_lost: the buyer placed no order within the horizon after the event.
+- buyer_lost: the horizon has passed, and the buyer has placed no order since the event.
 - sale_lost: a part of the short quantity was cancelled.
 - back_ordered: it arrived in a later shipment, after an earlier shipment of the order had left.
 - waited: it arrived without an earlier shipment.
+- sale_lost: the horizon has passed and it has not arrived.
 - open: none of these.
 
 The horizon is the assumption `lost_k` times the buyer's median gap between order days up to the event. A buyer with
-fewer than three such days gets the median gap of the segment. The outcome is provisional until the horizon has passed
-or the buyer has ordered again.
+fewer than three such days gets the median gap of the segment. An outcome is provisional while it can still change
+because the horizon has not passed.
+
+A row of `stockouts` keeps the outcome of its source. The exception is `buyer_lost` of a buyer who has ordered since.
+
+The future margin of a lost buyer is charged once, on their last stockout. No order came after it.
 
 Amounts are in the reporting currency. They are null if an input is not known.
 """
@@ -52,8 +57,8 @@ from metrics.facts.assumptions import assumed_column
 from metrics.facts.fact_table import ENDS_WITHIN, BuildContext, Changes, FactTable, fact_table, is_new
 from metrics.facts.order_intervals import segment_intervals_table
 from metrics.facts.orders import order_facts_table
-from metrics.facts.stockout_costs import buyer_margins, extra_costs
-from metrics.facts.stockout_events import stockout_events
+from metrics.facts.stockout_costs import buyer_margins, extra_costs, last_of_buyer
+from metrics.facts.stockout_events import BUYER_LOST, stockout_events
 from metrics.facts.stockout_outcomes import lines_left, with_horizon, with_outcome
 from metrics.schema import (
     AMOUNT,
@@ -90,7 +95,12 @@ stockout_facts_table = fact_table(
     Column("gap_is_own", Boolean, comment="true: `gap_days` is the buyer's; false: the segment's"),
     Column("horizon_day", Date, comment="last day on which a new order shows that the buyer is not lost"),
     Column("outcome", String, comment="waited, back_ordered, sale_lost, buyer_lost or open"),
-    Column("provisional", Boolean, comment="true: the buyer may still become lost"),
+    Column("provisional", Boolean, comment="true: the horizon has not passed and the outcome can still change"),
+    Column(
+        "contradicted",
+        Boolean,
+        comment="true: the source says buyer_lost, but the buyer has ordered since; the outcome follows the orders",
+    ),
     Column("margin_amount", AMOUNT, comment="margin of the short quantity, reporting currency"),
     Column(
         "extra_amount",
@@ -100,7 +110,8 @@ stockout_facts_table = fact_table(
     Column(
         "buyer_margin_amount",
         AMOUNT,
-        comment="lost buyers: margin of the 12 months before, times the assumed years",
+        comment="lost buyers: margin of the 12 months before, times the assumed years, on the buyer's last stockout; "
+        "0 on their others",
     ),
     Column("cost_amount", AMOUNT, comment="cost of the event by its outcome; empty: open, or not known"),
 )
@@ -164,11 +175,13 @@ def _costed(connection: Connection, decided: CTE, left: CTE | None, context: Bui
     buyer_margin: Expression = typed_null(AMOUNT)
     if "invoice_lines.line_amount" in context.mapped:
         of_buyer = buyer_margins(decided)
-        tables = tables.outerjoin(
-            of_buyer, and_(of_buyer.c.customer_id == d.customer_id, of_buyer.c.event_day == d.event_day)
-        )
+        tables = tables.outerjoin(of_buyer, of_buyer.c.customer_id == d.customer_id)
         years = assumed_column(connection, "customer_years", customer_id=d.customer_id, segment=d.segment, on=on)
-        buyer_margin = case((d.outcome == "buyer_lost", cast(times(of_buyer.c.amount, years), AMOUNT)), else_=None)
+        buyer_margin = case(
+            (d.outcome != BUYER_LOST, None),
+            (last_of_buyer(decided), cast(times(of_buyer.c.amount, years), AMOUNT)),
+            else_=cast(literal(0, Integer), AMOUNT),
+        )
     wait = cast(assumed_column(connection, "wait_cost", customer_id=d.customer_id, segment=d.segment, on=on), AMOUNT)
     costs = {
         "waited": wait,

@@ -95,7 +95,8 @@ _COSTS = {
     "back_ordered": ("the extra freight and handling of the order's later consignments", (NEEDS_EXTRA,)),
     "sale_lost": ("the margin of the short quantity", (NEEDS_PRICE, NEEDS_COST)),
     "buyer_lost": (
-        "the margin of the short quantity, plus the buyer's margin of the 12 months before times the assumed years",
+        "the margin of the short quantity, plus the buyer's margin of the 12 months before times the assumed years, "
+        "once per buyer, on the last stockout",
         (NEEDS_PRICE, NEEDS_COST),
     ),
 }
@@ -128,8 +129,8 @@ def _cost(outcome: str) -> Measure:
 _COSTED = (NEEDS_MOVEMENT, NEEDS_PRICE, NEEDS_COST)
 _OBSERVED_TEXT = (
     "p_waited × wait cost + p_back_ordered × extra freight and handling + p_sale_lost × margin of the short "
-    "quantity + p_buyer_lost × (that margin + the buyer's margin of the 12 months before × assumed years). Shares "
-    "p and costs are observed."
+    "quantity + p_buyer_lost × (that margin + the buyer's margin of the 12 months before × assumed years, once per "
+    "buyer). Shares p and costs are observed."
 )
 
 MEASURES = (
@@ -165,14 +166,27 @@ MEASURES = (
         title="Open stockouts",
         short="Open",
         condition=s.outcome == OPEN,
-        definition="Stockouts whose goods have neither arrived nor been cancelled, and whose buyer is not lost.",
+        definition=(
+            "Stockouts whose goods have neither arrived nor been cancelled, while the buyer's horizon has not passed. "
+            "After it they are lost sales."
+        ),
     ),
     _count(
         name="stockouts_provisional",
         title="Stockouts with a provisional outcome",
         short="Provisional",
         condition=and_(_with_outcome, s.provisional.is_(True)),
-        definition="Stockouts with an outcome whose buyer has not reordered and may still be lost.",
+        definition="Stockouts with an outcome whose buyer has not reordered, while the buyer's horizon has not passed.",
+    ),
+    _count(
+        name="stockouts_contradicted",
+        title="Lost buyers who ordered again",
+        short="Contradicted",
+        condition=s.contradicted.is_(True),
+        definition=(
+            "Stockouts that the feed stockouts records as buyer_lost, although the buyer has ordered since. They count "
+            "as waited if the buyer ordered the product, else as a lost sale."
+        ),
     ),
     Measure(
         name="stockout_rate",

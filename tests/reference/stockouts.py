@@ -1,6 +1,6 @@
 """Reference implementation of stockouts: the affected lines and their outcomes (R38, stockouts)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -33,7 +33,7 @@ class Stockout:
     outcome: str
     """One of waited, back_ordered, sale_lost, buyer_lost and open."""
     provisional: bool
-    """True while the buyer can still order again in time."""
+    """True while the outcome can still change because the horizon has not passed."""
 
 
 def stockouts(inputs: Inputs, lost_k: int = 3) -> Iterator[Stockout]:
@@ -76,6 +76,9 @@ def stockout(
 ) -> Stockout | None:
     """Return the stockout of a judged line.
 
+    The buyer is lost if the horizon has passed and no order came since the event, within the horizon or after it. What
+    is still open after the horizon is a lost sale.
+
     Return None if everything was shipped in time, or if the order waited for the buyer's credit. Without shipping
     times, the received quantity counts.
     """
@@ -93,8 +96,10 @@ def stockout(
     gap = usual_gap(ordering, customer_id, order.dimensions["segment"], judgement.due_day)
     horizon = None if gap is None else timedelta(days=lost_k * gap)
     over = horizon is not None and at is not None and at + horizon <= line.as_of
-    later = [day for day in ordering.get(customer_id, {}) if day > judgement.due_day]
-    back = bool(later) and (horizon is None or min(later) <= judgement.due_day + horizon)
+    back = any(day > judgement.due_day for day in ordering.get(customer_id, {}))
+    stayed = outcome(line, lines)
+    if stayed == "open" and over:
+        stayed = "sale_lost"
     return Stockout(
         judgement.order_id,
         judgement.line_no,
@@ -102,13 +107,13 @@ def stockout(
         judgement.owed_qty - filled,
         gap,
         None if horizon is None else judgement.due_day + horizon,
-        "buyer_lost" if over and not back else outcome(line, lines),
-        provisional=not over and not back,
+        "buyer_lost" if over and not back else stayed,
+        provisional=not over and (not back or stayed == "open"),
     )
 
 
 def outcome(line: LineJudging, lines: list[LineJudging]) -> str:
-    """Return the outcome of a short quantity if the buyer stayed.
+    """Return the outcome of a short quantity if the buyer stayed and the horizon has not passed.
 
     The quantity was cancelled (sale_lost), is open, came in a further consignment (back_ordered) or came in the first
     (waited).
@@ -155,6 +160,18 @@ def waits_for_credit(line: LineJudging, at: datetime | None) -> bool:
         if ended and began and ended.last <= at < began.first and began.last <= inputs.as_of:
             return True
     return False
+
+
+def last_lost(found: Iterable[tuple[str, date, str]]) -> dict[str, date]:
+    """Return the day of the stockout on which the future margin of each lost buyer is charged, once per buyer.
+
+    found: customer, day and outcome of every stockout. It is the buyer's last one: no order came after it.
+    """
+    last: dict[str, date] = {}
+    for customer_id, day, result in found:
+        if result == "buyer_lost":
+            last[customer_id] = max(day, last.get(customer_id, day))
+    return last
 
 
 def expected_cost(shares: dict[str, Fraction], costs: dict[str, Fraction]) -> Fraction:

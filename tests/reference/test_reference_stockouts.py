@@ -6,7 +6,7 @@ from fractions import Fraction
 import pytest
 
 from tests.reference.inputs import STRICT, Inputs
-from tests.reference.stockouts import Stockout, expected_cost, stockouts
+from tests.reference.stockouts import Stockout, expected_cost, last_lost, stockouts
 from tests.support.builders import Records, Row, everything, hold, order, order_event
 from tests.support.rule_cases import END_OF_APRIL, day, end_of, history, sent
 
@@ -62,6 +62,31 @@ def test_r38_an_order_in_time_keeps_the_buyer() -> None:
     found = met(short)
     assert found is not None
     assert (found.outcome, found.provisional) == ("sale_lost", False)
+
+
+def test_r38_an_order_after_the_horizon_keeps_the_buyer_too() -> None:
+    """The horizon ends on 31 March. The order of 20 April comes late, but it comes."""
+    short = history(sent(8, 9, 70), wanted=CLOSED)
+    short["orders"] += regular(*WEEKLY, "2026-04-20")
+    found = met(short)
+    assert found is not None
+    assert (found.outcome, found.provisional) == ("sale_lost", False)
+
+
+def test_r38_what_is_open_after_the_horizon_is_a_lost_sale() -> None:
+    """70 of 100 arrived, nothing was cancelled, and the buyer ordered on 20 March: open until 31 March."""
+    short = history(sent(8, 9, 70))
+    short["orders"] += regular(*WEEKLY, "2026-03-20")
+    before, after = met(short, as_of=end_of(30)), met(short, as_of=end_of(31))
+    assert before is not None
+    assert after is not None
+    assert (before.outcome, before.provisional) == ("open", True)
+    assert (after.outcome, after.provisional) == ("sale_lost", False)
+
+
+def test_r38_the_future_margin_of_a_lost_buyer_belongs_to_their_last_stockout() -> None:
+    days = [("C", date(2026, 3, day), "buyer_lost") for day in (5, 12, 10)]
+    assert last_lost([*days, ("D", date(2026, 3, 20), "sale_lost")]) == {"C": date(2026, 3, 12)}
 
 
 def test_r38_no_event_where_all_was_sent_or_the_buyers_credit_held_it() -> None:

@@ -78,6 +78,38 @@ def test_a_lost_buyer_costs_their_margin_of_twelve_months_besides(connection: Co
     assert (event["buyer_margin_amount"], event["cost_amount"]) == (400, 460)
 
 
+def test_the_future_margin_of_a_lost_buyer_is_charged_once_on_the_last_stockout(connection: Connection) -> None:
+    # Two lines of 100 are short by 30 each, due 10 March, and an earlier order is short by 30, due 5 March. The buyer
+    # never ordered again. Margin of the 12 months before: 100 × (5.00 - 3.00) = 200, once.
+    # Costs: 60 + 60 + (60 + 200) = 380 in 3 stockouts: 126.67 each.
+    billed = {
+        "invoices": [invoice(invoice_id="I1", invoiced_at="2026-02-20")],
+        "invoice_lines": [invoice_line(invoice_id="I1", order_id="E2026-02-15")],
+    }
+    parts = together(
+        the_order(**CLOSED),
+        {"order_lines": [order_line(line_no="2", **CLOSED)]},
+        {
+            "orders": [order(order_id="N", ordered_at="2026-02-27", promised_by="2026-03-05")],
+            "order_lines": [order_line(order_id="N", **CLOSED)],
+        },
+        sent(("2026-03-08", 70)),
+        sent(("2026-03-08", 70), line_no="2"),
+        sent(("2026-03-04", 70), order_id="N"),
+        earlier_orders(*WEEKLY),
+        billed,
+        COSTED,
+    )
+    found = events(connection, MONEY, **parts)
+    assert [(row["order_id"], row["line_no"], row["buyer_margin_amount"], row["cost_amount"]) for row in found] == [
+        ("N", "1", 0, 60),
+        ("O", "1", 0, 60),
+        ("O", "2", 200, 260),
+    ]
+    (unit,) = answer(connection, Question(("stockout_unit_cost",)))
+    assert (unit.numerator, unit.denominator) == (pytest.approx(380), 3)
+
+
 def back_ordered_twice() -> dict[str, list[Row]]:
     """Return two lines, each short by 30 on 8 March. One consignment of 25.00 delivers both on 14 March.
 

@@ -48,11 +48,18 @@ def test_r38_30_closed_by_the_seller_is_sale_lost(connection: Connection) -> Non
     )
 
 
-def test_r38_the_same_with_nothing_ordered_by_the_31st_is_buyer_lost(connection: Connection) -> None:
-    # Gaps 15 Feb - 22 Feb - 1 Mar: 7, 7. k 3: 10 March + 21 days = 31 March. The order of 1 April is a day late.
-    late = earlier_orders(*WEEKLY, "2026-04-01")
+def test_r38_the_same_with_nothing_ordered_since_is_buyer_lost(connection: Connection) -> None:
+    # Gaps 15 Feb - 22 Feb - 1 Mar: 7, 7. k 3: 10 March + 21 days = 31 March.
+    late = earlier_orders(*WEEKLY)
     (event,) = events(connection, **together(the_order(**CLOSED), sent(("2026-03-08", 70)), late))
     assert (event["outcome"], event["provisional"], event["horizon_day"]) == ("buyer_lost", False, date(2026, 3, 31))
+
+
+def test_r38_a_buyer_who_orders_again_after_the_horizon_is_not_lost(connection: Connection) -> None:
+    # The horizon ends on 31 March. The order of 1 April is a day late, but it came.
+    late = earlier_orders(*WEEKLY, "2026-04-01")
+    (event,) = events(connection, **together(the_order(**CLOSED), sent(("2026-03-08", 70)), late))
+    assert (event["outcome"], event["provisional"], event["horizon_day"]) == ("sale_lost", False, date(2026, 3, 31))
 
 
 def test_r38_an_order_on_the_last_day_of_the_horizon_keeps_the_buyer(connection: Connection) -> None:
@@ -126,9 +133,25 @@ def test_r38_lost_k_is_an_assumption(connection: Connection) -> None:
     assert event["horizon_day"] == date(2026, 3, 20)
 
 
-def test_r38_nothing_came_and_nothing_was_cancelled_is_open(connection: Connection) -> None:
+@pytest.mark.parametrize(
+    ("as_of", "outcome", "provisional"),
+    [
+        (datetime(2026, 3, 31, 23, 59, 59, 999_998), "open", True),
+        (datetime(2026, 3, 31, 23, 59, 59, 999_999), "sale_lost", False),
+    ],
+)
+def test_r38_an_open_event_older_than_the_horizon_is_a_lost_sale(
+    connection: Connection, as_of: datetime, outcome: str, provisional: bool
+) -> None:
+    # 30 of 100 never came and nobody cancelled them. The buyer ordered again on 20 March, so they are not lost.
+    parts = together(the_order(), sent(("2026-03-08", 70)), earlier_orders(*WEEKLY, "2026-03-20"))
+    (event,) = events(connection, as_of=as_of, **parts)
+    assert (event["outcome"], event["provisional"]) == (outcome, provisional)
+
+
+def test_r38_nothing_came_and_no_gap_is_known_stays_open(connection: Connection) -> None:
     (event,) = events(connection, **together(the_order(), sent(("2026-03-08", 70))))
-    assert (event["outcome"], event["cost_amount"]) == ("open", None)
+    assert (event["outcome"], event["provisional"], event["cost_amount"]) == ("open", True, None)
 
 
 def test_r38_a_line_not_yet_due_or_whole_at_first_pass_is_no_event(connection: Connection) -> None:
@@ -212,6 +235,30 @@ def test_r38_a_stockouts_row_keeps_its_own_outcome(connection: Connection) -> No
         "North",
         10,
     )
+
+
+@pytest.mark.parametrize(
+    ("later", "product_id", "expected"),
+    [
+        ((), "P", ("buyer_lost", False, False)),
+        (("2026-03-06",), "P", ("waited", False, True)),
+        (("2026-04-29",), "Q", ("sale_lost", False, True)),  # long after the horizon, and another product
+    ],
+)
+def test_r38_later_orders_overrule_a_recorded_lost_buyer(
+    connection: Connection, later: tuple[str, ...], product_id: str, expected: tuple[str, bool, bool]
+) -> None:
+    orders = earlier_orders("2026-02-01", "2026-02-08", "2026-02-15", *later)
+    for line in orders["order_lines"]:
+        line["product_id"] = product_id if line["order_id"][1:] in later else "P"
+    (found,) = [
+        event
+        for event in events(connection, **together(orders, {"stockouts": [stockout(outcome="buyer_lost")]}))
+        if event["stockout_id"]
+    ]
+    assert (found["outcome"], found["provisional"], found["contradicted"]) == expected
+    (counted,) = answer(connection, Question(("stockouts_contradicted",)))
+    assert counted.value == (1 if later else 0)
 
 
 def test_r38_a_stockouts_row_is_waited_if_the_customer_orders_the_product_later(connection: Connection) -> None:

@@ -14,12 +14,13 @@ from metrics.facts.stockout_events import OUTCOMES
 from metrics.facts.stockouts import stockout_facts_table
 from metrics.schema import assumptions, holds, orders, shipment_lines, shipments, stockouts
 from metrics.warehouse import Location, reading
+from tests.reference.stockouts import last_lost
 
 Row = dict[str, Any]  # Any: values of columns of any type
 Key = tuple[str | None, str | None, str | None]
 """Order, line and stockout row. Lines have no stockout row, other demand has no order."""
-Expected = tuple[Decimal, str, bool]
-"""Short quantity, outcome, provisional."""
+Expected = tuple[Decimal, str, bool, bool]
+"""Short quantity, outcome, provisional, contradicted."""
 
 
 @dataclass(frozen=True)
@@ -112,17 +113,15 @@ class Buyers:
         scopes = (f"customer:{customer_id}", f"segment:{segment}", "all")
         return next((newest[scope] for scope in scopes if scope in newest), Decimal(3))
 
-    def lost_or_undecided(self, customer_id: str, segment: str, day: date, at: datetime) -> tuple[bool, bool]:
-        """Return whether the buyer is lost, and whether that is undecided."""
+    def horizon_and_return(self, customer_id: str, segment: str, day: date, at: datetime) -> tuple[bool, bool]:
+        """Return whether the horizon has passed, and whether the buyer has ordered since, at any time."""
         days = self.order_days.get(customer_id, set())
         until = sorted(other for other in days if other <= day)
         gaps = [(after - before).days for before, after in pairwise(until)]
         gap = lower_median(gaps) if len(until) >= 3 else lower_median(self.gaps_of_segment.get(segment, []))
         horizon = None if gap is None else int(self.lost_k(customer_id, segment) * gap)
-        later = [other for other in days if other > day]
-        returned = bool(later) and (horizon is None or (min(later) - day).days <= horizon)
         over = horizon is not None and at + timedelta(horizon) <= self.as_of
-        return over and not returned, not over and not returned
+        return over, any(other > day for other in days)
 
 
 def waits_for_credit(sample: Sample, line: Row, zone: str) -> bool:
@@ -139,8 +138,11 @@ def waits_for_credit(sample: Sample, line: Row, zone: str) -> bool:
     return False
 
 
-def outcome_of_line(sample: Sample, line: Row, zone: str, *, lost: bool) -> str:
-    """Return the outcome of a short line."""
+def outcome_of_line(sample: Sample, line: Row, zone: str, *, over: bool, returned: bool) -> str:
+    """Return the outcome of a short line.
+
+    over: the horizon has passed. returned: the buyer has ordered since.
+    """
     departures = [
         (row["line_no"], last_instant(sample.shipments[row["shipment_id"]], "shipped_at", zone))
         for row in sample.shipment_lines
@@ -148,13 +150,13 @@ def outcome_of_line(sample: Sample, line: Row, zone: str, *, lost: bool) -> str:
     ]
     left = [(line_no, at) for line_no, at in departures if at is not None and at <= sample.as_of]
     of_line = [at for line_no, at in left if line_no == line["line_no"]]
-    if lost:
+    if over and not returned:
         return "buyer_lost"
     if line["cancelled_short_qty"]:
         return "sale_lost"
     if line["complete"] and of_line:
         return "back_ordered" if max(of_line) > min(at for _, at in left) else "waited"
-    return "open"
+    return "sale_lost" if over else "open"
 
 
 def expected_of_lines(sample: Sample, buyers: Buyers) -> dict[Key, Expected]:
@@ -166,13 +168,15 @@ def expected_of_lines(sample: Sample, buyers: Buyers) -> dict[Key, Expected]:
         zone = sample.zones[line["order_id"]]
         if waits_for_credit(sample, line, zone):
             continue
-        lost, undecided = buyers.lost_or_undecided(
+        over, returned = buyers.horizon_and_return(
             line["customer_id"], line["segment"], line["due_day"], line["first_due_at"]
         )
+        outcome = outcome_of_line(sample, line, zone, over=over, returned=returned)
         expected[line["order_id"], line["line_no"], None] = (
             line["owed_qty"] - line["first_pass_qty"],
-            outcome_of_line(sample, line, zone, lost=lost),
-            undecided,
+            outcome,
+            not over and (not returned or outcome == "open"),
+            False,
         )
     return expected
 
@@ -194,15 +198,18 @@ def expected_of_demand(sample: Sample, buyers: Buyers) -> dict[Key, Expected]:
             continue
         key = (None, None, wanted["stockout_id"])
         customer_id, segment = wanted["customer_id"], sample.stored[key]["segment"]
-        _, undecided = buyers.lost_or_undecided(customer_id, segment, wanted["wanted_at"].date(), at)
+        over, returned = buyers.horizon_and_return(customer_id, segment, wanted["wanted_at"].date(), at)
         bought_later = any(
             (line["customer_id"], line["product_id"]) == (customer_id, wanted["product_id"])
             and line["state"] != "excluded"
             and ordered_later(line, wanted)
             for line in sample.lines
         )
-        outcome = wanted["outcome"] or ("waited" if bought_later else "sale_lost")
-        expected[key] = (wanted["wanted_qty"], outcome, undecided and not wanted["outcome"] and not bought_later)
+        contradicted = wanted["outcome"] == "buyer_lost" and (returned or bought_later)
+        recorded = None if contradicted else wanted["outcome"]
+        outcome = recorded or ("waited" if bought_later else "sale_lost")
+        may_change = not over and not returned and not bought_later and recorded in (None, "buyer_lost")
+        expected[key] = (wanted["wanted_qty"], outcome, may_change, contradicted)
     return expected
 
 
@@ -211,7 +218,22 @@ def test_stockouts_of_the_sample_are_what_a_plain_recount_gives(sample: Location
         rows = read_sample(connection)
     buyers = Buyers(rows)
     expected = expected_of_lines(rows, buyers) | expected_of_demand(rows, buyers)
-    stored = {key: (row["short_qty"], row["outcome"], row["provisional"]) for key, row in rows.stored.items()}
+    stored = {
+        key: (row["short_qty"], row["outcome"], row["provisional"], row["contradicted"])
+        for key, row in rows.stored.items()
+    }
     assert stored == expected
-    assert {outcome for _, outcome, _ in expected.values()} >= set(OUTCOMES)
+    assert {outcome for _, outcome, *_ in expected.values()} >= set(OUTCOMES)
     assert len(expected) > 20
+
+
+def test_r38_the_future_margin_is_charged_once_per_lost_buyer_on_the_last_stockout(sample: Location) -> None:
+    with reading(sample) as connection:
+        found = read_sample(connection).stored.values()
+    last = last_lost((row["customer_id"], row["event_day"], row["outcome"]) for row in found)
+    charged = [row for row in found if row["buyer_margin_amount"]]
+    assert len({row["customer_id"] for row in charged}) == len(charged)
+    assert {row["customer_id"]: row["event_day"] for row in charged}.items() <= last.items()
+    assert [row["buyer_margin_amount"] for row in found if row["outcome"] != "buyer_lost"].count(None) == sum(
+        row["outcome"] != "buyer_lost" for row in found
+    )
