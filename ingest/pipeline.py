@@ -138,7 +138,7 @@ def _run_steps(
 def _open_run(
     connection: Connection, mapping: Mapping, folder: Path, place: Location | None, started_at: datetime
 ) -> Iterator[tuple[RunState, Scratch]]:
-    known = previous_runs(connection, mapping.name)
+    known = previous_runs(connection, mapping)
     with scratch(place.folder if place else None) as staging:
         database = staging.connect()
         prints = {feed: fingerprint(feed_map, mapping) for feed, feed_map in mapping.feeds.items()}

@@ -544,7 +544,10 @@ run_files = Table(
     Column("source", String, nullable=False, comment="name of the mapping"),
     Column("feed", String, nullable=False, comment="the feed its rows went to"),
     Column(
-        "name", String, nullable=False, comment="the source object: file name, or connection and query, without secrets"
+        "name",
+        String,
+        nullable=False,
+        comment="source object: file, connection and feed, or sources of a SELECT",
     ),
     Column("sha256", String, nullable=False, comment="of the object's content"),
     Column(

@@ -9,7 +9,7 @@ import os
 import tomllib
 import zoneinfo
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -75,7 +75,7 @@ class Origin(_Table):
     connection: str | None = None
     query: str | None = None
     cursor: str | None = None
-    cursor_start: datetime | int | str | None = None
+    cursor_start: datetime | date | int | float | str | None = None
     select: str | None = None
     sheet: str | None = None
     encoding: str = "utf-8"
@@ -286,7 +286,7 @@ def _check_origin(key: str, origin: Origin, problems: list[str]) -> bool:
     if origin.cursor and ":cursor" not in (origin.query or ""):
         problems.append(
             f"{key}.cursor: the query must use it; write e.g. "
-            f"… where {origin.cursor} > :cursor order by {origin.cursor}"
+            f"… where {origin.cursor} >= :cursor order by {origin.cursor}"
         )
     for pattern in origin.read:
         if not pattern.endswith(SUFFIXES):

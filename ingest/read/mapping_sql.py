@@ -10,11 +10,11 @@ from pathlib import Path
 
 from ingest.errors import MappingRefused, SourceRefused
 from ingest.mapping.columns import sql_column
-from ingest.mapping.mapping_file import ColumnMap, FeedMap, Mapping, Origin, connection_url, mappable, nearest, required
-from ingest.read import sql_sandbox, text_tables
+from ingest.mapping.mapping_file import ColumnMap, FeedMap, Mapping, Origin, mappable, nearest, required
+from ingest.read import sql_sandbox
 from ingest.read.find_files import Files
 from ingest.read.source_objects import Reading
-from ingest.read.stage_text import QueryRows, to_text
+from ingest.read.stage_text import QueryRows, read_query, to_text
 from ingest.storage.scratch_database import MEMORY, Connection, quoted, sql_literal
 from metrics.schema import FEEDS
 
@@ -42,16 +42,10 @@ def stage_for_sandbox(reading: Reading, files: Files) -> dict[str, list[QueryRow
             if feed_map.select:
                 columns, count = sql_sandbox.run_select(inside, feed_map.select, f"result_{feed}", key=key, file=shown)
                 reading.selected[feed] = _complete_mapping(feed, feed_map, columns, shown)
-                about = "; ".join(f"{one.name} {one.sha256}" for one in sources)
+                read = sql_sandbox.tables_read(inside, feed_map.select)
                 results[feed] = [
-                    QueryRows(
-                        f"result_{feed}",
-                        f"select over {', '.join(one.name for one in sources)}",
-                        _hash(feed_map.select + about),
-                        columns,
-                        count,
-                        rows_staged=sum(one.rows for one in sources),
-                        columns_map=reading.selected[feed],
+                    _selected(
+                        reading, feed, columns, count, [one for one in sources if read is None or one.table in read]
                     )
                 ]
             elif feed in expressed:
@@ -65,6 +59,20 @@ def stage_for_sandbox(reading: Reading, files: Files) -> dict[str, list[QueryRow
     finally:
         inside.close()
     return _copy_results(reading, database, results)
+
+
+def _selected(reading: Reading, feed: str, columns: list[str], count: int, sources: list[QueryRows]) -> QueryRows:
+    """Return the result of a feed's SELECT. Its name and its hash are those of the sources that the SELECT reads."""
+    about = "; ".join(f"{one.name} {one.sha256}" for one in sources)
+    return QueryRows(
+        f"result_{feed}",
+        f"select over {', '.join(dict.fromkeys(one.name for one in sources))}" if sources else "select",
+        _hash((reading.mapping.feeds[feed].select or "") + about),
+        columns,
+        count,
+        rows_staged=sum(one.rows for one in sources),
+        columns_map=reading.selected[feed],
+    )
 
 
 def _fill_sandbox(
@@ -98,13 +106,7 @@ def _fill_sandbox(
 
 def _stage_origin(reading: Reading, inside: Connection, key: str, origin: Origin, files: Files) -> Iterator[QueryRows]:
     if origin.connection:
-        url = connection_url(origin.connection, key=f"{key}.connection", file=reading.mapping.path.name)
-        shown = f"{origin.connection}: {' '.join((origin.query or '').split())}"[:200]
-        table = reading.next_table()
-        read = text_tables.from_database(
-            inside, table, url, origin, shown, reading.cursors.get(key, origin.cursor_start)
-        )
-        yield QueryRows(table, shown, read.sha256, read.columns, read.rows, origin=origin, cursor=read.cursor)
+        yield read_query(reading, inside, key, origin)
     for path, shown, _ in files[key]:
         table = reading.next_table()
         read = to_text(inside, table, path, origin, shown)

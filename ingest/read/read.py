@@ -33,7 +33,7 @@ def read_all(reading: Reading, progress: Progress) -> None:
         if feed in staged:
             stage_text(reading, feed, staged[feed])
         elif feed_map.connection:
-            stage_text(reading, feed, [read_query(reading, feed, feed_map)])
+            stage_text(reading, feed, [read_query(reading, reading.connection, feed, feed_map)])
         else:
             for path, object_name, file_scan in files[feed]:
                 _stage_file(reading, feed, feed_map, path, object_name, file_scan)

@@ -71,6 +71,14 @@ def run_select(connection: Connection, statement: str, target: str, *, key: str,
     return columns, count
 
 
+def tables_read(connection: Connection, statement: str) -> set[str] | None:
+    """Return the tables that a SELECT reads, also through views. None: DuckDB cannot list them."""
+    try:
+        return set(connection.get_table_names(_bare(statement)))
+    except duckdb.Error:
+        return None
+
+
 def run_expressions(
     connection: Connection, table: str, target: str, expressions: dict[str, str], *, key: str, file: str
 ) -> None:

@@ -8,6 +8,7 @@ from ingest.mapping.columns import staging_columns
 from ingest.mapping.mapping_file import FeedMap, Origin, connection_url
 from ingest.read import csv_file, text_tables
 from ingest.read.csv_file import BrokenRecord
+from ingest.read.database import Pull, from_database
 from ingest.read.source_objects import Reading, SourceObject
 from ingest.read.staging import count_rows, stage_relation, staging_table
 from ingest.storage.scratch_database import Connection, quoted
@@ -73,16 +74,20 @@ def _csv_to_text(
     return text_tables.TextTable(header, good, file_scan.sha256, tuple(broken))
 
 
-def read_query(reading: Reading, feed: str, origin: Origin) -> QueryRows:
-    """Read the result of a connection's query into a text table."""
+def read_query(reading: Reading, connection: Connection, feed: str, origin: Origin) -> QueryRows:
+    """Read the result of a connection's query into a text table of `connection`."""
     mapping = reading.mapping
     url = mapping.store or connection_url(origin.connection or "", key=f"{feed}.connection", file=mapping.path.name)
-    object_name = f"{origin.connection}: {' '.join((origin.query or '').split())}"[:200]
+    object_name = f"{(origin.connection or '').removeprefix('env:')}: {feed.removeprefix('staged.')}"
     table = reading.next_table()
-    since = reading.cursors.get(feed, origin.cursor_start)
-    read = text_tables.from_database(
-        reading.connection, table, url, origin, object_name, since, as_of=mapping.data_as_of if mapping.store else None
+    pull = Pull(
+        origin,
+        object_name,
+        reading.cursors.get(feed, origin.cursor_start),
+        mapping.time_zone,
+        mapping.data_as_of if mapping.store else None,
     )
+    read = from_database(connection, table, url, pull)
     return QueryRows(table, object_name, read.sha256, read.columns, read.rows, origin=origin, cursor=read.cursor)
 
 

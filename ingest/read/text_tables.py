@@ -1,4 +1,4 @@
-"""Read Excel, JSON Lines, Parquet and databases into text tables.
+"""Read Excel, JSON Lines and Parquet into text tables. Databases have their own module (database.py).
 
 A text table has text columns and `_row_no`, the number of the record in its object. An empty text becomes null, as in
 CSV. CSV files skip text tables unless a mapping's SQL needs their text (staging.py).
@@ -6,7 +6,7 @@ CSV. CSV files skip text tables unless a mapping's SQL needs their text (staging
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -16,8 +16,6 @@ from pathlib import Path
 import duckdb
 import pyarrow
 from python_calamine import CalamineError, CalamineWorkbook
-from sqlalchemy import URL, DateTime, bindparam, create_engine, text
-from sqlalchemy.exc import SQLAlchemyError
 
 from ingest.errors import SourceRefused
 from ingest.mapping.mapping_file import Origin
@@ -89,7 +87,7 @@ def from_excel(connection: Connection, table: str, path: Path, origin: Origin, o
         ) from None
     if not any(header):
         raise SourceRefused(object_name, "", "the sheet is empty", "Send it again with at least its header row.")
-    _refuse_repeated(header, object_name)
+    refuse_repeated(header, object_name)
     filled = [position for position, one in enumerate(header) if one]
     columns = [header[position] for position in filled]
     records = (
@@ -108,7 +106,7 @@ def from_parquet(connection: Connection, table: str, path: Path, object_name: st
         connection.execute(f"CREATE TABLE {quoted(table)} AS SELECT {texts} FROM {source}")
     except duckdb.Error as error:
         raise SourceRefused(
-            object_name, "", f"the Parquet file cannot be read ({_first_line(error)})", "Send the complete file again."
+            object_name, "", f"the Parquet file cannot be read ({first_line(error)})", "Send the complete file again."
         ) from None
     connection.execute(f"ALTER TABLE {quoted(table)} ADD COLUMN _row_no BIGINT")
     connection.execute(f"UPDATE {quoted(table)} SET _row_no = rowid + 1")
@@ -153,61 +151,9 @@ def from_json_lines(connection: Connection, table: str, path: Path, object_name:
         columns.update(dict.fromkeys(record))
         numbered.append((row_no, {key: _json_text(value) for key, value in record.items()}))
     names = list(columns)
-    _refuse_repeated(names, object_name)
+    refuse_repeated(names, object_name)
     fill_table(connection, table, names, ((row_no, [record.get(one) for one in names]) for row_no, record in numbered))
     return TextTable(names, len(numbered), hashlib.sha256(data).hexdigest(), tuple(broken))
-
-
-def from_database(
-    connection: Connection,
-    table: str,
-    url: str | URL,
-    origin: Origin,
-    object_name: str,
-    since: object,
-    *,
-    as_of: datetime | None = None,
-) -> TextTable:
-    """Read the rows of a query in pieces.
-
-    Binds `since` as :cursor, and `as_of` as :as_of if the query uses it. Raises SourceRefused if the database fails.
-    """
-    digest = hashlib.sha256()
-    highest = since
-    try:
-        engine = create_engine(url)
-        try:
-            with engine.connect().execution_options(stream_results=True, yield_per=BATCH) as database:
-                query = text(origin.query or "")
-                if as_of is not None and ":as_of" in query.text:
-                    query = query.bindparams(bindparam("as_of", as_of, DateTime()))
-                result = database.execute(query, {"cursor": since} if origin.cursor else {})
-                columns = list(result.keys())
-                _refuse_repeated(columns, object_name)
-                if origin.cursor and origin.cursor not in columns:
-                    raise SourceRefused(
-                        object_name, "", f"the query lacks the cursor column {origin.cursor!r}", "Add it to the SELECT."
-                    )
-
-                def records() -> Iterator[tuple[int, Record]]:
-                    nonlocal highest
-                    for row_no, row in enumerate(result, start=1):
-                        texts = [as_text(value) for value in row]
-                        digest.update(repr(texts).encode("utf-8", "surrogatepass"))
-                        if origin.cursor:
-                            value = row._mapping[origin.cursor]
-                            highest = value if highest is None or (value is not None and value > highest) else highest
-                        yield row_no, texts
-
-                count = fill_table(connection, table, columns, records())
-        finally:
-            engine.dispose()
-    except SQLAlchemyError as error:
-        reason = _first_line(getattr(error, "orig", None) or error)
-        raise SourceRefused(
-            object_name, "", f"the database failed ({reason})", "Check the URL, the query and the server."
-        ) from None
-    return TextTable(columns, count, digest.hexdigest(), cursor=highest)
 
 
 def fill_table(connection: Connection, table: str, columns: list[str], records: Iterable[tuple[int, Record]]) -> int:
@@ -240,7 +186,8 @@ def file_hash(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _refuse_repeated(columns: list[str], object_name: str) -> None:
+def refuse_repeated(columns: list[str], object_name: str) -> None:
+    """Raise SourceRefused if two columns have the same name."""
     seen: set[str] = set()
     for one in columns:
         folded = one.strip().casefold()
@@ -266,5 +213,6 @@ def _json_text(value: object) -> str | None:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else as_text(value)
 
 
-def _first_line(error: object) -> str:
+def first_line(error: object) -> str:
+    """Return the first line of an error's message, shortened."""
     return str(error).strip().partition("\n")[0][:200]

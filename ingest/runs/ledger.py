@@ -11,8 +11,9 @@ from sqlalchemy import Connection, delete, insert, select, update
 from ingest.errors import RunAborted
 from ingest.load.result import Counts
 from ingest.quarantine import quarantine, release
+from ingest.read import cursors
 from ingest.read.source_objects import SourceObject
-from ingest.runs.run_state import RunState, cursor_to_text, effective_feeds, fingerprint, was_kept_out
+from ingest.runs.run_state import RunState, effective_feeds, fingerprint, was_kept_out
 from ingest.storage import tables
 from ingest.storage.bulk_insert import insert_rows
 from ingest.storage.row_ids import count_per_file
@@ -122,9 +123,15 @@ def _write_taken(state: RunState, connection: Connection) -> None:
         if source.cursor is not None:
             mine = (tables.cursors.c.source == state.mapping.name) & (tables.cursors.c.feed == source.feed)
             connection.execute(delete(tables.cursors).where(mine))
-            kind, value = cursor_to_text(source.cursor)
+            kind, value = cursors.to_text(source.cursor)
             connection.execute(
-                insert(tables.cursors).values(source=state.mapping.name, feed=source.feed, kind=kind, value=value)
+                insert(tables.cursors).values(
+                    source=state.mapping.name,
+                    feed=source.feed,
+                    column_name=state.mapping.feeds[source.feed].cursor,
+                    kind=kind,
+                    value=value,
+                )
             )
 
 

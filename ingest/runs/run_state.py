@@ -3,13 +3,14 @@
 import hashlib
 import json
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
 from ingest.load.result import LoadResult
 from ingest.mapping.mapping_file import FeedMap, Mapping
 from ingest.quarantine.records import Rejected
+from ingest.read import cursors
 from ingest.read.source_objects import Reading, SourceObject
 from ingest.storage import tables
 from metrics.schema import run_files, runs
@@ -47,8 +48,12 @@ class RunState:
         return self.reading.objects
 
 
-def previous_runs(connection: Connection, source: str) -> PreviousRuns:
-    """Return the next free numbers, the objects that this source has delivered, and its cursors."""
+def previous_runs(connection: Connection, mapping: Mapping) -> PreviousRuns:
+    """Return the next free numbers, the objects that this source has delivered, and its cursors.
+
+    A cursor of another column is left out, so the pull starts again at `cursor_start`.
+    """
+    source = mapping.name
     files = {
         row.file_id: row
         for row in connection.execute(select(run_files.c.file_id, run_files.c.rows_in, run_files.c.name))
@@ -59,12 +64,13 @@ def previous_runs(connection: Connection, source: str) -> PreviousRuns:
     for row in connection.execute(mine):
         taken[row.feed, row.sha256, row.mapping] = files[row.file_id].rows_in
         latest[row.feed, files[row.file_id].name] = row.sha256
-    cursors: dict[str, object] = {
-        row.feed: cursor_from_text(row.kind, row.value)
+    stored: dict[str, object] = {
+        row.feed: cursors.from_text(row.kind, row.value)
         for row in connection.execute(select(tables.cursors).where(tables.cursors.c.source == source))
+        if row.feed in mapping.feeds and row.column_name in (mapping.feeds[row.feed].cursor, None)
     }
     last_run = connection.scalar(select(func.max(runs.c.run_id))) or 0
-    return PreviousRuns(max(files, default=0) + 1, last_run + 1, taken, latest, cursors)
+    return PreviousRuns(max(files, default=0) + 1, last_run + 1, taken, latest, stored)
 
 
 def fingerprint(feed_map: FeedMap, mapping: Mapping) -> str:
@@ -86,21 +92,3 @@ def was_kept_out(state: RunState, row: Rejected) -> bool:
     """Return True if a rejected record broke a cross-row rule: it was staged, but kept out of the load."""
     file_id = state.known.next_file_id + row.object_no
     return any((file_id, row.row_no) in kept_out for kept_out in state.loaded.held.values())
-
-
-def cursor_to_text(cursor: object) -> tuple[str, str]:
-    """Return kind and text of a cursor, as stored in `cursors`."""
-    if isinstance(cursor, datetime):
-        return "datetime", cursor.isoformat()
-    if isinstance(cursor, date):
-        return "date", cursor.isoformat()
-    return ("int", str(cursor)) if isinstance(cursor, int) else ("text", str(cursor))
-
-
-def cursor_from_text(kind: str, value: str) -> datetime | date | int | str:
-    """Return the cursor with this kind and text."""
-    if kind == "datetime":
-        return datetime.fromisoformat(value)
-    if kind == "date":
-        return date.fromisoformat(value)
-    return int(value) if kind == "int" else value

@@ -55,7 +55,7 @@ def _insert_with_arrow(connection: Connection, table: Table, rows: list[Mapping[
     assert driver is not None
     driver.register("batch", batch)
     try:
-        connection.exec_driver_sql(f'INSERT INTO "{table.name}" SELECT * FROM batch')
+        connection.exec_driver_sql(f'INSERT INTO "{table.name}" BY NAME SELECT * FROM batch')
     finally:
         driver.unregister("batch")
 

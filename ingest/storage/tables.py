@@ -6,6 +6,7 @@ They contain waiting rows, originals of converted rows, objects read before, and
 from sqlalchemy import BigInteger, Column, Connection, MetaData, String, Table, Text
 
 from metrics.schema import FEEDS
+from metrics.warehouse import missing_columns
 
 metadata = MetaData()
 
@@ -71,7 +72,8 @@ cursors = Table(
     metadata,
     Column("source", String, nullable=False, comment="name of the mapping"),
     Column("feed", String, nullable=False),
-    Column("kind", String, nullable=False, comment="datetime, int or text"),
+    Column("column_name", String, comment="the cursor column; null in rows of earlier versions"),
+    Column("kind", String, nullable=False, comment="type of the value: datetime, date, int, decimal, bytes, text ..."),
     Column(
         "value",
         Text,
@@ -83,5 +85,5 @@ cursors = Table(
 
 
 def create_tables(connection: Connection) -> None:
-    """Create the missing tables."""
-    metadata.create_all(connection)
+    """Create the missing tables and columns."""
+    missing_columns.create_tables(connection, metadata)

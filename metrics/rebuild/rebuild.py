@@ -59,13 +59,7 @@ from metrics.sql.dialects import Expression, Rows, analyze
 from metrics.sql.local_days import refresh_local_days
 from metrics.sql.temporary_tables import temporary_table
 from metrics.warehouse.failpoint import failpoint
-
-_COLUMNS = table(
-    "columns",
-    *[sql_column(name, String) for name in ("table_schema", "table_name", "column_name")],
-    schema="information_schema",
-)
-"""All columns of the database. Both engines list them here."""
+from metrics.warehouse.missing_columns import stored_columns
 
 
 def rebuild(connection: Connection, *, as_of: datetime, touched: str | None) -> None:
@@ -97,12 +91,7 @@ def rebuild(connection: Connection, *, as_of: datetime, touched: str | None) -> 
 
 def _reshaped_tables(connection: Connection) -> set[str]:
     """Return the names of stored fact and rollup tables whose columns differ from those of this version."""
-    c = _COLUMNS.c
-    stored: dict[str, set[str]] = {}
-    for name, column in connection.execute(
-        select(c.table_name, c.column_name).where(c.table_schema == func.current_schema())
-    ):
-        stored.setdefault(name, set()).add(column)
+    stored = stored_columns(connection)
     declared = {
         table.name: set(table.c.keys())
         for metadata in (facts_metadata, rollup_metadata)

@@ -23,7 +23,7 @@ from sqlalchemy.exc import ArgumentError
 
 from metrics import schema
 from metrics.errors import SettingRefused
-from metrics.warehouse import duckdb_reader, duckdb_writer, postgres
+from metrics.warehouse import duckdb_reader, duckdb_writer, missing_columns, postgres
 from metrics.warehouse.generation import Build, Generation
 
 __all__ = [
@@ -136,8 +136,8 @@ def copy_for_dry_run(location: Location) -> Iterator[Build]:
 
 
 def create_tables(connection: Connection) -> None:
-    """Create every missing table of the schema."""
-    schema.metadata.create_all(connection)
+    """Create every missing table and column of the schema."""
+    missing_columns.create_tables(connection, schema.metadata)
 
 
 def close(location: Location) -> None:
