@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import Boolean, Date, DateTime, Integer, Numeric
 from sqlalchemy.types import TypeEngine
 
+from ingest.mapping import formats
 from ingest.mapping.mapping_file import DEFAULTS, ColumnMap, FeedMap, mappable
 from ingest.storage.scratch_database import quoted, sql_literal
 from metrics.schema import FEEDS
@@ -132,7 +133,7 @@ def _plain(
         if column == "deleted":
             value = f"coalesce({value}, false)"
     elif isinstance(kind, Date):
-        value, fits = _date(source, mapped)
+        value, fits = _date(source, mapped, time_zone)
         typed = "DATE"
     elif column == "ship_to_time_zone":
         return [
@@ -166,15 +167,20 @@ def _number(source: str, mapped: ColumnMap | None, precision: int, scale: int) -
     return f"TRY_CAST({text} AS DECIMAL({precision},{scale}))", f"regexp_full_match({source}, {sql_literal(pattern)})"
 
 
-def _date(source: str, mapped: ColumnMap | None) -> tuple[str, str]:
+def _date(source: str, mapped: ColumnMap | None, time_zone: str) -> tuple[str, str]:
     if mapped is not None and mapped.format:
-        value = f"CAST(try_strptime({source}, {sql_literal(mapped.format)}) AS DATE)"
-        return value, "true"
+        value = formats.parsed(source, mapped.format, time_zone)
+        if formats.has_zone(mapped.format):
+            value = f"timezone({sql_literal(time_zone)}, {value})"
+        return f"CAST({value} AS DATE)", "true"
     return f"CAST(TRY_CAST({source} AS TIMESTAMP) AS DATE)", f"regexp_full_match({source}, {sql_literal(ISO_DATE)})"
 
 
 def _moment(column: str, source: str, mapped: ColumnMap | None, time_zone: str) -> list[StagedColumn]:
     value, is_date, fits = _instant(source, mapped, time_zone)
+    if mapped is not None and mapped.day and source != "NULL::VARCHAR":
+        value = f"CASE WHEN {is_date} THEN {value} ELSE date_trunc('day', {to_local(value, time_zone)}) END"
+        is_date = f"CASE WHEN {is_date} IS NOT NULL THEN true END"
     return [
         StagedColumn(column, "TIMESTAMP", value),
         StagedColumn(f"{column}_is_date", "BOOLEAN", is_date),
@@ -205,14 +211,18 @@ def _instant(source: str, mapped: ColumnMap | None, time_zone: str) -> tuple[str
 
 
 def _formatted(source: str, form: str, time_zone: str) -> tuple[str, str, str]:
-    timed = any(code in form for code in ("%H", "%I", "%c", "%X", "%s"))
-    parsed = f"try_strptime({source}, {sql_literal(form)})"
-    fits = f"({source} IS NULL OR {parsed} IS NOT NULL)"
-    if not timed:
-        return f"CAST({parsed} AS TIMESTAMP)", f"CASE WHEN {parsed} IS NOT NULL THEN true END", fits
-    if "%z" in form or "%Z" in form:
-        return f"CAST({parsed} AS TIMESTAMP)", f"CASE WHEN {parsed} IS NOT NULL THEN false END", fits
-    return to_utc(f"CAST({parsed} AS TIMESTAMP)", time_zone), f"CASE WHEN {parsed} IS NOT NULL THEN false END", fits
+    parsed = formats.parsed(source, form, time_zone)
+    timed = formats.has_time(form)
+    value = f"CAST({parsed} AS TIMESTAMP)"
+    if timed and not formats.has_zone(form):
+        value = to_utc(value, time_zone)
+    is_date = f"CASE WHEN {parsed} IS NOT NULL THEN {'false' if timed else 'true'} END"
+    return value, is_date, f"({source} IS NULL OR {parsed} IS NOT NULL)"
+
+
+def to_local(instant: str, time_zone: str) -> str:
+    """Return SQL for the local time of a UTC instant."""
+    return f"timezone({sql_literal(time_zone)}, timezone('UTC', {instant}))"
 
 
 def to_utc(local: str, time_zone: str) -> str:

@@ -9,7 +9,7 @@ import os
 import tomllib
 import zoneinfo
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -19,6 +19,7 @@ from pydantic_core import ErrorDetails
 from sqlalchemy import URL
 
 from ingest.errors import MappingRefused
+from ingest.mapping import formats
 from metrics.schema import FEEDS, Feed
 
 T = TypeVar("T", bound=BaseModel)
@@ -50,6 +51,8 @@ class ColumnMap(_Table):
     format: str | None = None
     decimal: Annotated[str, Field(pattern=r"^[.,]$")] = "."
     thousands: Annotated[str, Field(max_length=1)] = ""
+    day: bool | None = None
+    """True: date-times are read as their local day. False: they stay instants, also if all are midnights."""
     codes: dict[str, str] | None = None
     stands_in_for: str | None = None
 
@@ -250,6 +253,10 @@ def _parse_feed(name: str, table: object, problems: list[str]) -> FeedMap | None
             problems.append(
                 f"{name}.columns.{column}: write exactly one of from, value, sql (found {', '.join(given) or 'none'})"
             )
+        if one.format and (wrong := formats.problem(one.format)):
+            problems.append(f"{name}.columns.{column}.format: {one.format!r}: {wrong}")
+        if one.day is not None and column in known and f"{column}_is_date" not in FEEDS[name].table.c:
+            problems.append(f"{name}.columns.{column}.day: only moments take it; remove it")
         if one.thousands and one.thousands == one.decimal:
             problems.append(
                 f"{name}.columns.{column}: decimal and thousands are both {one.decimal!r}; use two different signs"
@@ -314,7 +321,10 @@ def _watermark(source: _SourceTable, problems: list[str]) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(source.data_as_of)
-    except ValueError:
+        if len(source.data_as_of) <= 10:  # a bare date means the end of that day
+            following = datetime.combine(moment.date() + timedelta(days=1), time(), zone)
+            return following.astimezone(UTC).replace(tzinfo=None) - timedelta(microseconds=1)
+    except (ValueError, OverflowError):
         problems.append(
             f'source.data_as_of: {source.data_as_of!r} is not an ISO date-time; write e.g. "2026-06-30T23:59:59Z"'
         )

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from sqlalchemy import Boolean, Date, DateTime, Integer, Numeric, String
 
+from ingest.mapping import formats
 from ingest.mapping.mapping_file import FeedMap, mappable
 from ingest.storage.scratch_database import quoted, sql_literal
 from ingest.validate.rule_lists import (
@@ -91,7 +92,7 @@ def _types(feed: str, feed_map: FeedMap, mapped: Iterable[str]) -> Iterator[RowR
             )
         elif isinstance(kind, DateTime | Date):
             do = (
-                f"Write it in the format {one.format}."
+                f"Write it in the format {one.format}.{formats.zone_advice(one.format)}"
                 if one.format
                 else "Write an ISO 8601 date or date-time, e.g. 2026-03-31T14:05:00+02:00."
             )

@@ -1,5 +1,6 @@
 """A wrong mapping file gets a complete list of errors, each with its place and its remedy."""
 
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -80,3 +81,17 @@ def test_a_connection_whose_variable_is_not_set_says_which(source: Source) -> No
     source.origin["orders"] = 'connection = "env:NO_SUCH_URL"\nquery = "select 1"'
     with pytest.raises(MappingRefused, match=r"orders\.connection: the environment variable NO_SUCH_URL is not set"):
         source.take_in()
+
+
+@pytest.mark.parametrize(
+    ("written", "end"),
+    [
+        ("2026-04-30", datetime(2026, 4, 30, 21, 59, 59, 999999)),
+        ("2026-04-30T00:00:00", datetime(2026, 4, 29, 22)),
+        ("2026-04-30T12:00:00Z", datetime(2026, 4, 30, 12)),
+    ],
+)
+def test_a_bare_date_as_data_as_of_is_the_end_of_that_day(source: Source, written: str, end: datetime) -> None:
+    for quote in ('"', "") if len(written) == 10 else ('"',):
+        source.head = f"data_as_of = {quote}{written}{quote}"
+        assert load_mapping(source.mapping()).data_as_of == end
