@@ -58,7 +58,13 @@ _ENUMS = {
     "open_balance": OpenBalance,
 }
 
-MOST_DAYS = {"early_tolerance_days": 30, "late_tolerance_days": 30, "claims_days": 3650, "invoice_days": 90}
+MOST_DAYS = {
+    "early_tolerance_days": 30,
+    "late_tolerance_days": 30,
+    "claims_days": 3650,
+    "invoice_days": 90,
+    "undated_days": 90,
+}
 """Maximum number of days per policy key. `local_days` covers this many days beyond every day in the data."""
 
 
@@ -75,6 +81,8 @@ class Policy:
         over_tolerance_share   share of the owed quantity that may be delivered in excess, 0 to 1
         claims_days            days after receipt in which the buyer may claim damage
         invoice_days           days after receipt in which the first invoice must come
+        undated_days           local days after the order for which a line without any date stays pending, unless
+                               everything owed is received
         anchor                 date an order is judged by: see `Anchor`
         rebase                 whose change moves the first promise: see `Rebase`
         allow_substitution     true: a substitute that the buyer agreed to counts as the ordered product
@@ -95,6 +103,7 @@ class Policy:
     over_tolerance_share: Decimal = Decimal(0)
     claims_days: int = 30
     invoice_days: int = 7
+    undated_days: int = 30
     anchor: Anchor = Anchor.FIRST_PROMISE
     rebase: Rebase = Rebase.BUYER
     allow_substitution: bool = True

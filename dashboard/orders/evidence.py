@@ -79,7 +79,7 @@ def tests(records: OrderRecords, as_of: datetime | None) -> list[Test]:
 
 def _evidence(records: OrderRecords, verdict: str, as_of: datetime | None) -> list[str]:
     facts = records.facts
-    if facts["state"] == "excluded":
+    if facts["state"] == "excluded" and not (verdict == "billed_accurately" and facts["billing_state"] != "excluded"):
         return ["Not judged: the order is not a sale, or the buyer cancelled all of it in time."]
     if facts[verdict] is True:
         return [_passed(records, verdict)]

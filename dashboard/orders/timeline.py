@@ -113,8 +113,10 @@ def _holds(around: OrderContext) -> Iterator[Event | None]:
 
 
 def _delivered(records: OrderRecords) -> Iterator[Event | None]:
-    due = records.facts["deadline_at"]
+    due_of = {line["line_no"]: line["deadline_at"] for line in records.lines}
     for header in records.shipments:
+        carried = [row["line_no"] for row in records.shipment_lines if row["shipment_id"] == header["shipment_id"]]
+        due = min((due_of[line_no] for line_no in carried if due_of.get(line_no)), default=None)
         name = f"Shipment {header['shipment_id']}" + (f" with {header['carrier']}" if header.get("carrier") else "")
         received = header.get("received_at")
         late = bool(received and due and received > due)

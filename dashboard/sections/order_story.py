@@ -172,9 +172,8 @@ def _steps(records: OrderRecords, around: OrderContext) -> str:
     if not around.steps:
         return cards.empty("No steps recorded", _none_of("order_events"))
     as_of = page.as_of() or datetime.max
-    return steps.steps(
-        around.steps, deadline=records.facts["deadline_at"], as_of=as_of, died_at=around.died_at, slack=around.slack
-    )
+    deadline = records.facts["missed_deadline_at"] or records.facts["deadline_at"]
+    return steps.steps(around.steps, deadline=deadline, as_of=as_of, died_at=around.died_at, slack=around.slack)
 
 
 def _none_of(feed: str) -> str:

@@ -28,7 +28,7 @@ def buyer_caused(tables: FromClause, base: CTE, context: BuildContext) -> tuple[
         widened = tables.outerjoin(tried, tried.c.order_id == o.order_id).outerjoin(
             changed, changed.c.order_id == o.order_id
         )
-        in_time = func.coalesce(tried.c.started_at <= o.deadline_at, false())
+        in_time = func.coalesce(tried.c.started_at <= o.missed_deadline_at, false())
         return widened, and_(in_time, func.coalesce(changed.c.opened_at < o.settled_at, false()))
     return tables, false()
 

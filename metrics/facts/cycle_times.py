@@ -249,11 +249,12 @@ def _clocked(context: BuildContext) -> Rows:
 
 
 def _latest_requests(context: BuildContext) -> Rows:
-    """Return the latest requested instant of the lines of each order."""
+    """Return the latest requested instant of the goods lines owed of each order."""
     line = order_line_facts_table.c
     return (
         select(line.order_id, func.max(line.request_at).label("request_at"))
         .select_from(_lines(context))
+        .where(line.state != "excluded")
         .group_by(line.order_id)
     )
 

@@ -55,6 +55,8 @@ def failed_orders(context: BuildContext) -> Rows:
             o.due_day,
             o.ship_to_time_zone,
             o.deadline_at,
+            o.missed_deadline_at,
+            failed_lines.c.missed_at,
             o.settled_at,
             o.complete,
             and_(

@@ -84,12 +84,18 @@ recovery_facts_table = fact_table(
     Column(
         "warned",
         Boolean,
-        comment="true: late, with a delay notice before the deadline; null: not late, or a bare date leaves it open",
+        comment=(
+            "true: late, with a delay notice before the deadline of the first line that was not on time; "
+            "null: not late, or a bare date leaves it open"
+        ),
     ),
     Column(
         "notice_seconds",
         BigInteger,
-        comment="seconds from the first delay notice to the deadline, negative if later; rounded to minutes",
+        comment=(
+            "seconds from the first delay notice to the deadline of the first line that was not on time, "
+            "negative if later; rounded to minutes"
+        ),
     ),
     Column("failed_at", DateTime, comment="first moment of failure"),
     Column("detected_at", DateTime, comment="first delay notice or opened case; null: not detected by as_of"),
@@ -126,7 +132,7 @@ recovery_facts_table = fact_table(
     Column(
         "start_day",
         Date,
-        comment="local day the wait for the next order begins: the day settled, or the deadline if unrecovered",
+        comment="local day the wait for the next order begins: the day settled, or the deadline missed if unrecovered",
     ),
     Column("next_day", Date, comment="local day of the customer's next order; null: none by as_of"),
     Column("reorder_days", Integer, comment="days from start_day to next_day, or to as_of"),
@@ -159,11 +165,13 @@ def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
         "warned": case(
             (~g.late, None),
             (g.notice_at.is_(None), false()),
-            (g.notice_at < g.deadline_at, literal(True)),
-            (g.notice_from >= g.deadline_at, false()),
+            (g.notice_at < g.missed_deadline_at, literal(True)),
+            (g.notice_from >= g.missed_deadline_at, false()),
             else_=None,
         ),
-        "notice_seconds": gap(g.notice_at, g.deadline_at, and_(late_with_notice, g.deadline_at.is_not(None))),
+        "notice_seconds": gap(
+            g.notice_at, g.missed_deadline_at, and_(late_with_notice, g.missed_deadline_at.is_not(None))
+        ),
         "by_us": case(
             (g.notice_at.is_(None), case((g.buyer_at.is_not(None), false()), else_=None)),
             (g.buyer_at.is_(None), literal(True)),
@@ -280,7 +288,7 @@ def _grouped(chained: CTE, context: BuildContext) -> Rows:
         else_="open",
     )
     start = case(
-        (or_(group == "unrecovered", c.settled_at.is_(None)), func.coalesce(c.deadline_at, c.settled_at)),
+        (or_(group == "unrecovered", c.settled_at.is_(None)), func.coalesce(c.missed_at, c.deadline_at, c.settled_at)),
         else_=c.settled_at,
     )
     tables, start_span = span_of(chained, start, false(), c.ship_to_time_zone)

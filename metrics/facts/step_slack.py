@@ -5,7 +5,8 @@
 Stale rows: not tracked. Every run rebuilds both tables, because budgets are medians over other orders.
 Source: section 4 (c) (cycle time), Slack.
 
-The slack of an order at a step is the time left until the deadline, less the budgets of all later steps.
+The slack of an order at a step is the time left until the deadline, less the budgets of all later steps. The
+deadline is that of the first line that was not on time.
 """
 
 from collections.abc import Sequence
@@ -156,9 +157,9 @@ def _points() -> Rows:
 
     Orders without such a finished step are left out.
     """
-    late = and_(o.on_time.is_(False), o.state == "judged", o.deadline_at.is_not(None))
+    late = and_(o.on_time.is_(False), o.state == "judged", o.missed_deadline_at.is_not(None))
     finished = and_(s.leg_seconds.is_not(None), s.finished_at.is_not(None))
-    keys = (o.order_id, o.segment, o.deadline_at)
+    keys = (o.order_id, o.segment, o.missed_deadline_at.label("deadline_at"))
     observed = select(*keys, s.step_no, s.finished_at.label("at")).select_from(
         step_facts_table.join(order_facts_table, o.order_id == s.order_id)
     )

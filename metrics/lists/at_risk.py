@@ -149,13 +149,24 @@ ABOUT = (
 
 
 def _placed(now: Expression, view: Sequence[Expression]) -> Select[Any]:
-    """Return the open orders with a deadline: seconds that the remaining steps take, seconds since the last finished
-    step, and seconds that the next step takes.
+    """Return the open orders with the deadline of the first line that has not arrived in full.
+
+    Also the seconds that the remaining steps take, the seconds since the last finished step, and the seconds that the
+    next step takes.
     """
     tables, ordered = moment_span(order_facts_table, dict(o.items()), "ordered_at", o.ship_to_time_zone)
     still_open = [o.state == "pending", o.arrived_day.is_(None), o.deadline_at.is_not(None), *view]
+    line = order_line_facts_table.c
+    open_lines = (
+        select(line.order_id, func.min(line.deadline_at).label("deadline_at"))
+        .where(line.state == "pending", line.filled_qty < line.owed_qty)
+        .group_by(line.order_id)
+        .subquery("open_lines")
+    )
+    tables = tables.outerjoin(open_lines, open_lines.c.order_id == o.order_id)
+    deadline = func.coalesce(open_lines.c.deadline_at, o.deadline_at).label("deadline_at")
     under_way = (
-        select(*[o[name] for name in ABOUT], ordered.hi.label("ordered_at"))
+        select(*[deadline if name == "deadline_at" else o[name] for name in ABOUT], ordered.hi.label("ordered_at"))
         .select_from(tables)
         .where(*still_open)
         .cte("under_way")

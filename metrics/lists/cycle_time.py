@@ -21,8 +21,11 @@ def cycle_day_counts(connection: Connection, question: Question) -> list[tuple[i
 
 
 def promised_day_counts(connection: Connection, question: Question) -> list[tuple[int, int]]:
-    """Return the same orders by promised days, from order to first promise. Orders without a promise are left out."""
-    return _counts(connection, question, days_between(o.ordered_day, o.promised_day))
+    """Return the same orders by promised days, from the order to the promise as first made.
+
+    Orders without a promise are left out.
+    """
+    return _counts(connection, question, days_between(o.ordered_day, o.first_promised_day))
 
 
 def _counts(connection: Connection, question: Question, days: Expression) -> list[tuple[int, int]]:

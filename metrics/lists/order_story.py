@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, Table, select
+from sqlalchemy import ColumnElement, Connection, Table, func, select
 
 from metrics.facts.orders import order_facts_table, order_line_facts_table
 from metrics.facts.process_steps import step_facts_table
@@ -131,13 +131,17 @@ def resolution_deadlines(
     """Return the day by which each failed order must be resolved to count as recovered, and the day it was resolved
     (None: not yet).
 
-    Days count from detection, else from the failure. Without a feed about recoveries they count from the deadline of
-    the order.
+    Days count from detection, else from the failure. Without a feed about recoveries they count from the
+    missed deadline.
     """
     r, o = recovery_facts_table.c, order_facts_table.c
-    told = select(o.order_id, r.detected_at, r.failed_at, r.resolved_at, o.deadline_at).select_from(
-        order_facts_table.outerjoin(recovery_facts_table, r.order_id == o.order_id)
-    )
+    told = select(
+        o.order_id,
+        r.detected_at,
+        r.failed_at,
+        r.resolved_at,
+        func.coalesce(o.missed_deadline_at, o.deadline_at).label("deadline_at"),
+    ).select_from(order_facts_table.outerjoin(recovery_facts_table, r.order_id == o.order_id))
     found = {}
     for row in rows_of(connection, told.where(o.order_id.in_(order_ids))):
         since = row["detected_at"] or row["failed_at"] or row["deadline_at"]

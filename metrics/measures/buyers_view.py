@@ -80,14 +80,14 @@ BILLED_ACCURATELY = order_share(
     name="billed_accurately",
     title="Billed accurately",
     short="Billed right",
-    formula=judged(o.billed_accurately, o.state),
+    formula=judged(o.billed_accurately, o.billing_state),
     definition=(
         "Orders whose lines were all billed on time, once, in the quantity received, and at the agreed price, terms, "
         "party and currency. No invoice was reversed or credited for a billing error."
     ),
     exclusions=(
-        "Pending orders, excused cancellations, and orders that are not sales. Services and fees are included. Unknown "
-        "verdicts lower the coverage."
+        "Pending orders, orders that the buyer cancelled in time and that were not billed, and orders that are not "
+        "sales. Services and fees are included, also in orders without goods. Unknown verdicts lower the coverage."
     ),
     source="SCOR RL.2.3, RL.3.11, RL.3.45",
     feeds=(*CORE_FEEDS, *BILLING_FEEDS),

@@ -64,8 +64,12 @@ MEASURES: tuple[Measure, ...] = (
         facts=recovery_facts_table,
         date="due_day",
         formula=share_of(order.warned, order.late),
-        definition="Late orders whose buyer received a notice of delay before the deadline.",
-        numerator="late orders whose first notice of delay was sent before the deadline",
+        definition=(
+            "Late orders whose buyer received a notice of delay before the deadline of the first line that was not on "
+            "time."
+        ),
+        version=2,
+        numerator="late orders whose first notice of delay was sent before that deadline",
         denominator="judged orders that are not on time",
         exclusions=f"{PENDING} Also orders that are not late.",
         source="own definition",
@@ -83,9 +87,10 @@ MEASURES: tuple[Measure, ...] = (
         date="due_day",
         formula=Percentile(Decimal("0.5"), order.notice_seconds, ticks=HOUR),
         definition=(
-            "Median hours from the first notice of delay to the deadline of late orders. Below 0, the deadline had "
-            "already passed."
+            "Median hours from the first notice of delay to the deadline of the first line that was not on time. Below "
+            "0, that deadline had already passed."
         ),
+        version=2,
         numerator="the ⌈0.5·n⌉-th smallest number of hours from notice to deadline",
         denominator="late orders with a notice of delay",
         exclusions=(

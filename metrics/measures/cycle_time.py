@@ -280,8 +280,12 @@ MEASURES = (
         facts=order_facts_table,
         date="due_day",
         formula=Ratio(Part(LATE, o.days_late), Part(LATE)),
-        definition="Mean days from the due day to arrival of late orders. Early orders do not offset late orders.",
-        numerator="Σ days from due day to arrival of late orders",
+        definition=(
+            "Mean days late of late orders. An order is as late as its worst line: the days from the line's due day to "
+            "its arrival. Early orders do not offset late orders."
+        ),
+        version=2,
+        numerator="Σ days from due day to arrival of the worst line of each late order",
         denominator="orders that arrived late",
         exclusions=f"{PENDING} Also orders that arrived in time or not at all.",
         source="own definition",

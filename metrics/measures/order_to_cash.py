@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from metrics.facts.orders import order_facts_table
 from metrics.facts.payments import cash_facts_table, payment_facts_table
@@ -264,12 +264,15 @@ class SlackLedger:
 def slack_ledger(connection: Connection, order_id: str) -> SlackLedger | None:
     """Return the slack of one order after each step; None without a deadline or a finished step.
 
-    Source: docs/rules.md, slack.
+    The deadline is that of the first line that was not on time, else the order's. Source: docs/rules.md, slack.
     """
     o = order_facts_table.c
+    deadline = func.coalesce(o.missed_deadline_at, o.deadline_at)
     tables, ordered = moment_span(order_facts_table, dict(o.items()), "ordered_at", o.ship_to_time_zone)
     header = connection.execute(
-        select(o.segment, o.deadline_at, ordered.hi.label("at")).select_from(tables).where(o.order_id == order_id)
+        select(o.segment, deadline.label("deadline_at"), ordered.hi.label("at"))
+        .select_from(tables)
+        .where(o.order_id == order_id)
     ).one_or_none()
     seen = connection.execute(
         select(step.step_no, step.finished_at)

@@ -37,7 +37,7 @@ NEEDS_CAUSE = Need(
 )
 
 _sale = o.order_type == "sale"
-_promised = and_(_sale, o.promised_day.is_not(None))
+_promised = and_(_sale, o.first_promised_day.is_not(None))
 _both = and_(_promised, o.requested_day.is_not(None))
 _asked = and_(cycle.window_asked, cycle.window_granted.is_not(None))
 
@@ -101,12 +101,12 @@ MEASURES: tuple[Measure, ...] = (
         direction=Direction.LOWER,
         facts=order_facts_table,
         date="ordered_day",
-        formula=Ratio(Part(_both, days_between(o.requested_day, o.promised_day)), Part(_both)),
+        formula=Ratio(Part(_both, days_between(o.requested_day, o.first_promised_day)), Part(_both)),
         definition=(
-            "Mean days from the requested day to the promised day. A promise earlier than the request counts as a "
-            "negative number."
+            "Mean days from the requested day to the day we first promised. Later changes by the buyer or by us do not "
+            "count. A promise earlier than the request counts as a negative number."
         ),
-        numerator="Σ days from requested to promised day",
+        numerator="Σ days from requested to first promised day",
         denominator="orders with both",
         exclusions=f"{NOT_SALES} Also orders without a requested day or a promised day.",
         source="own definition",
@@ -114,6 +114,7 @@ MEASURES: tuple[Measure, ...] = (
         product_rows=(7,),
         needs=(NEEDS_PROMISE, NEEDS_REQUEST),
         short="Padding",
+        version=2,
     ),
     Measure(
         name="promise_lead",
@@ -122,9 +123,12 @@ MEASURES: tuple[Measure, ...] = (
         direction=Direction.LOWER,
         facts=order_facts_table,
         date="ordered_day",
-        formula=Ratio(Part(_promised, days_between(o.ordered_day, o.promised_day)), Part(_promised)),
-        definition="Mean days from the day of the order to the promised day.",
-        numerator="Σ days from ordered to promised day",
+        formula=Ratio(Part(_promised, days_between(o.ordered_day, o.first_promised_day)), Part(_promised)),
+        definition=(
+            "Mean days from the day of the order to the day we first promised. Later changes by the buyer or by us do "
+            "not count."
+        ),
+        numerator="Σ days from ordered to first promised day",
         denominator="orders with a promise",
         exclusions=f"{NOT_SALES} Also orders without a promise.",
         source="own definition",
@@ -132,6 +136,7 @@ MEASURES: tuple[Measure, ...] = (
         product_rows=(7,),
         needs=(NEEDS_PROMISE,),
         short="Promised lead time",
+        version=2,
     ),
     _changes_by(who="seller", amount=cycle.promise_changes_seller, suffix="", words=""),
     _changes_by(who="buyer", amount=cycle.promise_changes_buyer, suffix="_buyer", words=", by the buyer"),

@@ -41,14 +41,35 @@ class DueDates(OrderLine):
         return [(at, row) for at, row in changes if at is not None and at <= self.as_of]
 
     def first_promise_after(self, policy: Policy) -> Promise | None:
-        """Return the first promise, moved by each buyer change before its deadline (R1, anchor date)."""
+        """Return the first promise, moved by each buyer change before its deadline (R1, anchor date).
+
+        A later date moves it by itself. An earlier date moves it only if the seller then confirms it.
+        """
         promise = self.written("promised_by")
         if promise is None or policy["rebase"] != "buyer":
             return promise
-        for at, row in sorted(self.revisions(), key=lambda change: (change[0], change[1]["revision_no"])):
-            if row["changed_by"] == "buyer" and at <= self.deadline_of(promise, policy):
-                promise = Promise(row["promised_by"], row["promised_by_is_date"], order_own=False)
+        changes = sorted(self.revisions(), key=lambda change: (change[0], change[1]["revision_no"]))
+        for place, (at, row) in enumerate(changes, start=1):
+            if row["changed_by"] != "buyer":
+                continue
+            in_force = self.deadline_of(promise, policy)
+            if at > in_force:
+                break
+            wanted = Promise(row["promised_by"], row["promised_by_is_date"], order_own=False)
+            sooner = self.deadline_of(wanted, policy) < in_force
+            if not sooner or self.confirmed(wanted, [later for _, later in changes[place:]]):
+                promise = wanted
         return promise
+
+    def confirmed(self, wanted: Promise, later: list[Row]) -> bool:
+        """Return whether a later change by the seller promises the wanted day or an earlier day."""
+        promised = [
+            Promise(row["promised_by"], row["promised_by_is_date"], order_own=False)
+            for row in later
+            if row["changed_by"] != "buyer"
+        ]
+        day = local_day(wanted.ends(self.zone), self.zone)
+        return any(local_day(promise.ends(self.zone), self.zone) <= day for promise in promised)
 
     def anchor(self) -> Promise | None:
         """Return the date from which the policy derives the deadline."""
@@ -86,6 +107,12 @@ class DueDates(OrderLine):
     def first_promise(self) -> datetime | None:
         """The end of the first promise, re-based by the policy, without tolerance."""
         return self.rebased.ends(self.zone) if self.rebased else None
+
+    @property
+    def promise_as_made(self) -> datetime | None:
+        """The end of the seller's promise as first made. No change moves it."""
+        promise = self.written("promised_by")
+        return promise.ends(self.zone) if promise else None
 
     @property
     def request(self) -> datetime | None:

@@ -29,25 +29,44 @@ def line_columns(line: LineJudgement, zone: str) -> dict[str, Any]:
         "first_pass_amount": line.first_pass_qty,
         "received_amount": line.counted_qty,
     }
-    days = {"requested_day": line.request_at, "promised_day": line.promise_at, "settled_day": line.settled_at}
+    days = {
+        "requested_day": line.request_at,
+        "promised_day": line.promise_at,
+        "first_promised_day": line.promise_as_made,
+        "settled_day": line.settled_at,
+    }
     return (
         {name: money(quantity) for name, quantity in quantities.items()}
         | {name: day_of(moment, zone) for name, moment in days.items()}
-        | {"first_pass_full": first_pass(line)}
+        | {"first_pass_full": first_pass(line), "lateness_days": lateness(line, zone)}
     )
+
+
+def lateness(line: LineJudgement, zone: str) -> int | None:
+    """Return the days from the due day to the day it settled, negative if early. Only judged lines with a deadline."""
+    settled = day_of(line.settled_at, zone)
+    if line.state != "judged" or line.deadline_at is None or settled is None:
+        return None
+    return (settled - line.due_day).days
 
 
 def order_columns(order: OrderJudgement, lines: list[LineJudgement], zone: str) -> dict[str, Any]:
     """Return the derived columns of an order.
 
-    Days late apply to completely arrived orders with a late line. Early arrivals have 0.
+    Days late apply to completely arrived orders with a late line. They are those of the worst late line.
     """
     owed = [line for line in lines if line.state != "excluded"]
     goods = [line for line in lines if line.line_kind == "goods"]
     columns = [(line, line_columns(line, zone)) for line in lines]
-    late = order.state == "judged" and any(
-        line.settled_at and line.deadline_at and line.settled_at > line.deadline_at for line in owed
-    )
+    arrived = order.state == "judged" and order.arrived_day is not None
+    late = [line for line in owed if line.settled_at and line.deadline_at and line.settled_at > line.deadline_at]
+    days_late = [max(0, (local_day(line.settled_at, zone) - line.due_day).days) for line in late if line.settled_at]
+    signed = [days for line in owed if (days := lateness(line, zone)) is not None]
+    missed = [line.deadline_at for line in owed if line.findings["on_time"].verdict is False and line.deadline_at]
+
+    def latest(name: str) -> date | None:
+        return max((own[name] for line, own in columns if line in owed and own[name]), default=None)
+
     tested = [order.findings[name] for name in ("otif", "damage_free", "filled_accurately", "billed_accurately")]
     known = tested[0].verdict is not None and all(
         finding.verdict is not None or finding.reason == "nothing_received" for finding in tested[1:]
@@ -56,10 +75,13 @@ def order_columns(order: OrderJudgement, lines: list[LineJudgement], zone: str) 
         "line_count": len(lines),
         "goods_line_count": len(owed),
         "first_pass_full": all_of(first_pass(line) for line in owed) if owed else None,
-        "days_late": max(0, (order.arrived_day - order.due_day).days) if late and order.arrived_day else None,
+        "days_late": max(days_late, default=None) if arrived else None,
+        "lateness_days": max(signed, default=None) if arrived else None,
+        "missed_deadline_at": min(missed, default=None),
         "perfect_order_known": order.state == "judged" and known,
-        "requested_day": max((own["requested_day"] for _, own in columns if own["requested_day"]), default=None),
-        "promised_day": max((own["promised_day"] for _, own in columns if own["promised_day"]), default=None),
+        "requested_day": latest("requested_day"),
+        "promised_day": latest("promised_day"),
+        "first_promised_day": latest("first_promised_day"),
         "ordered_qty": sum((line.ordered_qty for line in goods), Decimal(0)),
         "received_qty": sum((line.received_qty for line in goods), Decimal(0)),
         "ordered_amount": sum((own["ordered_amount"] or Decimal(0) for _, own in columns), Decimal(0)),

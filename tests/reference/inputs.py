@@ -24,6 +24,7 @@ STRICT: Policy = {
     "over_tolerance_share": Decimal(0),
     "claims_days": 30,
     "invoice_days": 7,
+    "undated_days": 30,
     "anchor": "first_promise",
     "rebase": "buyer",
     "allow_substitution": True,

@@ -30,6 +30,8 @@ class LineJudgement:
     request_at: datetime | None
     promise_at: datetime | None
     """The first promise, re-based by the buyer's changes, without tolerance (R1, anchor date)."""
+    promise_as_made: datetime | None
+    """The seller's promise as first made, without any change."""
     first_due_at: datetime | None
     """The first promise. The request, if there is no promise."""
     back_ordered: Verdict
@@ -82,6 +84,8 @@ class OrderJudgement:
     order_id: str
     order_type: str
     state: str
+    billing_state: str
+    """The state for billing: judged also without goods owed, if the order has services, fees or bills."""
     deadline_at: datetime | None
     due_day: date
     ordered_day: date

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from tests.reference.dates import day_ends
 from tests.reference.findings import NOT_ASKED, TRUE, VERDICTS, Finding, Verdict, all_of, part, together
 from tests.reference.quantities import Quantities
 from tests.reference.receipts import DAMAGE, WRONG, Consignment, Receipt
@@ -14,7 +15,9 @@ class LineVerdicts(Quantities):
     def state(self) -> str:
         if self.order["order_type"] not in (None, "sale") or self.line["line_kind"] != "goods" or self.owed <= 0:
             return "excluded"
-        due = [moment for moment in (self.deadline, self.first_promise) if moment is not None]
+        due = [moment for moment in (self.deadline, self.promise_or_request) if moment is not None]
+        if not due and not self.enough(self.counted):  # a line without any date waits until it is received
+            due = [day_ends(self.ordered_day + timedelta(days=self.policy["undated_days"]), self.zone)]
         return "pending" if any(moment > self.as_of for moment in due) else "judged"
 
     def delivery_findings(self) -> dict[str, Finding]:
@@ -88,11 +91,10 @@ class LineVerdicts(Quantities):
         item = [part(consignment.item, "wrong_item") for consignment in self.received]
         place = [part(consignment.place, "wrong_place") for consignment in self.received]
         item += [Finding(None, "no_evidence") for consignment in self.unproven if consignment.item is not True]
-        net = self.counted - sum((row["returned_qty"] for row in self.returns), Decimal(0))
         overage = TRUE
-        if self.too_much(net):
+        if self.too_much(self.most_held(with_unproven=False)):
             overage = Finding(False, "over_shipped")
-        elif self.too_much(net + self.coming):
+        elif self.too_much(self.most_held(with_unproven=True)):
             overage = Finding(None, "no_evidence")
         return {"item_ok": together(item), "place_ok": together(place), "overage_ok": overage}
 

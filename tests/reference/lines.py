@@ -39,6 +39,7 @@ class LineJudging(Billing):
             settled_at=self.settled(),
             request_at=self.request,
             promise_at=self.first_promise,
+            promise_as_made=self.promise_as_made,
             first_due_at=due,
             back_ordered=self.back_ordered(),
             substituted=any(consignment.counts and not consignment.ordered_product for consignment in self.received),

@@ -34,12 +34,30 @@ class OrderJudging:
             return "excluded"
         return "pending" if any(line.state == "pending" for line in self.owed) else "judged"
 
+    def billing_state(self) -> str:
+        """Return the state for billing. Without goods owed, services, fees and bills are judged once they are due.
+
+        Source: R17 (services and fees).
+        """
+        if not self.sale or self.owed:
+            return self.state()
+        billed = any(line.billed_qty or line.billed_amount for line in self.lines)
+        if not billed and all(line.line_kind == "goods" for line in self.lines):
+            return "excluded"
+        due = [moment for line in self.lines for moment in (line.deadline_at, line.first_due_at) if moment is not None]
+        return "pending" if any(moment > self.inputs.as_of for moment in due) else "judged"
+
     def findings(self) -> dict[str, Finding]:
         state = self.state()
         if state == "pending":
             return dict.fromkeys((*VERDICTS, "perfect_order"), Finding(None, "not_yet_due"))
         if state == "excluded":
-            return dict.fromkeys((*VERDICTS, "perfect_order"), NOT_ASKED)
+            findings = dict.fromkeys((*VERDICTS, "perfect_order"), NOT_ASKED)
+            if self.billing_state() == "judged":
+                findings["billed_accurately"] = together(without_neutral([line.billed for line in self.lines]))
+            elif self.billing_state() == "pending":
+                findings["billed_accurately"] = Finding(None, "not_yet_due")
+            return findings
         findings = {
             name: together(line.findings[name] for line in self.owed) for name in ("on_time", "complete", "otif")
         }
@@ -60,6 +78,7 @@ class OrderJudging:
             order_id=self.order["order_id"],
             order_type=self.order["order_type"] or "sale",
             state=self.state(),
+            billing_state=self.billing_state(),
             deadline_at=max((line.deadline_at for line in self.owed if line.deadline_at and self.sale), default=None),
             due_day=max(
                 (line.due_day for line in (self.owed if self.sale and self.owed else self.lines)), default=ordered_day
@@ -93,8 +112,9 @@ class OrderJudging:
         return {name: all_of(line.parts[name] for line in telling) for name in names}
 
     def requests(self) -> list[Promise]:
-        """Return the requested date of each line, services and fees included."""
-        return [asked for line in self.line_judgings if (asked := line.written("requested_by")) is not None]
+        """Return the requested date of each goods line owed."""
+        owed = [line for line in self.line_judgings if self.sale and line.judgement.owed_goods]
+        return [asked for line in owed if (asked := line.written("requested_by")) is not None]
 
     def clock(self, ordered: Span) -> tuple[datetime, datetime] | None:
         """Return the order and arrival times, or None if one is a bare date.

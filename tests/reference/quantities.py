@@ -66,6 +66,24 @@ class Quantities(Receipts):
     def too_much(self, quantity: Decimal) -> bool:
         return quantity >= self.owed * (1 + Decimal(str(self.policy["over_tolerance_share"]))) + self.half_step
 
+    def most_held(self, *, with_unproven: bool) -> Decimal:
+        """Return the largest quantity that the buyer held right after a receipt: received so far, less returned before.
+
+        A return after the receipt does not lower it. with_unproven: consignments on their way arrive when shipped.
+        """
+        arrived = [(receipt.last, receipt.quantity) for receipt in self.receipts]
+        if with_unproven:
+            arrived += [(one.left.last, one.quantity) for one in self.unproven if one.counts and one.left]
+        sent_back = [(event(row, "announced_at", self.zone), row["returned_qty"]) for row in self.returns]
+        return max(
+            (
+                sum((quantity for at, quantity in arrived if at <= moment), Decimal(0))
+                - sum((quantity for at, quantity in sent_back if at is not None and at < moment), Decimal(0))
+                for moment, _ in arrived
+            ),
+            default=Decimal(0),
+        )
+
     def first_pass(self) -> Decimal | None:
         """Return the quantity of the ordered product shipped by the first promise, else the request, up to the owed.
 

@@ -22,7 +22,7 @@ def some_promises(draft: OrderDraft, line: Row) -> list[Row]:
             revision_no=number,
             promised_by=draft.moment(0, 1, 1, 2, 3),
             changed_at=draft.moment(-2, -1, 0, 0, 1, 1, 2, 4),
-            changed_by=pick(draw, "buyer", "buyer", "buyer", "seller", None),
+            changed_by=pick(draw, "buyer", "buyer", "buyer", "seller", "seller", None),
             deleted=draft.deleted(),
         )
         for number in range(1, pick(draw, 0, 0, 1, 2, 3) + 1)

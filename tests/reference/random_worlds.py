@@ -114,6 +114,7 @@ def a_policy(draw: Draw) -> dict[str, Any]:
         "over_tolerance_share": (Decimal("0.1"),),
         "claims_days": (0, 2),
         "invoice_days": (0, 2),
+        "undated_days": (0, 2),
         "anchor": ("requested", "current_promise"),
         "rebase": ("none",),
         "allow_substitution": (False,),

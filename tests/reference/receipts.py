@@ -70,7 +70,8 @@ class Receipts(DueDates):
         if shipment is None:
             return None
         left, came = span(shipment, "shipped_at", self.zone), span(shipment, "received_at", self.zone)
-        if self.policy["receipt_event"] == "shipped_at" or self.order["delivery_term"] in COLLECTED:
+        collected = (self.order["delivery_term"] or "").strip().upper().startswith(COLLECTED)
+        if self.policy["receipt_event"] == "shipped_at" or collected:
             came = left
         has_left = left is not None and left.last <= self.as_of
         to_come = came is not None and came.last > self.as_of
@@ -82,7 +83,8 @@ class Receipts(DueDates):
         product = same(row["product_id"], self.line["product_id"], tested=tested)
         agreed = bool(row["substitution_agreed"]) and self.policy["allow_substitution"]
         places_tested = self.inputs.tested("shipments.received_place", "orders.ship_to")
-        place = same(shipment["received_place"], self.order["ship_to"], tested=places_tested)
+        # The buyer collects at our place, which the term names. The buyer's place says nothing about it.
+        place = same(shipment["received_place"], self.order["ship_to"], tested=places_tested and not collected)
         received = row["received_qty"] if row["received_qty"] is not None else row["shipped_qty"]
         return Consignment(
             left=left,
@@ -93,7 +95,7 @@ class Receipts(DueDates):
             damaged_qty=row["damaged_qty"],
             ordered_product=product is not False,
             item=True if product is False and agreed else product,
-            place=None if to_come else place,  # its place of receipt is unknown until it arrives
+            place=None if to_come and not collected else place,  # its place of receipt is unknown until it arrives
             carrier=shipment["carrier"],
         )
 

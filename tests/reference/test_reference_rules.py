@@ -8,6 +8,7 @@ from dataclasses import asdict
 
 import pytest
 
+from tests.reference.facts import line_columns, order_columns
 from tests.reference.judgements import Judgement, LineJudgement, OrderJudgement
 from tests.reference.verdicts import judge
 from tests.support.rule_cases import CASES, Case
@@ -15,8 +16,10 @@ from tests.support.rule_cases import CASES, Case
 SEEN = {case.name for case in CASES}
 
 
-def column(judgement: LineJudgement | OrderJudgement, name: str) -> object:
-    """Return a column of a judgement: a verdict, its reason, a part, a dimension or a field."""
+def column(judgement: LineJudgement | OrderJudgement, name: str, derived: Mapping[str, object]) -> object:
+    """Return a column of a judgement: a verdict, its reason, a part, a dimension, a derived column or a field."""
+    if name in derived:
+        return derived[name]
     if name in judgement.findings:
         return judgement.findings[name].verdict
     if name.removesuffix("_reason") in judgement.findings and name.endswith("_reason"):
@@ -33,12 +36,19 @@ def differences(case: Case, judgement: Judgement) -> list[str]:
     rows: list[tuple[object, LineJudgement | OrderJudgement, Mapping[str, object]]] = []
     rows += [(key, judgement.orders[key], expected) for key, expected in case.orders.items()]
     rows += [(key, judgement.lines[key], expected) for key, expected in case.lines.items()]
-    return [
-        f"{key} {name}: {column(row, name)!r}, expected {value!r}"
-        for key, row, expected in rows
-        for name, value in expected.items()
-        if column(row, name) != value
-    ]
+    zones = {row["order_id"]: row["ship_to_time_zone"] for row in case.records["orders"]}
+    found = []
+    for key, row, expected in rows:
+        if isinstance(row, OrderJudgement):
+            lines = [line for line in judgement.lines.values() if line.order_id == row.order_id]
+            derived = order_columns(row, lines, zones[row.order_id])
+        else:
+            derived = line_columns(row, zones[row.order_id])
+        for name, value in expected.items():
+            actual = column(row, name, derived)
+            if actual != value:
+                found.append(f"{key} {name}: {actual!r}, expected {value!r}")
+    return found
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name.replace(" ", "_"))

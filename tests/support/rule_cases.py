@@ -192,6 +192,7 @@ PERFECT = {
 FAILED = {"state": "judged", "on_time": F, "complete": F, "otif": F}
 LA, TOKYO, NEW_YORK = "America/Los_Angeles", "Asia/Tokyo", "America/New_York"
 WINDOW = {"timing": "WINDOW"}
+SERVICE = order_line(line_kind="service", product_id=None, ordered_qty=1, unit_price_amount=10)
 # Any: arguments of `history`
 TWO_TO_FOUR: dict[str, Any] = {"promised_from": "2026-03-10T14:00Z", "promised_by": "2026-03-10T16:00Z"}
 
@@ -284,11 +285,55 @@ CASES: list[Case] = [
         as_of=end_of(10),
         mapped=WITH_PROMISES,
     ),
+    # R1: a pull-in from the 12th to the 10th, received on the 11th. Only the seller's confirmation moves the promise.
+    *(
+        Case(
+            f"R1 a pull-in {name}",
+            promised_ten(*moves, came=11),
+            verdicts(on_time=on_time, due_day=date(2026, 3, due)),
+            {("O", "1"): {"promise_at": end_of(due)}},
+            mapped=WITH_PROMISES,
+        )
+        for name, moves, on_time, due in (
+            ("that nobody confirms moves nothing", (moved("buyer", 5, 10),), T, 12),
+            ("that the seller confirms", (moved("buyer", 5, 10), moved("seller", 6, 10, 3)), F, 10),
+            ("that the seller undercuts", (moved("buyer", 5, 10), moved("seller", 6, 9, 3)), F, 10),
+            ("that the seller answers with a later day", (moved("buyer", 5, 10), moved("seller", 6, 11, 3)), T, 12),
+            ("after the seller's own revision", (moved("seller", 4, 9), moved("buyer", 5, 10, 3)), T, 12),
+            ("before a postponement", (moved("buyer", 5, 10), moved("buyer", 11, 20, 3)), T, 20),
+        )
+    ),
     Case(
-        "R1 the buyer may ask for it sooner",
-        promised_ten(moved("buyer", 5, 10), came=11),
-        verdicts(on_time=F, due_day=date(2026, 3, 10)),
+        "R1 the promise as first made stays where it was",
+        promised_ten(moved("buyer", 11, 20)),
+        verdicts(promised_day=date(2026, 3, 20), first_promised_day=date(2026, 3, 12)),
         mapped=WITH_PROMISES,
+    ),
+    # N9: a fee and a line that the buyer cancelled name later days
+    Case(
+        "R1 the days of an order are those of its goods lines owed",
+        history(
+            sent(8, 9),
+            requested_by=day(5),
+            lines=[
+                order_line(),
+                order_line(line_no="2", line_kind="fee", product_id=None, requested_by=day(25), promised_by=day(26)),
+                order_line(
+                    line_no="3",
+                    requested_by=day(27),
+                    promised_by=day(28),
+                    cancelled_qty=100,
+                    cancelled_at=day(3),
+                    cancelled_by="buyer",
+                ),
+            ],
+        ),
+        verdicts(
+            requested_day=date(2026, 3, 5),
+            promised_day=date(2026, 3, 10),
+            first_promised_day=date(2026, 3, 10),
+            due_day=date(2026, 3, 10),
+        ),
     ),
     Case("R2 shipped 9 no receipt", history(sent(9, None)), otif(U, U, U)),
     Case("R2 shipped 11 no receipt", history(sent(11, None)), otif(F, U, F)),
@@ -296,6 +341,22 @@ CASES: list[Case] = [
     Case("R2 collected by the buyer", history(sent(9, None)), otif(T, T, T), policy={"receipt_event": "shipped_at"}),
     # R3: 2026-03-06T04:30Z is 5 March 20:30 in Los Angeles, 6 March 13:30 in Tokyo
     Case("R2 an incoterm says that the buyer collects", history(sent(9, None), delivery_term="FCA"), otif(T, T, T)),
+    Case(
+        "R2 the place where the buyer collects is ours",
+        history(sent(9, None, received_place="our dock"), delivery_term="fca Rotterdam"),
+        {"O": PERFECT},
+        {("O", "1"): {"place_ok": T}},
+    ),
+    Case(
+        "R2 a place that is not told says nothing where the buyer collects",
+        history(sent(9, None, received_place=None), delivery_term="EXW"),
+        {"O": PERFECT},
+    ),
+    Case(
+        "R2 the same place is wrong where we deliver",
+        history(sent(8, 9, received_place="our dock"), delivery_term="DAP"),
+        verdicts(on_time=F, complete=F, filled_accurately=F),
+    ),
     Case("R2 an incoterm that says that we deliver", history(sent(9, None), delivery_term="DAP"), otif(U, U, U)),
     Case(
         "R3 Los Angeles still the fifth",
@@ -417,6 +478,34 @@ CASES: list[Case] = [
             ("O", "1"): {"complete": T, "filled_accurately": F, "filled_qty": 10},
             ("O", "2"): {"complete": F, "filled_accurately": T, "filled_qty": 7},
         },
+    ),
+    # R9: 110 received, ten of them returned
+    *(
+        Case(
+            f"R9 ten too many, {name}",
+            history(sent(8, 9, 110), bills=[{"billed_qty": 110}]) | {"returns": returns},
+            verdicts(complete=T, filled_accurately=F, filled_accurately_reason="over_shipped", overage_ok=F, item_ok=T),
+            mapped=WITH_RETURNS,
+        )
+        for name, returns in (
+            ("kept", []),
+            ("returned later", [sent_back("not_wanted", returned_qty=10)]),
+            ("returned on the day of the receipt", [sent_back("not_wanted", on=9, returned_qty=10)]),
+        )
+    ),
+    Case(
+        "R9 what replaces returned goods is no overage",
+        history(sent(8, 9), sent(14, 15, 10), bills=[{"billed_qty": 110}])
+        | {"returns": [sent_back("not_wanted", on=12, returned_qty=10)]},
+        verdicts(filled_accurately=T, overage_ok=T),
+        mapped=WITH_RETURNS,
+    ),
+    Case(
+        "R9 an extra consignment on its way may have come before the return",
+        history(sent(8, 9), sent(10, None, 10), bills=[{"billed_qty": 110}])
+        | {"returns": [sent_back("not_wanted", on=12, returned_qty=10)]},
+        verdicts(filled_accurately=U, overage_ok=U),
+        mapped=WITH_RETURNS,
     ),
     # R10
     Case("R10 two short is short", history(sent(8, 9, 98)), verdicts(complete=F)),
@@ -562,11 +651,75 @@ CASES: list[Case] = [
             sent(21, 22, line_no="2"),
             lines=[order_line(promised_by=day(5)), order_line(line_no="2", promised_by=day(20))],
         ),
-        verdicts(on_time=F, due_day=date(2026, 3, 20)),
+        verdicts(on_time=F, due_day=date(2026, 3, 20), missed_deadline_at=end_of(20), days_late=2, lateness_days=2),
         {
             ("O", "1"): {"on_time": T, "due_day": date(2026, 3, 5)},
             ("O", "2"): {"on_time": F, "due_day": date(2026, 3, 20)},
         },
+    ),
+    # line 1 due 5 received 8, line 2 due 20 received 19: three days late, by the line that failed
+    Case(
+        "R16 an order is as late as its worst line",
+        history(
+            sent(7, 8, line_no="1"),
+            sent(18, 19, line_no="2"),
+            lines=[order_line(promised_by=day(5)), order_line(line_no="2", promised_by=day(20))],
+        ),
+        verdicts(on_time=F, due_day=date(2026, 3, 20), days_late=3, lateness_days=3, missed_deadline_at=end_of(5)),
+        {("O", "1"): {"lateness_days": 3}, ("O", "2"): {"lateness_days": -1}},
+    ),
+    # R17: only a service of 10
+    *(
+        Case(
+            f"R17 an order with only a service, {name}",
+            history(lines=[SERVICE], bills=bills, **order_values),
+            verdicts(
+                state="excluded",
+                billing_state=state,
+                billed_accurately=verdict,
+                billed_accurately_reason=reason,
+                on_time=U,
+                on_time_reason=None,
+                perfect_order=U,
+            ),
+            as_of=as_of,
+        )
+        for name, bills, order_values, as_of, state, verdict, reason in (
+            ("billed right", [{"billed_qty": 1, "unit_price_amount": 10}], {}, END_OF_APRIL, "judged", T, None),
+            (
+                "billed 12",
+                [{"billed_qty": 1, "unit_price_amount": 12}],
+                {},
+                END_OF_APRIL,
+                "judged",
+                F,
+                "billed_price",
+            ),
+            ("not billed", [], {}, END_OF_APRIL, "judged", U, "nothing_received"),
+            (
+                "not due yet",
+                [{"billed_qty": 1, "unit_price_amount": 12, "invoiced_at": day(2)}],
+                {},
+                end_of(9),
+                "pending",
+                U,
+                "not_yet_due",
+            ),
+            (
+                "that is no sale",
+                [{"billed_qty": 1, "unit_price_amount": 12}],
+                {"order_type": "internal"},
+                END_OF_APRIL,
+                "excluded",
+                U,
+                None,
+            ),
+        )
+    ),
+    Case(
+        "R17 an order that the buyer cancelled in time is billed wrong",
+        history(bills=[{}], cancelled_at=day(8), cancelled_by="buyer"),
+        verdicts(state="excluded", billing_state="judged", billed_accurately=F, on_time=U),
     ),
     # R17: fee of 10 billed 12
     Case(
@@ -903,6 +1056,37 @@ CASES: list[Case] = [
         verdicts(on_time=U, on_time_reason="no_anchor", complete=T, otif=U),
     ),
     Case("no anchor and short", history(sent(8, 9, 50), promised_by=None), verdicts(on_time=U, complete=F, otif=F)),
+    # No date at all, ordered on the 1st: pending until received or the 31st has passed
+    *(
+        Case(
+            f"no date at all, {name}",
+            history(*deliveries, bills=[], promised_by=None),
+            verdicts(state=state, on_time=U, on_time_reason=reason, complete=complete),
+            policy=policy,
+            as_of=as_of,
+        )
+        for name, deliveries, as_of, policy, state, reason, complete in (
+            ("an hour after the order", (), end_of(1), {}, "pending", "not_yet_due", U),
+            ("received in part", (sent(8, 9, 50),), end_of(20), {}, "pending", "not_yet_due", U),
+            ("received", (sent(8, 9),), end_of(20), {}, "judged", "no_anchor", T),
+            ("after 29 days", (), end_of(30), {}, "pending", "not_yet_due", U),
+            ("after 30 days", (), end_of(31), {}, "judged", "no_anchor", F),
+            ("with a limit of five days", (), end_of(6), {"undated_days": 5}, "judged", "no_anchor", F),
+            ("the day before that limit", (), end_of(5), {"undated_days": 5}, "pending", "not_yet_due", U),
+        )
+    ),
+    *(
+        Case(
+            f"a request alone, {name}",
+            history(bills=[], promised_by=None, requested_by=day(20)),
+            verdicts(state=state, on_time=U, on_time_reason=reason, complete=complete),
+            as_of=as_of,
+        )
+        for name, as_of, state, reason, complete in (
+            ("before it", end_of(19), "pending", "not_yet_due", U),
+            ("after it", end_of(20), "judged", "no_anchor", F),
+        )
+    ),
     Case(
         "an open remainder is late where the policy says so",
         history(sent(7, 8, 60)),

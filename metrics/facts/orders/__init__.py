@@ -58,9 +58,9 @@ def order_facts(policy: Policy, as_of: datetime, mapped: frozenset[str], *, only
     """
     header = orders_placed(as_of, only).cte("order_base")
     lines = judged_lines(header, policy, as_of, mapped).cte("line_facts")
-    return judged_orders(header, lines)
+    return judged_orders(header, lines, as_of)
 
 
 def order_facts_from_lines(lines: FromClause, as_of: datetime, *, only: FromClause | None = None) -> Rows:
     """Select the order facts from stored line facts."""
-    return judged_orders(orders_placed(as_of, only).cte("order_base"), lines)
+    return judged_orders(orders_placed(as_of, only).cte("order_base"), lines, as_of)

@@ -12,6 +12,7 @@ from sqlalchemy import (
     CTE,
     DateTime,
     FromClause,
+    Integer,
     Numeric,
     and_,
     case,
@@ -28,7 +29,7 @@ from metrics.facts.orders.tables import NONE
 from metrics.facts.versions import valid_on, versions
 from metrics.policy import PIECES, Anchor, Policy, Rebase, Timing
 from metrics.schema import customers, order_lines, orders, products, unit_factors
-from metrics.sql.dialects import Columns, Expression, Rows, typed_null
+from metrics.sql.dialects import Columns, Expression, Rows, plus_days, typed_null
 from metrics.sql.exchange_rates import join_rate
 from metrics.sql.moments import Span, day_bounds, moment_span, shifted, span_of
 
@@ -91,6 +92,9 @@ def dated_lines(header: CTE, policy: Policy, as_of: datetime, mapped: frozenset[
     tables, half_step = _half_step(tables, b, version, mapped)
     tables, rate = join_rate(tables, b.currency, b.ordered_day, mapped)
     request, promise = dates.request, dates.promise
+    undated = and_(deadline.is_(None), promise.hi.is_(None), request.hi.is_(None))
+    last_day = plus_days(b.ordered_day, literal(policy.undated_days, Integer))
+    tables, _, undated_until = day_bounds(tables, case((undated, last_day), else_=None), b.zone)
     return select(
         *[b[name] for name in (*_ORDER_COLUMNS, *_LINE_COLUMNS)],
         b.line_cancelled_by,
@@ -98,12 +102,14 @@ def dated_lines(header: CTE, policy: Policy, as_of: datetime, mapped: frozenset[
         dates.line_cancel.hi.label("line_cancel_at"),
         request.day.label("requested_day"),
         promise.day.label("promised_day"),
+        dates.as_made.day.label("first_promised_day"),
         func.coalesce(dates.due.day, request.day, b.ordered_day).label("due_day"),
         request.hi.label("request_at"),
         promise.hi.label("promise_at"),
         func.coalesce(promise.hi, request.hi).label("first_due_at"),
         deadline.label("deadline_at"),
         window_from.label("window_from"),
+        undated_until.label("undated_until"),
         func.coalesce(version.c.category, NONE).label("product_category"),
         version.c.unit_cost_amount,
         rate.label("rate"),
@@ -117,6 +123,8 @@ class _Dates:
 
     request: Span
     promise: Span
+    as_made: Span
+    """The seller's promise as first made, which no revision moves."""
     due: Span
     """The first promise under the strict policy."""
     anchor: Span
@@ -131,7 +139,9 @@ def _joined_dates(lines: CTE, policy: Policy) -> tuple[FromClause, _Dates]:
     columns, zone = dict(lines.c.items()), lines.c.zone
     tables, request = moment_span(lines, columns, "requested_by", zone)
     tables, promise = moment_span(tables, columns, "promised_by", zone)
-    due = promise
+    due = as_made = promise
+    if "made_by" in columns:
+        tables, as_made = moment_span(tables, columns, "made_by", zone)
     if "due_by" in columns:
         tables, due = moment_span(tables, columns, "due_by", zone)
     anchor_column, anchor = "promised_by", promise
@@ -141,7 +151,7 @@ def _joined_dates(lines: CTE, policy: Policy) -> tuple[FromClause, _Dates]:
         anchor_column = "current_by"
         tables, anchor = moment_span(tables, columns, anchor_column, zone)
     tables, line_cancel = moment_span(tables, columns, "line_cancelled_at", zone)
-    return tables, _Dates(request, promise, due, anchor, anchor_column, line_cancel)
+    return tables, _Dates(request, promise, as_made, due, anchor, anchor_column, line_cancel)
 
 
 def _deadline_and_window(
@@ -182,7 +192,8 @@ _ORDER_COLUMNS = (
 def _anchored_lines(header: CTE, policy: Policy, as_of: datetime, mapped: frozenset[str]) -> CTE:
     """Select order lines with their own dates, else their order's, replaced by revisions as the policy requires.
 
-    `due_by` exists only if it can differ from `promised_by`, `current_by` only if the anchor is the current promise.
+    `made_by` (the promise as first made) and `due_by` exist only if they can differ from `promised_by`, `current_by`
+    only if the anchor is the current promise.
     `..._own` is true if the date is not the order's. Source: R1 (anchor date).
     """
     base = _own_dates(header)
@@ -204,6 +215,7 @@ def _anchored_lines(header: CTE, policy: Policy, as_of: datetime, mapped: frozen
 
     days, hours = policy.late_tolerance_days, policy.late_tolerance_hours
     if policy.rebase is Rebase.BUYER:
+        columns |= {"made_by": b.promised_by, "made_by_is_date": b.promised_by_is_date}
         revised("promised_by", rebased_promises(base, days=days, hours=hours, as_of=as_of), "rebased_promises")
     if policy.rebase is Rebase.NONE or days or hours:
         revised("due_by", rebased_promises(base, days=0, hours=Decimal(0), as_of=as_of), "due_promises")

@@ -29,7 +29,7 @@ from metrics.facts.orders.due_dates import dated_lines
 from metrics.facts.orders.owed import owed_quantities
 from metrics.facts.orders.receipt_verdicts import accuracy_codes, damage_code, four_cases, timing_codes
 from metrics.facts.orders.receipts import consignments, first_pass_qty, receipts, settling_receipts
-from metrics.facts.orders.returns import has_returns, returned_per_line
+from metrics.facts.orders.returns import has_returns, most_held, returned_per_line
 from metrics.facts.orders.tables import GOODS_VERDICTS, NONE, PARTS, SEVERAL, order_line_facts_table
 from metrics.policy import CODE, CODES, FIRST_UNKNOWN, Policy
 from metrics.schema import AMOUNT, QTY, quarantine
@@ -39,6 +39,7 @@ from metrics.sql.dialects import (
     Rows,
     concatenated,
     count_if,
+    days_between,
     greater,
     least_code,
     lesser,
@@ -54,8 +55,11 @@ def judged_lines(header: CTE, policy: Policy, as_of: datetime, mapped: frozenset
     dated = dated_lines(header, policy, as_of, mapped).cte("dated_lines")
     consigned = consignments(dated, policy=policy, as_of=as_of, mapped=mapped).cte("consignments")
     received = receipts(consigned, as_of=as_of, mapped=mapped).cte("receipts")
-    back = returned_per_line(dated, as_of=as_of, mapped=mapped).cte("returned") if has_returns(mapped) else None
-    owed = owed_quantities(dated, received, back, policy, as_of).cte("owed_lines")
+    back = held = None
+    if has_returns(mapped):
+        back = returned_per_line(dated, as_of=as_of, mapped=mapped).cte("returned")
+        held = most_held(dated, consigned, as_of=as_of).cte("most_held")
+    owed = owed_quantities(dated, received, back, held, policy, as_of).cte("owed_lines")
     several = (
         select(owed.c.order_id, owed.c.line_no, owed.c.enough_above)
         .where(owed.c.counted_n > 1, owed.c.counted_qty > owed.c.enough_above)
@@ -78,10 +82,7 @@ def judged_lines(header: CTE, policy: Policy, as_of: datetime, mapped: frozenset
             goods_owed.label("goods_owed"),
             case(
                 (~goods_owed, "excluded"),
-                (
-                    or_(func.coalesce(o.deadline_at > now, false()), func.coalesce(o.promise_at > now, false())),
-                    "pending",
-                ),
+                (_not_due(o, now), "pending"),
                 else_="judged",
             ).label("state"),
         )
@@ -89,6 +90,15 @@ def judged_lines(header: CTE, policy: Policy, as_of: datetime, mapped: frozenset
         .cte("settled_lines")
     )
     return _with_verdicts(settled_lines, policy, as_of, mapped)
+
+
+def _not_due(o: Columns, now: Expression) -> Expression:
+    """Return whether a date of the line lies ahead. A line without any date waits until everything owed is received.
+
+    The wait ends with `undated_until` at the latest. Source: P4 (three states).
+    """
+    waits = and_(o.undated_until > now, o.counted_qty <= o.enough_above)
+    return or_(*[func.coalesce(condition, false()) for condition in (o.deadline_at > now, o.first_due_at > now, waits)])
 
 
 def _with_verdicts(settled_lines: CTE, policy: Policy, as_of: datetime, mapped: frozenset[str]) -> Rows:
@@ -126,6 +136,9 @@ def _with_verdicts(settled_lines: CTE, policy: Policy, as_of: datetime, mapped: 
             Boolean,
         ),
         "substituted": s.substitute_n > 0,
+        "lateness_days": case(
+            (and_(s.state == "judged", s.deadline_at.is_not(None)), days_between(s.due_day, s.settled_day)), else_=None
+        ),
         "damaged_qty": cast(greater(s.damaged_qty, s.returned_damaged_qty), QTY),
         "ordered_amount": money(s.ordered_qty),
         "owed_amount": money(s.owed_qty),
@@ -267,7 +280,10 @@ def _next_change(s: Columns, as_of: datetime) -> Expression:
     """
     now = literal(as_of, DateTime)
     far = literal(datetime(9999, 1, 1), DateTime)
-    moments = (s.deadline_at, s.promise_at, s.claims_close_first, s.claims_close_last, s.invoice_window_end)
+    moments = (
+        *(s.deadline_at, s.first_due_at, s.undated_until),
+        *(s.claims_close_first, s.claims_close_last, s.invoice_window_end),
+    )
     soonest = func.least(*[case((moment > now, moment), else_=far) for moment in moments])
     return cast(func.nullif(soonest, far), DateTime)
 

@@ -4,9 +4,12 @@ A verdict is the AND over the relevant lines. Source: P2 (AND per order), R16 (d
 R17 (services and fees); docs/judgement.md.
 """
 
+from datetime import datetime
+
 from sqlalchemy import (
     CTE,
     BigInteger,
+    DateTime,
     FromClause,
     Integer,
     and_,
@@ -27,18 +30,20 @@ from metrics.schema import AMOUNT, QTY
 from metrics.sql.dialects import Columns, Expression, Rows, count_if, days_between, greater, least_code, sum_if
 
 
-def judged_orders(header: CTE, lines: FromClause) -> Rows:
+def judged_orders(header: CTE, lines: FromClause, as_of: datetime) -> Rows:
     """Select one row per order from its line facts, with the columns of `order_facts_table`."""
     line, o = lines.c, header.c
     sums = sums_of_lines(lines, line.order_id)
     x = sums.c
     state = case((o.order_type != "sale", "excluded"), else_=state_over(x))
-    columns = verdicts_over(x, state)
+    billing_state = _billing_state(x, state, sale=o.order_type == "sale", now=literal(as_of, DateTime))
+    columns = verdicts_over(x, state, billing_state)
     settled_whole = and_(x.goods_owed_n > 0, x.unsettled_n == 0)
     arrived_day = case((settled_whole, x.settled_day), else_=None)
-    is_late = and_(state == "judged", settled_whole, x.late_n > 0)
+    arrived = and_(state == "judged", settled_whole)
     columns |= {
         "state": state,
+        "billing_state": billing_state,
         "first_pass_full": case(
             (x.first_pass_short_n > 0, false()),
             (x.first_pass_unknown_n > 0, None),
@@ -55,14 +60,16 @@ def judged_orders(header: CTE, lines: FromClause) -> Rows:
         "carrier": case((x.several_carriers_n > 0, SEVERAL), else_=one_or_several(x.carrier_first, x.carrier_last)),
         "requested_day": x.requested_day,
         "promised_day": x.promised_day,
+        "first_promised_day": x.first_promised_day,
+        "missed_deadline_at": x.missed_deadline_at,
+        "lateness_days": case((arrived, x.lateness_days), else_=None),
         "due_day": func.coalesce(x.due_day, o.ordered_day),
         "deadline_at": x.deadline_at,
         "settled_at": case((settled_whole, x.settled_at), else_=None),
         "arrived_day": arrived_day,
         "cycle_days": case((o.order_type == "sale", days_between(o.ordered_day, arrived_day)), else_=None),
         "days_late": case(
-            (is_late, greater(days_between(func.coalesce(x.due_day, o.ordered_day), arrived_day), literal(0, Integer))),
-            else_=None,
+            (and_(arrived, x.days_late.is_not(None)), greater(x.days_late, literal(0, Integer))), else_=None
         ),
         "line_count": func.coalesce(x.line_count, literal(0, BigInteger)),
         "goods_line_count": func.coalesce(x.goods_owed_n, literal(0, BigInteger)),
@@ -84,9 +91,26 @@ def state_over(x: Columns) -> Expression:
     return case((func.coalesce(x.goods_owed_n, 0) == 0, "excluded"), (x.pending_n > 0, "pending"), else_="judged")
 
 
-def verdicts_over(x: Columns, state: Expression) -> dict[str, Expression]:
+def _billing_state(x: Columns, state: Expression, *, sale: Expression, now: Expression) -> Expression:
+    """Return the state of an order for billing.
+
+    A sale without goods owed is judged too, if it has services or fees, or if something was billed. It is pending while
+    a date of a line lies ahead. Source: R17 (services and fees).
+    """
+    billable = or_(x.not_goods_n > 0, x.billed_lines > 0)
+    ahead = or_(func.coalesce(x.last_deadline_at > now, false()), func.coalesce(x.last_due_at > now, false()))
+    return case(
+        (or_(~sale, x.goods_owed_n > 0), state),
+        (~func.coalesce(billable, false()), state),
+        (ahead, "pending"),
+        else_="judged",
+    )
+
+
+def verdicts_over(x: Columns, state: Expression, billing_state: Expression | None = None) -> dict[str, Expression]:
     """Return the verdicts, reasons, parts of filled_accurately and perfect order, from the sums of some lines.
 
+    billing_state: the state for `billed_accurately` if it differs.
     `perfect_order_known` is true if all tests are known. Nothing received counts as known, because the order has failed
     already. Source: P7 (point, coverage and range).
     """
@@ -100,7 +124,8 @@ def verdicts_over(x: Columns, state: Expression) -> dict[str, Expression]:
     codes["billed_accurately"] = case((x.billable_lines > 0, x.billed_accurately_code), else_=nothing)
     columns: dict[str, Expression] = {}
     for name, code in codes.items():
-        columns[name], columns[f"{name}_reason"] = verdict_of(code, judged=judged, pending=pending)
+        own = state if billing_state is None or name != "billed_accurately" else billing_state
+        columns[name], columns[f"{name}_reason"] = verdict_of(code, judged=own == "judged", pending=own == "pending")
     columns |= {name: _part(x, name, judged=judged) for name in PARTS}
     tests = ("otif", "damage_free", "filled_accurately", "billed_accurately")
     columns["perfect_order"], _ = verdict_of(
@@ -129,6 +154,7 @@ def sums_of_lines(lines: FromClause, *grain: Expression) -> FromClause:
     carrier = case((line.carrier.in_((NONE, SEVERAL)), None), else_=line.carrier)
     neutral = CODE["nothing_received"]
     nothing = func.coalesce(line.filled_accurately_reason == "nothing_received", false())
+    late = line.settled_at > line.deadline_at
 
     def code_of(name: str, among: Expression, *, leave_out_nothing: bool) -> Expression:
         code = case({word: number for number, word in CODES.items()}, value=line[f"{name}_reason"], else_=None)
@@ -153,12 +179,26 @@ def sums_of_lines(lines: FromClause, *grain: Expression) -> FromClause:
             count_if(goods_owed & line.first_pass_full.is_(false())).label("first_pass_short_n"),
             count_if(goods_owed & line.first_pass_full.is_(None)).label("first_pass_unknown_n"),
             count_if(goods_owed & line.settled_at.is_(None)).label("unsettled_n"),
-            count_if(goods_owed & (line.settled_at > line.deadline_at)).label("late_n"),
+            func.max(case((and_(goods_owed, late), days_between(line.due_day, line.settled_day)), else_=None)).label(
+                "days_late"
+            ),
+            func.max(case((goods_owed, line.lateness_days), else_=None)).label("lateness_days"),
+            func.min(case((and_(goods_owed, line.on_time.is_(False)), line.deadline_at), else_=None)).label(
+                "missed_deadline_at"
+            ),
+            count_if(~goods).label("not_goods_n"),
+            count_if(or_(func.coalesce(line.billed_qty, 0) != 0, func.coalesce(line.billed_amount, 0) != 0)).label(
+                "billed_lines"
+            ),
+            func.max(line.deadline_at).label("last_deadline_at"),
+            func.max(line.first_due_at).label("last_due_at"),
             func.max(case((goods_owed, line.settled_at), else_=None)).label("settled_at"),
             func.max(case((goods_owed, line.settled_day), else_=None)).label("settled_day"),
             func.max(case((goods_owed, line.deadline_at), else_=None)).label("deadline_at"),
-            func.max(line.requested_day).label("requested_day"),
-            func.max(line.promised_day).label("promised_day"),
+            *[
+                func.max(case((goods_owed, line[name]), else_=None)).label(name)
+                for name in ("requested_day", "promised_day", "first_promised_day")
+            ],
             func.coalesce(func.max(case((goods_owed, line.due_day), else_=None)), func.max(line.due_day)).label(
                 "due_day"
             ),

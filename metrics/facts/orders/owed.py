@@ -75,11 +75,13 @@ _RECEIPT_MOMENTS = [
 ]
 
 
-def owed_quantities(dated: CTE, received: CTE, back: CTE | None, policy: Policy, as_of: datetime) -> Rows:
+def owed_quantities(
+    dated: CTE, received: CTE, back: CTE | None, held: CTE | None, policy: Policy, as_of: datetime
+) -> Rows:
     """Select dated lines with receipts, returns (zero if none), owed quantity and the limits for enough and too much.
 
-    Restatements and excused cancellations change the owed quantity. back: sums of `returned_per_line`; None without the
-    feed. Source: R13 (cancellations), R14 (quantity changes).
+    Restatements and excused cancellations change the owed quantity. back: sums of `returned_per_line`; held: quantities
+    of `most_held`. Both are None without the feed. Source: R13 (cancellations), R14 (quantity changes).
     """
     d, r = dated.c, received.c
     now = literal(as_of, DateTime)
@@ -87,6 +89,7 @@ def owed_quantities(dated: CTE, received: CTE, back: CTE | None, policy: Policy,
     amounts: dict[str, Expression] = {name: func.coalesce(r[name], zero) for name in _RECEIPT_AMOUNTS}
     counts: dict[str, Expression] = {name: func.coalesce(r[name], none) for name in _RECEIPT_COUNTS}
     amounts |= {name: zero if back is None else func.coalesce(back.c[name], zero) for name in RETURNED_AMOUNTS}
+    amounts |= _most_held(amounts, held)
     counts |= {name: none if back is None else func.coalesce(back.c[name], none) for name in RETURNED_COUNTS}
     restated = _restated(dated, as_of).subquery("restated")
     gross = func.coalesce(restated.c.gross_qty, d.ordered_qty)
@@ -116,6 +119,8 @@ def owed_quantities(dated: CTE, received: CTE, back: CTE | None, policy: Policy,
     tables = tables.outerjoin(restated, and_(restated.c.order_id == d.order_id, restated.c.line_no == d.line_no))
     if back is not None:
         tables = tables.outerjoin(back, and_(back.c.order_id == d.order_id, back.c.line_no == d.line_no))
+    if held is not None:
+        tables = tables.outerjoin(held, and_(held.c.order_id == d.order_id, held.c.line_no == d.line_no))
     return select(
         *d,
         *[amount.label(name) for name, amount in amounts.items()],
@@ -127,6 +132,17 @@ def owed_quantities(dated: CTE, received: CTE, back: CTE | None, policy: Policy,
         ((owed * literal(1 - under) if under else owed) - d.half_step).label("enough_above"),
         ((owed * literal(1 + over) if over else owed) + d.half_step).label("too_much"),
     ).select_from(tables)
+
+
+def _most_held(amounts: dict[str, Expression], held: CTE | None) -> dict[str, Expression]:
+    """Return the largest quantities that the buyer held: for lines without returns, everything counted."""
+    everything = {
+        "most_held_qty": amounts["counted_qty"],
+        "most_held_unproven_qty": cast(amounts["counted_qty"] + amounts["unproven_qty"], QTY),
+    }
+    if held is None:
+        return everything
+    return {name: func.coalesce(held.c[name], quantity) for name, quantity in everything.items()}
 
 
 def _restated(dated: CTE, as_of: datetime) -> Rows:

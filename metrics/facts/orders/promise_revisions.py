@@ -1,17 +1,18 @@
 """Later promises of each line, and which of them replace the first promise.
 
 A buyer's revision replaces the promise if it arrives by the deadline of the last accepted promise. A seller's revision
-never does. Revisions are checked in order of time, and the first refused revision ends the chain: all later revisions
-miss the same deadline. Source: R1 (anchor date).
+never does. A revision to an earlier deadline replaces it only if the seller confirms it: a later revision by the seller
+with the same day or an earlier day. Revisions are checked in order of time, and the first one that comes too late ends
+the chain: all later revisions miss the same deadline. Source: R1 (anchor date).
 """
 
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import DateTime, FromClause, and_, case, func, literal, select
+from sqlalchemy import DateTime, FromClause, and_, case, false, func, literal, or_, select
 
 from metrics.schema import promises
-from metrics.sql.dialects import Rows
+from metrics.sql.dialects import Columns, Expression, Rows, greater
 from metrics.sql.moments import moment_span, shifted
 
 
@@ -37,38 +38,75 @@ def rebased_promises(lines: FromClause, *, days: int, hours: Decimal, as_of: dat
     tables, first_deadline = shifted(
         tables, first, line.promised_by, line.promised_by_is_date, line.zone, days=days, hours=hours, last=True
     )
-    by_buyer = (
+    by_seller = func.coalesce(p.changed_by, "seller") != "buyer"
+    seller_day_later = func.min(case((by_seller, promise.day), else_=None)).over(
+        partition_by=[p.order_id, p.line_no], order_by=[changed.hi, p.revision_no], rows=(1, None)
+    )
+    known = (
         select(
             p.order_id,
             p.line_no,
             p.revision_no,
+            p.changed_by,
             p.promised_by,
             p.promised_by_is_date,
             changed.hi.label("changed_at"),
             deadline.label("deadline_at"),
             first_deadline.label("first_deadline_at"),
+            promise.day.label("promised_day"),
+            seller_day_later.label("seller_day_later"),
         )
         .select_from(tables)
-        .where(~p.deleted, p.changed_by == "buyer", changed.hi <= literal(as_of, DateTime))
-        .subquery("buyer_revisions")
+        .where(~p.deleted, changed.hi <= literal(as_of, DateTime))
+        .subquery("known_changes")
     )
-    t = by_buyer.c
-    grain, in_time = [t.order_id, t.line_no], [t.changed_at, t.revision_no]
-    in_force = func.coalesce(func.lag(t.deadline_at).over(partition_by=grain, order_by=in_time), t.first_deadline_at)
-    refused = case((t.changed_at <= in_force, 0), else_=1)
-    tried = select(*t, refused.label("refused")).subquery("tried_revisions")
-    r = tried.c
-    so_far = func.sum(r.refused).over(
-        partition_by=[r.order_id, r.line_no], order_by=[r.changed_at, r.revision_no], rows=(None, 0)
-    )
-    chained = select(*r, so_far.label("refused_so_far")).subquery("chained_revisions")
-    c = chained.c
-    last = func.row_number().over(
-        partition_by=[c.order_id, c.line_no], order_by=[c.changed_at.desc(), c.revision_no.desc()]
-    )
-    accepted = select(*c, last.label("from_last")).where(c.refused_so_far == 0).subquery("accepted_revisions")
+    accepted = _accepted(known).subquery("accepted_revisions")
     a = accepted.c
     return select(a.order_id, a.line_no, a.promised_by, a.promised_by_is_date).where(a.from_last == 1)
+
+
+def _accepted(known: FromClause) -> Rows:
+    """Select the accepted revisions by the buyer, numbered from the last.
+
+    known: all revisions by `as_of`. A confirmed revision is in force whatever was before. Any other revision is in
+    force only if its deadline is at least the deadline in force. The deadline in force is therefore the greatest
+    deadline since the last confirmed revision.
+    """
+    k = known.c
+    confirmed = func.coalesce(k.seller_day_later <= k.promised_day, false())
+    by_buyer = select(*k, confirmed.label("confirmed")).where(k.changed_by == "buyer").subquery("buyer_revisions")
+    c = by_buyer.c
+
+    def so_far(condition: Expression, row: Columns) -> Expression:
+        return func.sum(case((condition, 1), else_=0)).over(
+            partition_by=[row.order_id, row.line_no], order_by=[row.changed_at, row.revision_no], rows=(None, 0)
+        )
+
+    stretch = so_far(c.confirmed, c)
+    stretches = select(*c, stretch.label("stretch")).subquery("stretches_of_revisions")
+    t = stretches.c
+    greatest = func.max(t.deadline_at).over(
+        partition_by=[t.order_id, t.line_no, t.stretch], order_by=[t.changed_at, t.revision_no], rows=(None, 0)
+    )
+    after = case((t.stretch == 0, greater(greatest, t.first_deadline_at)), else_=greatest)
+    in_force = select(*t, after.label("in_force_after")).subquery("revisions_in_force")
+    f = in_force.c
+    before = func.coalesce(
+        func.lag(f.in_force_after).over(partition_by=[f.order_id, f.line_no], order_by=[f.changed_at, f.revision_no]),
+        f.first_deadline_at,
+    )
+    tried = select(*f, before.label("in_force_before")).subquery("tried_revisions")
+    r = tried.c
+    # Without a first promise nothing is in force, and every revision is refused.
+    refused = so_far(~func.coalesce(r.changed_at <= r.in_force_before, false()), r)
+    chained = select(*r, refused.label("refused_so_far")).subquery("chained_revisions")
+    h = chained.c
+    last = func.row_number().over(
+        partition_by=[h.order_id, h.line_no], order_by=[h.changed_at.desc(), h.revision_no.desc()]
+    )
+    return select(*h, last.label("from_last")).where(
+        h.refused_so_far == 0, or_(h.confirmed, h.deadline_at >= h.in_force_before)
+    )
 
 
 def current_promises(lines: FromClause, *, as_of: datetime) -> Rows:

@@ -119,12 +119,12 @@ def _four_equal(codes: Sequence[Expression], unknown: Expression) -> Expression:
 def accuracy_codes(lines: FromClause) -> dict[str, Expression]:
     """Return the codes of the parts of filled_accurately (item, place, overage) of a line with receipts.
 
-    Overage is net of returns. Source: R9 (over-delivery), R19 (substitutes), R20 (wrong item or place), R22 (returns);
-    docs/judgement.md.
+    Overage fails at the receipt that exceeds the owed quantity. A later return does not heal it. Source: R9
+    (over-delivery), R19 (substitutes), R20 (wrong item or place), R22 (returns); docs/judgement.md.
     """
     c = lines.c
     sent_back, unknown = literal(CODE["returned_wrong"]), literal(CODE["no_evidence"])
-    net_qty, reason_unknown = c.counted_qty - c.returned_qty, c.returned_unknown_n > 0
+    reason_unknown = c.returned_unknown_n > 0
     return {
         "item_ok": case(
             (c.wrong_item_n > 0, literal(CODE["wrong_item"])),
@@ -139,9 +139,9 @@ def accuracy_codes(lines: FromClause) -> dict[str, Expression]:
             else_=None,
         ),
         "overage_ok": case(
-            (net_qty >= c.too_much, literal(CODE["over_shipped"])),
+            (c.most_held_qty >= c.too_much, literal(CODE["over_shipped"])),
             (c.returned_quantity_n > 0, sent_back),
-            (or_(net_qty + c.unproven_qty >= c.too_much, reason_unknown), unknown),
+            (or_(c.most_held_unproven_qty >= c.too_much, reason_unknown), unknown),
             else_=None,
         ),
     }

@@ -52,7 +52,9 @@ def consignments(lines: FromClause, *, policy: Policy, as_of: datetime, mapped: 
     same_product = or_(body.product_id.is_(None), line.product_id.is_(None), body.product_id == line.product_id)
     agreed = func.coalesce(body.substitution_agreed, false()) if policy.allow_substitution else false()
     place = case((received.hi > now, None), else_=header.received_place)  # before the receipt the place is unknown
-    same_place = or_(place.is_(None), line.ship_to.is_(None), place == line.ship_to)
+    # The buyer collects at our place, which the term names. The buyer's place says nothing about it.
+    collected = buyer_collects(line.delivery_term, mapped)
+    same_place = or_(collected, place.is_(None), line.ship_to.is_(None), place == line.ship_to)
     claims_close = plus_microseconds(received.hi, literal(policy.claims_days * MICROSECONDS_A_DAY, BigInteger))
     return (
         select(
@@ -80,6 +82,7 @@ def consignments(lines: FromClause, *, policy: Policy, as_of: datetime, mapped: 
             ).label("product_unknown"),
             (
                 _both(mapped, "shipments.received_place", "orders.ship_to")
+                & ~collected
                 & or_(place.is_(None), line.ship_to.is_(None))
             ).label("place_unknown"),
             line.deadline_at,
@@ -107,9 +110,16 @@ def _dated_shipments(lines: FromClause, policy: Policy, mapped: frozenset[str]) 
         return tables, shipped, shipped
     tables, received = moment_span(tables, dict(header.items()), "received_at", line.zone)
     if "orders.delivery_term" in mapped:
-        collected = func.coalesce(func.upper(func.substr(line.delivery_term, 1, 3)).in_(COLLECTED_TERMS), false())
-        received = either(collected, shipped, received)
+        received = either(buyer_collects(line.delivery_term, mapped), shipped, received)
     return tables, shipped, received
+
+
+def buyer_collects(delivery_term: Expression, mapped: frozenset[str]) -> Expression:
+    """Return whether the buyer collects at our place. Leaving it is then the receipt. Source: R2 (date of receipt)."""
+    if "orders.delivery_term" not in mapped:
+        return false()
+    rule = func.upper(func.substr(func.trim(delivery_term), 1, 3))
+    return func.coalesce(rule.in_(COLLECTED_TERMS), false())
 
 
 def _both(mapped: frozenset[str], first: str, second: str) -> Expression:

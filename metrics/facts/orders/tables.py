@@ -50,9 +50,11 @@ _SHARED = (
     ("ordered_day", Date),
     ("requested_day", Date),
     ("promised_day", Date),
+    ("first_promised_day", Date),
     ("due_day", Date),
     ("deadline_at", DateTime),
     ("state", String),
+    ("lateness_days", Integer),
 )
 _VERDICTS = tuple(pair for name in GOODS_VERDICTS for pair in ((name, Boolean), (f"{name}_reason", String)))
 
@@ -112,6 +114,7 @@ order_facts_table = Table(
         ("order_id", String),
         *_SHARED,
         ("order_type", String),
+        ("billing_state", String),
         ("time_zone_assumed", Boolean),
         ("ship_to_time_zone", String),
         ("payment_terms", String),
@@ -125,6 +128,7 @@ order_facts_table = Table(
         ("arrived_day", Date),
         ("cycle_days", Integer),
         ("days_late", Integer),
+        ("missed_deadline_at", DateTime),
         ("line_count", BigInteger),
         ("goods_line_count", BigInteger),
         ("ordered_qty", QTY),

@@ -48,6 +48,7 @@ LINE_COLUMNS = (
 ORDER_COLUMNS = (
     "order_type",
     "state",
+    "billing_state",
     "deadline_at",
     "due_day",
     "ordered_day",
