@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from commands.options import AsJson, From, To, Where, day_of, filters_of, period_of, policy_of
+from commands.options import AsJson, DateBy, From, To, Where, day_of, filters_of, period_of, policy_of
 from commands.output import number, out, screen, show, verdict_word
 
 
@@ -163,6 +163,7 @@ def explain(
     before: Annotated[str, typer.Option(help="Earlier period, FIRST..LAST, for example 2026-01-01..2026-03-31.")],
     after: Annotated[str, typer.Option(help="Later period, FIRST..LAST.")],
     where: Where = None,
+    date_by: DateBy = None,
     as_json: AsJson = False,
 ) -> None:
     """Explain why a measure changed between two periods.
@@ -174,7 +175,13 @@ def explain(
 
     with reading(locate()) as connection:
         result = explain_change(
-            connection, measure, by=by, before=period_of(before), after=period_of(after), where=filters_of(where or [])
+            connection,
+            measure,
+            by=by,
+            before=period_of(before),
+            after=period_of(after),
+            where=filters_of(where or []),
+            date_by=date_by.value if date_by else None,
         )
     rows = [
         {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from commands.options import Format, From, Grain, To, Where, day_of, filters_of, words_of
+from commands.options import DateBy, Format, From, Grain, To, Where, day_of, filters_of, words_of
 from commands.output import out, screen, silence_streamlit
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def export(
     start: From = None,
     end: To = None,
     where: Where = None,
+    date_by: DateBy = None,
 ) -> None:
     """Write measures or a whole fact table to a file.
 
@@ -48,7 +49,8 @@ def export(
     from metrics.queries.data_frame import frame
     from metrics.warehouse import locate, reading
 
-    if bool(measures) == bool(table) or (table and (by or grain or start or end or where or str(target) == "-")):
+    narrowed = by or grain or start or end or where or date_by or str(target) == "-"
+    if bool(measures) == bool(table) or (table and narrowed):
         raise typer.BadParameter(
             "give --measures with dimensions and filters, or --table with --out FILE and nothing else",
             param_hint="--table",
@@ -64,6 +66,7 @@ def export(
         start=day_of(start),
         end=day_of(end),
         where=filters_of(where or []),
+        date=date_by.value if date_by else None,
     )
     with reading(locate()) as connection:
         answers = frame(connection, question)

@@ -19,6 +19,15 @@ class Grain(StrEnum):
     QUARTER = "quarter"
 
 
+class DateOf(StrEnum):
+    """Days that date the rows of a question."""
+
+    DUE = "due"
+    ORDERED = "ordered"
+    ARRIVED = "arrived"
+    SHIPPED = "shipped"
+
+
 class Format(StrEnum):
     """File formats of an export."""
 
@@ -35,6 +44,15 @@ To = Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help=
 Where = Annotated[
     list[str] | None,
     typer.Option("--where", help="Filter dimension=value; repeat a dimension for any of several values."),
+]
+
+DateBy = Annotated[
+    DateOf | None,
+    typer.Option(
+        "--date",
+        help="Day that dates the rows: due, ordered, arrived or shipped. Default: each measure's own date. "
+        "A measure without that day has no value.",
+    ),
 ]
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON in full precision.")]

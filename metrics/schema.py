@@ -96,6 +96,7 @@ orders = feed(
     text("order_type", "sale, replacement, sample or internal"),
     text("fulfilment_model", "make_to_stock (buy, make, sell) or make_to_order (sell, make, buy)"),
     text("special_request", "special request of the buyer"),
+    text("region", "sales region of the order; empty: the customer's region on the day of the order"),
     text("currency", "ISO 4217 code of the order's prices"),
     text("bill_to", "party to be billed"),
     text("payment_terms", "agreed terms, as written"),

@@ -61,6 +61,15 @@ def test_measures_as_json_names_every_measure_and_the_product_rows_it_serves(run
     assert all(measure["product_rows"] for measure in listed)
 
 
+def test_an_export_may_date_its_rows_by_another_day(run: Run) -> None:
+    """By the due day of each order all judged orders count; by the day of arrival only those that arrived."""
+    found = {}
+    for words in ((), ("--date", "due"), ("--date", "arrived")):
+        _, out, _ = run("export", "--measures", "judged_orders", "--format", "csv", "--out", "-", *words)
+        found[words] = float(next(csv.DictReader(io.StringIO(out)))["value"])
+    assert found[()] == found["--date", "due"] > found["--date", "arrived"] > 0
+
+
 def test_an_export_has_the_dimensions_the_period_and_both_halves(run: Run) -> None:
     status, out, _ = run(
         "export", "--measures", "otif,on_time", "--by", "segment", "--grain", "quarter", "--format", "csv", "--out", "-"

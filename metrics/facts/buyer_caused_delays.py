@@ -4,9 +4,10 @@ from sqlalchemy import CTE, DateTime, FromClause, and_, false, func, literal, or
 
 from metrics.facts.fact_table import BuildContext
 from metrics.facts.orders import order_facts_table, order_line_facts_table
-from metrics.schema import order_events, service_cases, shipment_lines, shipments
+from metrics.facts.orders.receipts import buyer_collects
+from metrics.schema import order_events, orders, service_cases, shipment_lines, shipments
 from metrics.sql.dialects import Expression, Rows, count_if
-from metrics.sql.moments import moment_span
+from metrics.sql.moments import either, moment_span
 
 ARRIVAL_STEP = 11
 """The step "receive and verify at customer site", which is the delivery attempt."""
@@ -40,15 +41,17 @@ def _lines_late_by_us(base: CTE, context: BuildContext) -> Rows:
     buyer. The seller delayed any other line, including a line without such a shipment. A line whose verdict is
     unknown needs the same proof.
     """
-    b, line, s, part = base.c, order_line_facts_table.c, shipments.c, shipment_lines.c
+    b, line, s, part, header = base.c, order_line_facts_table.c, shipments.c, shipment_lines.c, orders.c
     tables: FromClause = (
         shipment_lines.join(shipments, and_(s.shipment_id == part.shipment_id, ~s.deleted))
         .join(base, b.order_id == part.order_id)
+        .join(orders, header.order_id == part.order_id)
         .join(order_line_facts_table, and_(line.order_id == part.order_id, line.line_no == part.line_no))
     )
     tables, left = moment_span(tables, dict(s.items()), "shipped_at", b.zone)
     tables, tried = moment_span(tables, dict(s.items()), "attempted_at", b.zone)
-    tables, received = moment_span(tables, dict(s.items()), "received_at", b.zone)
+    tables, arrived = moment_span(tables, dict(s.items()), "received_at", b.zone)
+    received = either(buyer_collects(header.delivery_term, context.mapped), left, arrived)
     now = literal(context.as_of, DateTime)
     has_left = func.coalesce(left.hi <= now, false()) | func.coalesce(received.hi <= now, false())
     in_time = func.coalesce(received.hi <= line.deadline_at, false())

@@ -32,6 +32,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Column, Connection, FromClause, SelectBase, String, Table, func, literal, select
 
 from metrics.facts.orders import DIMENSION_COLUMNS, NONE, facts_metadata, order_facts_table
+from metrics.facts.orders.column_comments import COMMENTS
 from metrics.schema import AnyColumn, run_files
 from metrics.sql.dialects import Expression, Rows
 
@@ -79,10 +80,13 @@ class FactTable:
 def fact_table(name: str, grain: str, comment: str, *columns: AnyColumn) -> Table:
     """Declare a fact table: its own columns, then the dimensions that every fact table has.
 
+    A column without a comment has the shared meaning of its name (`column_comments.py`).
     grain: the word for one row, for example "order". comment: one sentence that says what one row is.
     """
     own = {column.name for column in columns}
     shared = [Column(dimension, String) for dimension in DIMENSION_COLUMNS if dimension not in own]
+    for column in (*columns, *shared):
+        column.comment = column.comment or COMMENTS.get(column.name)
     return Table(name, facts_metadata, *columns, *shared, comment=comment, info={"grain": grain})
 
 

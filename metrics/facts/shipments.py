@@ -27,16 +27,17 @@ from sqlalchemy import (
 from metrics.facts.customer_contacts import happened_by
 from metrics.facts.fact_table import BuildContext, Changes, FactTable, fact_table, only_stale
 from metrics.facts.orders import DIMENSION_COLUMNS, NONE, SEVERAL, order_facts_table
-from metrics.schema import shipment_lines, shipments
-from metrics.sql.dialects import Rows
-from metrics.sql.moments import moment_span
+from metrics.facts.orders.receipts import buyer_collects
+from metrics.schema import orders, shipment_lines, shipments
+from metrics.sql.dialects import Rows, count_if
+from metrics.sql.moments import either, moment_span
 
 shipment_facts_table = fact_table(
     "shipment_facts",
     "shipment",
     "one row: one shipment received by as_of",
     Column("shipment_id", String, comment="shipments.shipment_id"),
-    Column("received_day", Date, comment="local day it was received"),
+    Column("received_day", Date, comment="local day it was received, or collected by the buyer"),
     Column(
         "notice_ahead",
         Boolean,
@@ -54,7 +55,9 @@ def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
         return ()
     s, carried = shipments.c, _carried(context).cte("carried")
     tables: FromClause = shipments.join(carried, carried.c.shipment_id == s.shipment_id)
+    tables, shipped = moment_span(tables, dict(s.items()), "shipped_at", carried.c.zone)
     tables, received = moment_span(tables, dict(s.items()), "received_at", carried.c.zone)
+    received = either(carried.c.collected, shipped, received)
     tables, notice = moment_span(tables, dict(s.items()), "notice_sent_at", carried.c.zone)
     ahead = case(
         (~happened_by(notice, context.as_of), false()),
@@ -76,18 +79,23 @@ def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
 
 
 def _carried(context: BuildContext) -> Rows:
-    """Return per shipment the time zone and the dimensions of its orders."""
+    """Return per shipment the time zone and the dimensions of its orders, and whether the buyer collects all of it."""
     line, o = shipment_lines.c, order_facts_table.c
     first, last = (
         {name: func.min(o[name]) for name in DIMENSION_COLUMNS},
         {name: func.max(o[name]) for name in DIMENSION_COLUMNS},
     )
     several = literal(SEVERAL, String)
-    tables = only_stale(shipment_lines.join(order_facts_table, o.order_id == line.order_id), line.shipment_id, context)
+    joined = shipment_lines.join(order_facts_table, o.order_id == line.order_id).join(
+        orders, orders.c.order_id == line.order_id
+    )
+    tables = only_stale(joined, line.shipment_id, context)
+    delivered = ~buyer_collects(orders.c.delivery_term, context.mapped)
     return (
         select(
             line.shipment_id,
             func.min(o.ship_to_time_zone).label("zone"),
+            (count_if(delivered) == 0).label("collected"),
             *[case((first[name] == last[name], first[name]), else_=several).label(name) for name in DIMENSION_COLUMNS],
         )
         .select_from(tables)

@@ -29,7 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.sql import visitors
 
 from metrics.errors import UnknownName
-from metrics.measures.catalog import BY_MODULE, dimension_column, find
+from metrics.measures.catalog import BY_MODULE, date_column, dimension_column, find
 from metrics.model.measure import Derived, Measure, Part, Percentile, Ratio, Spread, Study, Survival, Total, Unit
 from metrics.model.question import Answer, Question
 from metrics.model.statistics import Number, divide, spread
@@ -189,7 +189,8 @@ def _narrowed(question: Question, at: At) -> tuple[Measure, Question, list[Colum
     for name, _ in (*narrowed.where, *at):
         dimension_column(name, measure)
     nothing = [measure.facts.c[dimension_column(name, measure)].is_(None) for name in empty]
-    return measure, narrowed, [*view_conditions(measure.facts, measure.facts.c[measure.date], narrowed), *nothing]
+    day = measure.facts.c[date_column(measure, question.date) or measure.date]
+    return measure, narrowed, [*view_conditions(measure.facts, day, narrowed), *nothing]
 
 
 def _answer(connection: Connection, narrowed: Question, at: At) -> Answer:

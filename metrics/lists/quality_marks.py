@@ -119,6 +119,7 @@ COLUMNS_BEHIND = {
     "lateness_days": (*DUE, *CAME),
     "billing_state": (*DUE, *GIVEN_UP, *BILLED_LINES),
     "missed_deadline_at": DUE,
+    "shipped_day": ("shipments.shipped_at",),
     "settled_day": (*OWED, *CAME),
     "received_amount": ("order_lines.unit_price_amount", *CAME, "orders.currency", "fx_rates.rate"),
     "billed_amount": (*BILLED_LINES, "fx_rates.rate"),
@@ -149,6 +150,7 @@ FACT_TABLE_FEEDS = {
     "step_facts": STEPS,
     "work_facts": STEPS,
     "late_order_facts": (*STEPS, *DUE, *CAME),
+    "invoice_facts": (*BILLED, *BILLED_LINES, "invoices.credit_reason", *CAME, *OWED),
     "cash_facts": ("orders.ordered_at", *BILLED, "payments.*"),
     "payment_facts": (*BILLED, "payments.*"),
     "money_facts": (

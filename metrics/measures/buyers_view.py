@@ -6,8 +6,9 @@ buyer's view.
 
 from sqlalchemy import and_, func
 
+from metrics.facts.invoices import invoice_facts_table
 from metrics.facts.orders import order_facts_table, order_line_facts_table
-from metrics.measures.formulas import all_tests_passed, judged, order_share
+from metrics.measures.formulas import all_tests_passed, judged, order_share, share_of
 from metrics.measures.needs import (
     BILLING_FEEDS,
     CORE_FEEDS,
@@ -22,6 +23,7 @@ from metrics.sql.dialects import Expression
 
 o = order_facts_table.c
 line = order_line_facts_table.c
+invoice = invoice_facts_table.c
 
 
 def _nothing_received(name: str) -> Expression:
@@ -93,6 +95,28 @@ BILLED_ACCURATELY = order_share(
     feeds=(*CORE_FEEDS, *BILLING_FEEDS),
     needs=(NEEDS_BILLS,),
 )
+INVOICES_RIGHT = Measure(
+    name="invoices_right_first_time",
+    title="Invoices right first time",
+    unit=Unit.SHARE,
+    direction=Direction.HIGHER,
+    facts=invoice_facts_table,
+    date="invoiced_day",
+    formula=share_of(invoice.right_first_time, invoice.invoice_id.is_not(None)),
+    definition=(
+        "Invoices with the agreed price, amount, tax, terms, party and currency, in time and for no more than was "
+        "received, that were never reversed or credited for a billing error. Each invoice counts once. Billed "
+        "accurately counts orders, and an order also fails if an invoice is missing."
+    ),
+    numerator="invoices that pass every check",
+    denominator="invoices of sales whose checks are all known",
+    exclusions="Credits, reversals, invoices that name no order line, and invoices of orders that are not sales.",
+    source="own definition; R23 (billing)",
+    feeds=(*CORE_FEEDS, *BILLING_FEEDS),
+    product_rows=(1,),
+    short="Invoices right",
+    needs=(NEEDS_BILLS,),
+)
 PERFECT_ORDER = order_share(
     name="perfect_order",
     title="Perfect orders",
@@ -121,6 +145,27 @@ OTIF = order_share(
     needs=(NEEDS_PROMISE, NEEDS_RECEIPT),
 )
 
+ON_TIME_LINE = Measure(
+    name="on_time_line",
+    title="On time, by line",
+    unit=Unit.SHARE,
+    direction=Direction.HIGHER,
+    facts=order_line_facts_table,
+    date="due_day",
+    formula=judged(line.on_time, line.state),
+    definition=(
+        "Order lines received by their own first promised date. Do not compare this share with on time by order: an "
+        "order is on time only if all its lines are."
+    ),
+    numerator="goods lines that are on time",
+    denominator="judged goods lines whose verdict is known",
+    exclusions=PENDING,
+    source="own definition",
+    feeds=CORE_FEEDS,
+    product_rows=(1,),
+    short="On time lines",
+    needs=(NEEDS_PROMISE, NEEDS_RECEIPT),
+)
 OTIF_LINE = Measure(
     name="otif_line",
     title="On time in full, by line",
@@ -212,6 +257,8 @@ MEASURES = (
     DAMAGE_FREE,
     FILLED_ACCURATELY,
     BILLED_ACCURATELY,
+    INVOICES_RIGHT,
+    ON_TIME_LINE,
     OTIF_LINE,
     OTIF_UNIT,
     OVERDUE_OPEN,

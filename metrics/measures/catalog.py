@@ -1,5 +1,6 @@
 """Every measure by name. To add a module of measures, add it to MODULES."""
 
+from dataclasses import replace
 from itertools import chain
 
 from metrics.errors import UnknownName
@@ -26,8 +27,9 @@ from metrics.measures import (
     volumes,
     zones,
 )
-from metrics.model.dimensions import ABOUT, DIMENSIONS, OWN_DIMENSIONS
-from metrics.model.measure import Measure, Study
+from metrics.measures.needs import ALSO_BY_RECEIPT, COLLECTION
+from metrics.model.dimensions import ABOUT, DATES, DIMENSIONS, OWN_DIMENSIONS
+from metrics.model.measure import SNAPSHOT, Measure, Study
 
 MODULES = (
     buyers_view,
@@ -54,7 +56,22 @@ MODULES = (
 )
 """One module per business question, in the order of the pages."""
 
-BY_MODULE: dict[str, tuple[Measure, ...]] = {module.__name__.rpartition(".")[2]: module.MEASURES for module in MODULES}
+
+def rests_on_receipt(measure: Measure) -> bool:
+    """Return whether a receipt decides the measure: its definition says then that collection counts."""
+    needed = any("shipments.received_at" in need.any_of for need in measure.needs)
+    return needed or measure.name in ALSO_BY_RECEIPT
+
+
+def _with_collection(measure: Measure) -> Measure:
+    if not rests_on_receipt(measure):
+        return measure
+    return replace(measure, definition=f"{measure.definition} {COLLECTION}")
+
+
+BY_MODULE: dict[str, tuple[Measure, ...]] = {
+    module.__name__.rpartition(".")[2]: tuple(map(_with_collection, module.MEASURES)) for module in MODULES
+}
 """The measures of each module, by module name."""
 
 
@@ -127,6 +144,18 @@ def dimension_column(name: str, measure: Measure | None = None) -> str:
     if name not in accepted:
         raise UnknownName("dimension" if measure is None else f"dimension of {measure.name}", name, tuple(accepted))
     return accepted[name]
+
+
+def date_column(measure: Measure, date: str | None = None) -> str | None:
+    """Return the fact column that dates the rows of a measure: its own, or the column of one of DATES.
+
+    None: the measure's facts do not have that day, or the measure describes the status at `as_of`.
+    """
+    if date is None:
+        return measure.date
+    if measure.date == SNAPSHOT or isinstance(measure.formula, Study):
+        return None
+    return next((column for column in DATES[date] if column in measure.facts.columns), None)
 
 
 def default_dimension(measure: Measure) -> str:

@@ -12,6 +12,7 @@ from metrics.facts.open_orders import open_order_facts_table
 from metrics.facts.orders import order_facts_table
 from metrics.facts.orders.conditions import ARRIVED, LATE
 from metrics.measures.formulas import HOUR
+from metrics.measures.lateness import LATENESS
 from metrics.measures.needs import CORE_FEEDS, NEEDS_PROMISE, NEEDS_RECEIPT, PENDING
 from metrics.model.measure import Direction, Measure, Need, Part, Percentile, Ratio, Spread, Survival, Unit
 
@@ -293,4 +294,5 @@ MEASURES = (
         needs=(NEEDS_PROMISE, NEEDS_RECEIPT),
         product_rows=(4, 12, 13),
     ),
+    *LATENESS,
 )

@@ -50,6 +50,27 @@ NEEDS_REQUEST = Need(
 )
 NEEDS_SHIPPED = Need(("shipments.shipped_at",), "no data: shipped_at (map shipments.shipped_at)")
 NEEDS_RECEIPT = Need(("shipments.received_at",), "no data: received_at (map shipments.received_at)")
+COLLECTION = "If the buyer collects (EXW, FCA), leaving our place counts as receipt."
+"""Sentence in the definition of every measure that rests on receipt. Source: R2 (date of receipt)."""
+ALSO_BY_RECEIPT = (
+    "damage_free",
+    "billed_accurately",
+    "invoices_right_first_time",
+    "late_orders_observed",
+    "promises_died",
+    "promise_died",
+    "package_attainment",
+    "under_served_protect",
+    "over_served_danger",
+    "failed_orders",
+    "retained_margin",
+    "books_dispute",
+    "failed_value_by_buyer",
+    "failed_value_disputed",
+    "fine_at_stake",
+    "fine_disputed",
+)
+"""Measures that rest on receipt without needing the column received_at."""
 NEEDS_DAMAGE = Need(DAMAGE_COLUMNS, "no feed: damage (map shipment_lines.damaged_qty or invoices.credit_reason)")
 NEEDS_BILLS = Need(("invoice_lines.line_amount",), "no feed: invoices")
 NEEDS_PRICE = Need(("order_lines.unit_price_amount",), "no feed: prices (map order_lines.unit_price_amount)")

@@ -15,7 +15,7 @@ from metrics.facts.payments import cash_facts_table, payment_facts_table
 from metrics.facts.process_steps import WHEN_PROMISED, step_facts_table
 from metrics.facts.step_slack import late_order_facts_table, step_budgets_table
 from metrics.facts.work_in_progress import work_facts_table
-from metrics.measures.formulas import HOUR
+from metrics.measures.formulas import HOUR, mean
 from metrics.measures.needs import CORE_FEEDS, PENDING
 from metrics.measures.shares import share_of_total
 from metrics.model.measure import Direction, Measure, Need, Part, Percentile, Ratio, Total, Unit
@@ -46,6 +46,28 @@ def _stages() -> Iterator[Measure]:
     unknown = (
         "Steps that are not finished, steps without an observed earlier step, and steps with a bare date at either end."
     )
+    for name, title, short, seconds, definition, exclusions in (
+        ("stage_hours_mean", "Time in step, mean", "Step hours mean", step.step_seconds, in_step, unfinished),
+        ("stage_wait_hours_mean", "Wait before step, mean", "Wait hours mean", step.wait_seconds, before, unknown),
+    ):
+        yield Measure(
+            name=name,
+            title=title,
+            short=short,
+            unit=Unit.HOURS,
+            direction=Direction.LOWER,
+            facts=step_facts_table,
+            date="finished_day",
+            formula=mean(seconds, ticks=HOUR),
+            definition=f"Mean. {definition}",
+            numerator="Σ hours",
+            denominator="orders at the step whose time is known",
+            exclusions=exclusions,
+            source="docs/rules.md, cycle time",
+            feeds=("order_events",),
+            needs=NEEDS_BOTH_ENDS,
+            product_rows=(5,),
+        )
     for percent, suffix in ((50, ""), (90, "_p90")):
         yield Measure(
             name=f"stage_hours{suffix}",

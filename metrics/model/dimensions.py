@@ -44,6 +44,8 @@ ABOUT: dict[str, tuple[str, ...]] = {
         "stage_hours_p90",
         "stage_wait_hours",
         "stage_wait_hours_p90",
+        "stage_hours_mean",
+        "stage_wait_hours_mean",
         "work_in_progress",
         "work_age_hours",
         "promises_died",
@@ -77,3 +79,11 @@ not enough: net sales have no activity.
 
 GRAINS = ("day", "week", "month", "quarter")
 """The periods that a number can be broken down by. A week starts on Monday."""
+
+DATES: dict[str, tuple[str, ...]] = {
+    "due": ("due_day",),
+    "ordered": ("ordered_day",),
+    "arrived": ("arrived_day", "settled_day"),
+    "shipped": ("shipped_day",),
+}
+"""The days that a question can date rows by, and the fact columns of each. The first column that a table has counts."""

@@ -3,9 +3,9 @@
 Source: P7 (point, coverage and range), P8 (small numbers), P9 (traceable numbers).
 """
 
+import datetime
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
 
 from metrics.model.statistics import Number
 
@@ -16,14 +16,17 @@ NO_ROWS = "no data: nothing in this period and selection"
 class Question:
     """The measures, dimensions, period and filters of a question. `start` and `end` are inclusive days of each
     measure's date.
+
+    date: due, ordered, arrived or shipped, to date rows by this day. None: the measure's own date.
     """
 
     measures: tuple[str, ...]
     by: tuple[str, ...] = ()
     grain: str | None = None
-    start: date | None = None
-    end: date | None = None
+    start: datetime.date | None = None
+    end: datetime.date | None = None
     where: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    date: str | None = None
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class Answer:
     """
 
     dimensions: dict[str, str | None]
-    period: date | None
+    period: datetime.date | None
     measure: str
     value: Number | None
     numerator: Number | None = None

@@ -44,6 +44,8 @@ def fingerprint(
         "as_of": as_of,
         "generation": generation,
     }
+    if question.date is not None:
+        decided["date"] = question.date
     return hashlib.sha256(canonical_text(decided).encode()).hexdigest()[:12]
 
 

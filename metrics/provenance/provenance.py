@@ -45,6 +45,7 @@ def provenance(connection: Connection, question: Question) -> Row:
         "grain": question.grain,
         "from": question.start.isoformat() if question.start else None,
         "to": question.end.isoformat() if question.end else None,
+        "date": question.date,
         "where": {name: list(values) for name, values in question.where},
         "policy": json.loads(canonical_text(asdict(STRICT))),
         "definitions": {
@@ -101,6 +102,7 @@ def recorded_question(told: Row) -> Question:
         start=date.fromisoformat(told["from"]) if told["from"] else None,
         end=date.fromisoformat(told["to"]) if told["to"] else None,
         where=tuple((name, tuple(values)) for name, values in told["where"].items()),
+        date=told.get("date"),
     )
 
 

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, DateTime, literal, literal_column, select
 
 from metrics.errors import GenerationGone
 from metrics.facts.orders import facts_state, order_facts_table
-from metrics.measures.catalog import dimension_column, find
+from metrics.measures.catalog import date_column, dimension_column, find
 from metrics.model.measure import Additive, Derived, Measure, Percentile, Survival
 from metrics.model.question import Question
 from metrics.policy import STRICT
@@ -189,11 +189,12 @@ def _behind(connection: Connection, name: str, question: Question, among: Sequen
     seen: ChangedOrders = defaultdict(lambda: defaultdict(list))
     for measure in _with_rows(find(name)):
         c = measure.facts.c
+        day = c[date_column(measure, question.date) or measure.date]
         keys: list[Expression] = [c[dimension_column(one, measure)] for one in question.by]
         if question.grain is not None:
-            keys.append(period_start(literal_column(f"'{question.grain}'"), c[measure.date]))
+            keys.append(period_start(literal_column(f"'{question.grain}'"), day))
         told = [expression.label(f"told_{at}") for at, expression in enumerate(_expressions(measure))]
-        listed = select(c.order_id, *keys, *told).where(*view_conditions(measure.facts, c[measure.date], question))
+        listed = select(c.order_id, *keys, *told).where(*view_conditions(measure.facts, day, question))
         for some in [None] if among is None else batched(among):
             for row in connection.execute(listed if some is None else listed.where(c.order_id.in_(some))):
                 key = tuple(same_value(value, is_number=False) for value in row[1 : 1 + len(keys)])

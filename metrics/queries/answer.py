@@ -16,8 +16,8 @@ from sqlalchemy import Connection, FromClause, select
 from metrics.errors import UnknownName
 from metrics.facts.mapped_columns import mapped
 from metrics.facts.orders import facts_state, order_facts, order_facts_table, order_line_facts, order_line_facts_table
-from metrics.measures.catalog import dimension_column, find
-from metrics.model.dimensions import GRAINS
+from metrics.measures.catalog import date_column, dimension_column, find
+from metrics.model.dimensions import DATES, GRAINS
 from metrics.model.measure import (
     Additive,
     Derived,
@@ -99,6 +99,9 @@ def _unanswerable(measure: Measure, question: Question, known: frozenset[str], p
     if lacking := missing_feed(measure, known):
         return lacking
     formula = measure.formula
+    if not isinstance(formula, Derived) and date_column(measure, question.date) is None:
+        able = ", ".join(name for name in DATES if date_column(measure, name) is not None) or "its own date"
+        return f"no data: {measure.name} cannot be dated by {question.date}, only by {able}"
     judged = measure.facts in (order_facts_table, order_line_facts_table) and not isinstance(formula, Survival | Study)
     if policy != STRICT and not judged and not isinstance(formula, Derived):
         return "no data: judged under the strict policy only"
@@ -157,3 +160,5 @@ def _check(question: Question) -> None:
             dimension_column(name, find(measure))
     if question.grain is not None and question.grain not in GRAINS:
         raise UnknownName("grain", question.grain, GRAINS)
+    if question.date is not None and question.date not in DATES:
+        raise UnknownName("date", question.date, tuple(DATES))

@@ -20,7 +20,7 @@ from fractions import Fraction
 
 from sqlalchemy import Connection, and_, or_, select
 
-from metrics.measures.catalog import dimension_column, find
+from metrics.measures.catalog import date_column, dimension_column, find
 from metrics.model.measure import Measure, Percentile, Ratio, Total
 from metrics.model.question import Answer, Question
 from metrics.queries.answer import answer
@@ -75,11 +75,15 @@ def explain(
     before: Period,
     after: Period,
     where: tuple[tuple[str, tuple[str, ...]], ...] = (),
+    date_by: str | None = None,
 ) -> Explanation:
-    """Explain the change of a measure between two periods of its own date by one dimension. Raises UnknownName."""
+    """Explain the change of a measure between two periods by one dimension. Raises UnknownName.
+
+    date_by: due, ordered, arrived or shipped; None: the measure's own date.
+    """
     definition = find(measure)
     dimension_column(by, definition)
-    then = Question((measure,), start=before[0], end=before[1], where=where)
+    then = Question((measure,), start=before[0], end=before[1], where=where, date=date_by)
     now = replace(then, start=after[0], end=after[1])
     (whole_then,), (whole_now,) = answer(connection, then), answer(connection, now)
     parts_then, parts_now = (_by_value(answer(connection, replace(question, by=(by,))), by) for question in (then, now))
@@ -172,7 +176,7 @@ def _with_shifts(
 ) -> list[Contribution]:
     """Return each part with its shift of the percentile; parts with most rows first."""
     facts = measure.facts
-    day, column = facts.c[measure.date], facts.c[dimension_column(by, measure)]
+    day, column = facts.c[date_column(measure, now.date) or measure.date], facts.c[dimension_column(by, measure)]
     filters = [facts.c[dimension_column(name, measure)].in_(values) for name, values in now.where]
     in_earlier, in_later = day.between(then.start, then.end), day.between(now.start, now.end)
     after = connection.execute(select(formula.over(facts)).where(in_later, *filters)).scalar_one()

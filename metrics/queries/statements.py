@@ -8,7 +8,7 @@ from datetime import date
 
 from sqlalchemy import FromClause, RowMapping, Table, and_, cast, func, literal_column, select
 
-from metrics.measures.catalog import dimension_column, find
+from metrics.measures.catalog import date_column, dimension_column, find
 from metrics.model.measure import SNAPSHOT, Additive, Measure, Percentile
 from metrics.model.question import Question
 from metrics.queries.rollups import rollup_column, smallest_rollup
@@ -38,8 +38,11 @@ def batches(question: Question) -> list[Batch]:
         if not isinstance(measure.formula, Additive | Percentile):
             continue
         percentiles = isinstance(measure.formula, Percentile)
-        key = (measure.facts.name, measure.date, percentiles)
-        by_source.setdefault(key, Batch(measure.facts, measure.date, percentiles)).measures.append(measure)
+        day = date_column(measure, question.date)
+        if day is None:
+            continue  # answer() adds the reason
+        key = (measure.facts.name, day, percentiles)
+        by_source.setdefault(key, Batch(measure.facts, day, percentiles)).measures.append(measure)
     return list(by_source.values())
 
 
@@ -50,7 +53,8 @@ def batch_select(batch: Batch, question: Question, facts: FromClause | None = No
     """
     asked = (*question.by, *[name for name, _ in question.where])
     rollup = None
-    if facts is None and not batch.percentiles:
+    stored = all(measure.date == batch.date for measure in batch.measures)  # rollups sum by the measure's own date
+    if facts is None and stored and not batch.percentiles:
         rollup = smallest_rollup(
             batch.facts, batch.date, dimensions=asked, grain=question.grain, start=question.start, end=question.end
         )

@@ -7,6 +7,7 @@ from itertools import groupby
 
 from sqlalchemy import Connection, FromClause, RowMapping, func, select
 
+from metrics.measures.catalog import date_column
 from metrics.model.measure import Measure, Survival, on_table
 from metrics.model.question import Answer, Question
 from metrics.model.statistics import survival_at, survival_curve, survival_quantile
@@ -23,7 +24,9 @@ def survival_answers(
     The database counts rows per duration; the curve is computed here.
     """
     source: FromClause = measure.facts
-    day = source.c[measure.date]
+    dated = date_column(measure, question.date)
+    assert dated is not None
+    day = source.c[dated]
     conditions, keys = conditions_and_keys(source, day, question)
     duration = on_table(formula.duration, source).label("duration")
     columns = [duration, count_if(formula.happened).label("happened"), func.count().label("there")]

@@ -34,6 +34,7 @@ def line_columns(line: LineJudgement, zone: str) -> dict[str, Any]:
         "promised_day": line.promise_at,
         "first_promised_day": line.promise_as_made,
         "settled_day": line.settled_at,
+        "shipped_day": line.last_left_at,
     }
     return (
         {name: money(quantity) for name, quantity in quantities.items()}
@@ -78,6 +79,9 @@ def order_columns(order: OrderJudgement, lines: list[LineJudgement], zone: str) 
         "days_late": max(days_late, default=None) if arrived else None,
         "lateness_days": max(signed, default=None) if arrived else None,
         "missed_deadline_at": min(missed, default=None),
+        "shipped_day": None
+        if any(own["shipped_day"] is None for line, own in columns if line in owed)
+        else latest("shipped_day"),
         "perfect_order_known": order.state == "judged" and known,
         "requested_day": latest("requested_day"),
         "promised_day": latest("promised_day"),

@@ -27,6 +27,8 @@ class LineJudgement:
     """The filled quantity if all consignments on their way arrive and count."""
     first_pass_qty: Decimal | None
     settled_at: datetime | None
+    last_left_at: datetime | None
+    """When the last consignment with goods left."""
     request_at: datetime | None
     promise_at: datetime | None
     """The first promise, re-based by the buyer's changes, without tolerance (R1, anchor date)."""

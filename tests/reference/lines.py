@@ -37,6 +37,10 @@ class LineJudging(Billing):
             filled_most_qty=min(self.owed, self.counted + self.coming),
             first_pass_qty=self.first_pass(),
             settled_at=self.settled(),
+            last_left_at=max(
+                (one.left.first for one in self.consignments if one.left and one.has_left and one.shipped_qty > 0),
+                default=None,
+            ),
             request_at=self.request,
             promise_at=self.first_promise,
             promise_as_made=self.promise_as_made,

@@ -8,6 +8,7 @@ from tests.reference.findings import NOT_ASKED, VERDICTS, Finding, Verdict, all_
 from tests.reference.inputs import Inputs, Row
 from tests.reference.judgements import GroupJudgement, OrderJudgement, single_value
 from tests.reference.lines import LineJudging
+from tests.reference.receipts import collects
 
 
 class OrderJudging:
@@ -210,7 +211,8 @@ class OrderJudging:
             return True
         if line.deadline is None or on_time.reason in ("quarantined", "no_feed"):
             return False  # the deadline or the other consignments are unknown
-        late = [row for row in self.consignments(line) if not self.by(row, "received_at", line.deadline)]
+        receipt = "shipped_at" if collects(self.order) else "received_at"
+        late = [row for row in self.consignments(line) if not self.by(row, receipt, line.deadline)]
         return bool(late) and all(
             self.by(row, "attempted_at", line.deadline) and row["failure_caused_by"] == "buyer" for row in late
         )
@@ -236,7 +238,7 @@ class OrderJudging:
         return {
             "customer": self.order["customer_id"],
             "segment": customer.get("service_segment") or "(none)",
-            "region": customer.get("region") or "(none)",
+            "region": self.order["region"] or customer.get("region") or "(none)",
             "channel": self.order["channel"] or "(none)",
             "fulfilment_model": self.order["fulfilment_model"] or "(none)",
             "product_category": single_value(

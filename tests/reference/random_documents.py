@@ -54,6 +54,7 @@ def an_order(draft: OrderDraft) -> Row:
         channel=pick(draw, "edi", "web", None),
         order_type=pick(draw, *["sale"] * 24, "replacement", "internal", "sample", None),
         fulfilment_model=pick(draw, None, "make_to_stock"),
+        region=pick(draw, None, None, "South"),
         currency=pick(draw, "EUR", "EUR", "EUR", "JPY", "KWD", None),
         bill_to=pick(draw, "B1", "B1", "B1", "B1", None),
         payment_terms=pick(draw, "net 30", "net 30", "net 30", "net 30", None),

@@ -40,6 +40,7 @@ OPTIONAL = (
     "orders.bill_to",
     "orders.payment_terms",
     "orders.currency",
+    "orders.region",
     "orders.cancelled_by",
     "orders.cancel_reason",
     "order_lines.product_id",

@@ -16,6 +16,11 @@ COLLECTED = ("EXW", "FCA")
 """Delivery terms by which the buyer collects at the seller's place (R2, date of receipt)."""
 
 
+def collects(order: Row) -> bool:
+    """Return whether the buyer collects: leaving the seller's place is then the receipt."""
+    return (order["delivery_term"] or "").strip().upper().startswith(COLLECTED)
+
+
 @dataclass(frozen=True)
 class Consignment:
     """One consignment of an order line, as known at `as_of`."""
@@ -70,7 +75,7 @@ class Receipts(DueDates):
         if shipment is None:
             return None
         left, came = span(shipment, "shipped_at", self.zone), span(shipment, "received_at", self.zone)
-        collected = (self.order["delivery_term"] or "").strip().upper().startswith(COLLECTED)
+        collected = collects(self.order)
         if self.policy["receipt_event"] == "shipped_at" or collected:
             came = left
         has_left = left is not None and left.last <= self.as_of

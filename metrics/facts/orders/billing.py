@@ -21,8 +21,8 @@ def has_invoices(mapped: frozenset[str]) -> bool:
     return "invoice_lines.line_amount" in mapped
 
 
-def bills(lines: FromClause, *, as_of: datetime, mapped: frozenset[str]) -> Rows:
-    """Sum the documents dated by `as_of` per order line.
+def bills(lines: FromClause, *, as_of: datetime, mapped: frozenset[str], by_document: bool = False) -> Rows:
+    """Sum the documents dated by `as_of` per order line. With `by_document`, also per document (invoice_id).
 
     Columns `..._wrong_n` count failed comparisons, `..._unknown_n` comparisons without enough data.
     """
@@ -30,10 +30,10 @@ def bills(lines: FromClause, *, as_of: datetime, mapped: frozenset[str]) -> Rows
     now = literal(as_of, DateTime)
     tables, dated, reversed_ = _dated_documents(lines, now, mapped)
     is_invoice, is_credit = header.invoice_kind == "invoice", header.invoice_kind == "credit"
+    keys: tuple[Expression, ...] = (body.order_id, body.line_no, *([body.invoice_id] if by_document else []))
     return (
         select(
-            body.order_id,
-            body.line_no,
+            *keys,
             count_if(is_invoice).label("billed_n"),
             sum_if(and_(is_invoice, body.billed_qty.is_not(None)), body.billed_qty).label("billed_qty"),
             count_if(and_(is_invoice, body.billed_qty.is_(None))).label("quantity_unknown_n"),
@@ -47,7 +47,7 @@ def bills(lines: FromClause, *, as_of: datetime, mapped: frozenset[str]) -> Rows
         )
         .select_from(tables)
         .where(~body.deleted, dated.hi <= now)
-        .group_by(body.order_id, body.line_no)
+        .group_by(*keys)
     )
 
 

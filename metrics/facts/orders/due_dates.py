@@ -68,7 +68,7 @@ def orders_placed(as_of: datetime, only: FromClause | None) -> Rows:
             cancelled.hi.label("order_cancel_at"),
             func.coalesce(version.c.name, o.customer_id).label("customer_name"),
             func.coalesce(version.c.service_segment, NONE).label("segment"),
-            func.coalesce(version.c.region, NONE).label("region"),
+            func.coalesce(o.region, version.c.region, NONE).label("region"),
             func.coalesce(o.channel, NONE).label("channel_or_none"),
             func.coalesce(o.fulfilment_model, NONE).label("fulfilment_model_or_none"),
         )

@@ -67,6 +67,7 @@ def judged_orders(header: CTE, lines: FromClause, as_of: datetime) -> Rows:
         "deadline_at": x.deadline_at,
         "settled_at": case((settled_whole, x.settled_at), else_=None),
         "arrived_day": arrived_day,
+        "shipped_day": case((x.unshipped_n == 0, x.shipped_day), else_=None),
         "cycle_days": case((o.order_type == "sale", days_between(o.ordered_day, arrived_day)), else_=None),
         "days_late": case(
             (and_(arrived, x.days_late.is_not(None)), greater(x.days_late, literal(0, Integer))), else_=None
@@ -194,6 +195,8 @@ def sums_of_lines(lines: FromClause, *grain: Expression) -> FromClause:
             func.max(line.first_due_at).label("last_due_at"),
             func.max(case((goods_owed, line.settled_at), else_=None)).label("settled_at"),
             func.max(case((goods_owed, line.settled_day), else_=None)).label("settled_day"),
+            count_if(goods_owed & line.shipped_day.is_(None)).label("unshipped_n"),
+            func.max(case((goods_owed, line.shipped_day), else_=None)).label("shipped_day"),
             func.max(case((goods_owed, line.deadline_at), else_=None)).label("deadline_at"),
             *[
                 func.max(case((goods_owed, line[name]), else_=None)).label(name)

@@ -69,6 +69,7 @@ _RECEIPT_MOMENTS = [
     "carrier_first",
     "carrier_last",
     "last_counted_at",
+    "shipped_day",
     "last_unproven_day",
     "claims_close_first",
     "claims_close_last",

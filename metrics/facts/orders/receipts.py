@@ -173,6 +173,7 @@ def _arrived(c: Columns, counted: Expression) -> tuple[Expression, ...]:
         count_if(counted & ~maybe_not_early).label("early_n"),
         count_if(counted & ~not_early).label("maybe_early_n"),
         func.max(case((counted, c.received_hi), else_=None)).label("last_counted_at"),
+        func.max(case((and_(c.left, c.shipped_qty > 0), c.shipped_day), else_=None)).label("shipped_day"),
         sum_if(counted & (c.received_hi <= c.line_cancel_at), c.quantity).label("by_line_cancel_qty"),
         sum_if(counted & (c.received_hi <= c.order_cancel_at), c.quantity).label("by_order_cancel_qty"),
     )

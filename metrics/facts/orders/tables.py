@@ -6,6 +6,7 @@ the tables.
 
 from sqlalchemy import BigInteger, Boolean, Column, Date, DateTime, Integer, MetaData, String, Table, Text
 
+from metrics.facts.orders.column_comments import COMMENTS
 from metrics.schema import AMOUNT, FACTOR, PRICE, QTY, AnyColumn
 from metrics.sql.dialects import SqlType
 
@@ -32,7 +33,7 @@ facts_metadata = MetaData()
 
 
 def _columns(*names_and_types: tuple[str, SqlType | type[SqlType]]) -> list[AnyColumn]:
-    return [Column(name, kind) for name, kind in names_and_types]
+    return [Column(name, kind, comment=COMMENTS[name]) for name, kind in names_and_types]
 
 
 _SHARED = (
@@ -52,6 +53,7 @@ _SHARED = (
     ("promised_day", Date),
     ("first_promised_day", Date),
     ("due_day", Date),
+    ("shipped_day", Date),
     ("deadline_at", DateTime),
     ("state", String),
     ("lateness_days", Integer),
@@ -101,6 +103,7 @@ order_line_facts_table = Table(
         ("billed_amount", AMOUNT),
         ("settled_at", DateTime),
         ("settled_day", Date),
+        ("invoice_window_end", DateTime),
         ("next_change_at", DateTime),
     ),
     comment="one row: one order line, judged under the strict policy",

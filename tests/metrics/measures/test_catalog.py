@@ -13,6 +13,7 @@ from metrics.facts.assumptions import ASSUMPTIONS
 from metrics.facts.orders import facts_metadata, order_facts_table, order_line_facts_table
 from metrics.facts.registry import FACT_TABLES
 from metrics.measures.catalog import MEASURES, default_dimension, dimension_column, find
+from metrics.measures.needs import ALSO_BY_RECEIPT, COLLECTION
 from metrics.model.dimensions import ABOUT, DIMENSIONS
 from metrics.model.measure import Additive, Measure, Percentile, Study, Total
 from metrics.model.statistics import wilson
@@ -140,3 +141,15 @@ def test_wilson_intervals_of_the_rule_book(numerator: int, denominator: int, low
 
 def test_there_is_no_interval_of_nothing() -> None:
     assert wilson(0, 0) is None
+
+
+RECEIPT = re.compile(r"\b(received|receipt|arriv\w+|late orders?|on time)\b")
+
+
+def test_a_definition_that_rests_on_receipt_says_that_collection_counts() -> None:
+    """R2: where the buyer collects, leaving our place is the receipt. Every text about receipts of goods says so."""
+    for measure in MEASURES.values():
+        texts = " ".join((measure.definition.replace(COLLECTION, ""), measure.numerator, measure.denominator))
+        if RECEIPT.search(texts) and "shipments" in measure.feeds:
+            assert measure.definition.endswith(COLLECTION), measure.name
+    assert set(ALSO_BY_RECEIPT) <= set(MEASURES)

@@ -1,0 +1,144 @@
+"""Invoices: right first time, or the first thing that was wrong.
+
+Grain: one row per invoice that names a line of a sale, dated by `as_of`. Key: invoice_id.
+Stale rows: not tracked. Every run rebuilds the whole table.
+Source: R23 (billing).
+
+`billed_accurately` judges an order by all its documents. This table judges each document by what it
+says itself: price, amount, tax, terms, party, currency, its date, and no more than the right quantity. It is never
+right if it was reversed, or if a line that it bills was credited for a billing error.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Date,
+    FromClause,
+    Integer,
+    String,
+    and_,
+    case,
+    cast,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+)
+
+from metrics.facts.fact_table import BuildContext, FactTable, fact_table, order_dimensions
+from metrics.facts.orders import DIMENSION_COLUMNS, SEVERAL, order_facts_table, order_line_facts_table
+from metrics.facts.orders.billing import bills, has_invoices
+from metrics.policy import CODE, CODES, FIRST_UNKNOWN
+from metrics.schema import QTY, order_lines, orders
+from metrics.sql.dialects import Expression, Rows, concatenated, least_code
+from metrics.sql.moments import span_of
+
+invoice_facts_table = fact_table(
+    "invoice_facts",
+    "invoice",
+    "one row: one invoice that names a line of a sale",
+    Column("invoice_id", String, comment="invoices.invoice_id"),
+    Column("order_id", String, comment="its order; (several) if it bills several orders"),
+    Column("invoiced_day", Date, comment="local day of the invoice"),
+    Column("line_count", BigInteger, comment="order lines that it bills"),
+    Column("right_first_time", Boolean, comment="true: every check passes; null: a value is missing"),
+    Column("reason", String, comment="first check that failed or is unknown; null: right"),
+)
+
+COMPARED = ("price", "amount", "tax", "terms", "party", "currency")
+"""What an invoice and the order are compared by."""
+
+
+def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
+    """Return every invoice of a sale, or nothing if no source maps invoice lines."""
+    if not has_invoices(context.mapped):
+        return ()
+    checked = _checked_lines(context).cte("checked_invoice_lines")
+    c = checked.c
+    code = func.min(c.code)
+    right = case((code.is_(None), True), (code < FIRST_UNKNOWN, False), else_=None)
+
+    def one_value(name: str) -> Expression:
+        """Return the only value of a dimension, or `(several)`."""
+        return case((func.min(c[name]) == func.max(c[name]), func.min(c[name])), else_=SEVERAL).label(name)
+
+    return (
+        select(
+            c.invoice_id,
+            one_value("order_id"),
+            func.min(c.invoiced_day).label("invoiced_day"),
+            cast(func.count(), BigInteger).label("line_count"),
+            cast(right, Boolean).label("right_first_time"),
+            concatenated(CODES, code).label("reason"),
+            *[one_value(name) for name in DIMENSION_COLUMNS],
+        ).group_by(c.invoice_id),
+    )
+
+
+def _checked_lines(context: BuildContext) -> Rows:
+    """Return what each invoice bills of each order line, with the code of its first failed or unknown check.
+
+    Null: all checks pass.
+    """
+    agreed = _agreed_lines().cte("agreed_lines")
+    documents = bills(agreed, as_of=context.as_of, mapped=context.mapped, by_document=True).cte("bills_by_document")
+    in_all = bills(agreed, as_of=context.as_of, mapped=context.mapped).cte("bills_in_all")
+    d, whole, line, o = documents.c, in_all.c, order_line_facts_table.c, order_facts_table.c
+    kept = case((d.reversed_n > 0, cast(literal(0), QTY)), else_=d.billed_qty)  # a reversed invoice is taken back
+    so_far = func.sum(kept).over(
+        partition_by=[d.order_id, d.line_no], order_by=[d.first_billed_at, d.invoice_id], rows=(None, 0)
+    )
+    running = select(*d, so_far.label("billed_so_far")).where(d.billed_n > 0).subquery("running_bills")
+    r = running.c
+    tables: FromClause = (
+        running.join(in_all, and_(whole.order_id == r.order_id, whole.line_no == r.line_no))
+        .join(order_line_facts_table, and_(line.order_id == r.order_id, line.line_no == r.line_no))
+        .join(order_facts_table, and_(o.order_id == r.order_id, o.order_type == "sale"))
+    )
+    tables, dated = span_of(tables, r.first_billed_at, false(), o.ship_to_time_zone)
+    right_qty = case((line.line_kind == "goods", line.counted_qty + line.unproven_qty), else_=line.owed_qty)
+    first = r.first_billed_at == whole.first_billed_at
+    wrong: dict[str, Expression] = {
+        "billed_quantity": and_(line.billed_accurately_reason == "billed_quantity", r.billed_so_far > right_qty),
+        **{f"billed_{name}": r[f"{name}_wrong_n"] > 0 for name in COMPARED},
+        "billed_late": and_(first, r.first_billed_at > line.invoice_window_end),
+        "reversed": r.reversed_n > 0,
+        "billing_credit": whole.billing_credit_n > 0,
+        "quarantined": line.billed_accurately_reason == "quarantined",
+        "no_evidence": or_(r.quantity_unknown_n > 0, *[r[f"{name}_unknown_n"] > 0 for name in COMPARED]),
+    }
+    codes = [case((condition, literal(CODE[reason])), else_=None) for reason, condition in wrong.items()]
+    return select(
+        r.invoice_id,
+        r.order_id,
+        cast(dated.day, Date).label("invoiced_day"),
+        cast(least_code(*codes), Integer).label("code"),
+        *order_dimensions(order_line_facts_table),
+    ).select_from(tables)
+
+
+def _agreed_lines() -> Rows:
+    """Return the order lines with what an invoice is compared with."""
+    o, line = orders.c, order_lines.c
+    return (
+        select(
+            line.order_id,
+            line.line_no,
+            line.unit_price_amount,
+            line.tax_rate,
+            o.payment_terms,
+            o.bill_to,
+            o.currency,
+            o.ship_to_time_zone.label("zone"),
+        )
+        .select_from(order_lines.join(orders, and_(o.order_id == line.order_id, ~o.deleted)))
+        .where(~line.deleted)
+    )
+
+
+FACT_TABLES: tuple[FactTable, ...] = (FactTable(invoice_facts_table, select_rows),)
