@@ -55,6 +55,11 @@ class Diff:
     flips: list[Flip]
 
 
+def state_of(verdict: str) -> str:
+    """Return the column with the state that a verdict goes by. Source: R17 (services and fees)."""
+    return "billing_state" if verdict == "billed_accurately" else "state"
+
+
 def changed_keys(first: Policy, other: Policy) -> tuple[str, ...]:
     """Return the policy keys in which two policies differ."""
     return tuple(field.name for field in fields(Policy) if getattr(first, field.name) != getattr(other, field.name))
@@ -69,7 +74,8 @@ def policy_diff(
     keys = changed_keys(first, other)
     # One policy per changed key, to name the rule that flips an order. A single key is the other policy itself.
     single = [replace(first, **{key: getattr(other, key)}) for key in keys] if len(keys) > 1 else []
-    columns = ("state", verdict, *([f"{verdict}_reason"] if verdict != "perfect_order" else []))
+    state = state_of(verdict)
+    columns = (state, verdict, *([f"{verdict}_reason"] if verdict != "perfect_order" else []))
     strict_first = first == STRICT
     policies = [*([] if strict_first else [first]), other, *single]
     counts: Counter[tuple[Verdict, Verdict]] = Counter()
@@ -79,7 +85,7 @@ def policy_diff(
         before, after, alone = (
             (stored, rejudged[0], rejudged[1:]) if strict_first else (rejudged[0], rejudged[1], rejudged[2:])
         )
-        states = before["state"] == "judged", after["state"] == "judged"
+        states = before[state] == "judged", after[state] == "judged"
         if states != (True, True):
             only_first += states == (True, False)
             only_other += states == (False, True)
@@ -112,7 +118,7 @@ def _flip(verdict: str, before: Row, after: Row, keys: Sequence[str], alone: Seq
         [
             key
             for key, row in zip(keys, alone, strict=True)
-            if row["state"] == "judged" and row[verdict] is after[verdict]
+            if row[state_of(verdict)] == "judged" and row[verdict] is after[verdict]
         ]
         if alone
         else list(keys)
