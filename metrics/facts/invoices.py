@@ -102,6 +102,7 @@ def _checked_lines(context: BuildContext) -> Rows:
     )
     tables, dated = span_of(tables, r.first_billed_at, false(), o.ship_to_time_zone)
     right_qty = case((line.line_kind == "goods", line.counted_qty + line.unproven_qty), else_=line.owed_qty)
+    unknown = [r.quantity_unknown_n > 0] if "invoice_lines.billed_qty" in context.mapped else []
     first = r.first_billed_at == whole.first_billed_at
     wrong: dict[str, Expression] = {
         "billed_quantity": and_(line.billed_accurately_reason == "billed_quantity", r.billed_so_far > right_qty),
@@ -110,7 +111,7 @@ def _checked_lines(context: BuildContext) -> Rows:
         "reversed": r.reversed_n > 0,
         "billing_credit": whole.billing_credit_n > 0,
         "quarantined": line.billed_accurately_reason == "quarantined",
-        "no_evidence": or_(r.quantity_unknown_n > 0, *[r[f"{name}_unknown_n"] > 0 for name in COMPARED]),
+        "no_evidence": or_(*unknown, *[r[f"{name}_unknown_n"] > 0 for name in COMPARED]),
     }
     codes = [case((condition, literal(CODE[reason])), else_=None) for reason, condition in wrong.items()]
     return select(

@@ -63,6 +63,8 @@ ALSO_BY_RECEIPT = (
     "under_served_protect",
     "over_served_danger",
     "failed_orders",
+    "judged_orders",
+    "pending_orders",
     "retained_margin",
     "books_dispute",
     "failed_value_by_buyer",

@@ -1,9 +1,10 @@
 """Judgement of one order line: all its facts and verdicts. The order adds the billing verdict."""
 
+from datetime import datetime
 from decimal import Decimal
 
 from tests.reference.billing import Billing
-from tests.reference.findings import VERDICTS, Finding
+from tests.reference.findings import TRUE, VERDICTS, Finding
 from tests.reference.inputs import Inputs, Row
 from tests.reference.judgements import LineJudgement
 
@@ -68,3 +69,42 @@ class LineJudging(Billing):
             findings={},
             received=bool(self.received),
         )
+
+    def by_document(self, order_settled: datetime | None) -> dict[str, list[Finding]]:
+        """Return the findings of each invoice of this line: what the document says itself, and its corrections.
+
+        An invoice bills too much if the line was billed too much in all, and more than the right quantity with it.
+        """
+        bills = sorted(self.documents("invoice"), key=lambda pair: (self.dated(pair[0]), pair[0]["invoice_id"]))
+        whole = self.judgement.findings["billed_accurately"]
+        goods = self.line["line_kind"] == "goods"
+        closes = self.bill_window(self.settled() if goods else order_settled, goods=goods)
+        right = self.counted + self.coming if goods else self.owed
+        corrected = any(credit["credit_reason"] in ("billing", "short") for credit, _ in self.documents("credit"))
+        found: dict[str, list[Finding]] = {}
+        billed: dict[str, Decimal] = {}
+        for document, bill in bills:
+            number = document["invoice_id"]
+            parts = found.setdefault(number, [TRUE])
+            parts += self.billed_as_agreed(document, bill)
+            if bill["billed_qty"] is None and self.inputs.tested("invoice_lines.billed_qty"):
+                parts.append(Finding(None, "no_evidence"))
+            reversed_ = number in self.reversed_invoices()
+            billed[number] = billed.get(number, Decimal(0)) + (
+                Decimal(0) if reversed_ else bill["billed_qty"] or Decimal(0)
+            )
+            if reversed_:
+                parts.append(Finding(False, "reversed"))
+            if corrected:
+                parts.append(Finding(False, "billing_credit"))
+            first = self.dated(document) == self.dated(bills[0][0])
+            if first and closes is not None and self.dated(document) > closes:
+                parts.append(Finding(False, "billed_late"))
+            if whole.reason == "quarantined":
+                parts.append(Finding(None, "quarantined"))
+        so_far = Decimal(0)
+        for number, quantity in billed.items():
+            so_far += quantity
+            if whole.reason == "billed_quantity" and so_far > right:
+                found[number].append(Finding(False, "billed_quantity"))
+        return found

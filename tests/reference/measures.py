@@ -104,6 +104,13 @@ def of_verdict(name: str, *, neutral: bool = False) -> Callable[[Judgement, Cell
     return count
 
 
+def billed_orders(judgement: Judgement, cell: Cell) -> None:
+    """Return billed right / known of the orders judged for billing, orders with only services included (R17)."""
+    for order in judgement.orders.values():
+        if order.billing_state == "judged":
+            cell(order, order.due_day).add(order.findings["billed_accurately"].verdict)
+
+
 def perfect_orders(judgement: Judgement, cell: Cell) -> None:
     """Return the perfect orders among orders whose parts are all known. `nothing_received` counts as known."""
     for order in judged_orders(judgement):
@@ -210,13 +217,14 @@ MEASURES: dict[str, Callable[[Judgement, Cell], None]] = {
     "otif": of_verdict("otif"),
     "damage_free": of_verdict("damage_free", neutral=True),
     "filled_accurately": of_verdict("filled_accurately", neutral=True),
-    "billed_accurately": of_verdict("billed_accurately"),
+    "billed_accurately": billed_orders,
     "perfect_order": perfect_orders,
     "got_what_wanted": got_what,
     "got_quantity_wanted": of_verdict("complete"),
     "overdue_open": overdue_lines,
     "substitution_share": of_lines(lambda line: line.substituted),
     "back_order_share": of_lines(lambda line: line.back_ordered),
+    "on_time_line": of_lines(lambda line: line.findings["on_time"].verdict),
     "otif_line": of_lines(lambda line: line.findings["otif"].verdict),
     "order_fill_first_pass": all_orders_passed_first,
     "order_fill_final": of_verdict("complete"),

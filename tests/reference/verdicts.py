@@ -10,6 +10,7 @@ stockouts in stockouts.py.
 from datetime import date, datetime
 
 from tests.reference.dates import event, local_day, span
+from tests.reference.findings import Finding, together
 from tests.reference.inputs import POLICY_COLUMNS, STRICT, Inputs, Policy, Records
 from tests.reference.judgements import Judgement, LineJudgement, OrderJudgement
 from tests.reference.lines import LineJudging
@@ -37,6 +38,21 @@ def judge_orders(inputs: Inputs, only: frozenset[str] | None = None) -> Judgemen
         orders[order["order_id"]] = OrderJudging(inputs, order, judged).judgement()
         lines |= {line.keys: line.judgement for line in judged}
     return Judgement(lines, orders)
+
+
+def invoices(inputs: Inputs) -> dict[str, Finding]:
+    """Judge every invoice that names a line of a sale: right first time, or the first thing that was wrong."""
+    found: dict[str, list[Finding]] = {}
+    for order in inputs.feeds["orders"]:
+        ordered = event(order, "ordered_at", order["ship_to_time_zone"])
+        if ordered is None or ordered > inputs.as_of or order["order_type"] not in (None, "sale"):
+            continue
+        lines = [LineJudging(inputs, order, line) for line in inputs.rows("order_lines", order["order_id"])]
+        settled = OrderJudging(inputs, order, lines).settled
+        for line in lines:
+            for invoice_id, parts in line.by_document(settled).items():
+                found.setdefault(invoice_id, []).extend(parts)
+    return {invoice_id: together(parts) for invoice_id, parts in found.items()}
 
 
 def contracts(records: Records, as_of: datetime, mapped: frozenset[str]) -> dict[str, tuple[str, OrderJudgement]]:

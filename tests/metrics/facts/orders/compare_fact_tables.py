@@ -5,7 +5,15 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, Table, delete, insert, select
 
-from metrics.facts import anchor_dates, contract_verdicts, cycle_times, delivery_groups, order_intervals, stockouts
+from metrics.facts import (
+    anchor_dates,
+    contract_verdicts,
+    cycle_times,
+    delivery_groups,
+    invoices,
+    order_intervals,
+    stockouts,
+)
 from metrics.facts.fact_table import BuildContext
 from metrics.facts.money import movements
 from metrics.facts.money.table import money_facts_table
@@ -27,6 +35,7 @@ from tests.reference.money import sales_by_order
 from tests.reference.random_worlds import World
 from tests.reference.stockouts import stockouts as reference_stockouts
 from tests.reference.verdicts import contracts as judge_by_contract
+from tests.reference.verdicts import invoices as judge_invoices
 from tests.reference.verdicts import judge
 
 Columns = dict[str, Any]  # Any: columns of any type
@@ -49,6 +58,7 @@ def filled_fact_tables(connection: Connection, world: World) -> dict[str, list[A
         *delivery_groups.FACT_TABLES,
         *contract_verdicts.FACT_TABLES,
         *cycle_times.FACT_TABLES,
+        *invoices.FACT_TABLES,
         *order_intervals.FACT_TABLES,
         *stockouts.FACT_TABLES,
         *movements.FACT_TABLES,
@@ -107,6 +117,12 @@ def reference_rows(world: World) -> dict[str, dict[Key, Columns]]:
             | {"event_at": stockout.at}
             for stockout in reference_stockouts(inputs)
         },
+        "invoice_facts": {
+            invoice_id: {"right_first_time": finding.verdict, "reason": finding.reason}
+            for invoice_id, finding in judge_invoices(inputs).items()
+        }
+        if inputs.fed("invoice_lines")
+        else {},
         "net_sales": {order_id: dict(columns) for order_id, columns in sales_by_order(inputs).items()},
     }
 
@@ -165,6 +181,7 @@ KEYS = {
     "anchors": ("order_id",),
     "delivery_groups": ("order_id", "deadline_at"),
     "contracts": ("order_id",),
+    "invoice_facts": ("invoice_id",),
     "stockout_facts": ("order_id", "line_no"),
     "net_sales": ("order_id",),
 }
