@@ -149,7 +149,7 @@ def _open_run(
                 return None
             return known.taken.get((feed, sha256, prints[feed]))
 
-        state = Reading(mapping, folder, staging, database, known.cursors, seen)
+        state = Reading(mapping, folder, staging, database, known.cursors, seen, filled=known.filled)
         try:
             yield RunState(mapping, started_at, known, state), staging
         finally:

@@ -5,7 +5,7 @@ Validation quarantines such a row; no value silently becomes null. Staging alway
 The conversion happens in the pass that reads the source (docs/speed.md, S1).
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import Boolean, Date, DateTime, Integer, Numeric
@@ -20,6 +20,8 @@ ISO_MOMENT = r"\d{4}-\d\d-\d\d([T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,9})?)
 OFFSET = r"[+-]\d\d(:?\d\d)?$"
 ISO_DATE = r"\d{4}-\d\d-\d\d([T ]00:00(:00(\.0+)?)?)?"
 WHOLE = r"-?\d{1,9}"
+FLOAT_DIGITS = 15
+"""A number with more decimals than its column and as many significant digits is a binary float written as text."""
 TRUE = ("true", "1", "yes", "y", "t")
 FALSE = ("false", "0", "no", "n", "f")
 IDENTIFIER_CONTROLS = r"[\x00-\x1F\x7F-\x{9F}\x{200B}-\x{200F}\x{202A}-\x{202E}\x{2060}-\x{2069}\x{FEFF}]"
@@ -51,10 +53,13 @@ def is_identifier(column: str) -> bool:
     return column.endswith(("_id", "_no")) or column in IDENTIFIERS
 
 
-def staging_columns(feed: str, feed_map: FeedMap, *, time_zone: str, suspicious: bool) -> list[StagedColumn]:
+def staging_columns(
+    feed: str, feed_map: FeedMap, *, time_zone: str, suspicious: bool, marked: Collection[str] = ()
+) -> list[StagedColumn]:
     """Return the columns of a feed's staging table, in order, filled from the source's columns by name.
 
-    suspicious: the object contains characters that need a check of every text. False skips the check.
+    suspicious: the object contains characters that need a check of every text. False skips the check. marked: source
+    columns with marks at typed values. Formats of the mapping apply to texts only.
     """
     result: list[StagedColumn] = []
     texts: list[tuple[str, str]] = []
@@ -62,18 +67,34 @@ def staging_columns(feed: str, feed_map: FeedMap, *, time_zone: str, suspicious:
         kind = FEEDS[feed].table.c[column].type
         mapped = feed_map.columns.get(column) or _default(feed, column)
         source = _source(mapped, column)
+        mark = typed_column(mapped.column) if mapped is not None and mapped.column in marked and mapped.column else None
         moment = isinstance(kind, DateTime) and f"{column}_is_date" in FEEDS[feed].table.c
         if moment:
-            result.extend(_moment(column, source, mapped, time_zone))
+            result.extend(_moment(column, source, mapped, time_zone, mark))
         elif isinstance(kind, DateTime):
-            value, _, fits = _instant(source, mapped, time_zone)
+            value, _, fits = _instant(source, mapped, time_zone, mark)
             result.extend([StagedColumn(column, "TIMESTAMP", value), StagedColumn(f"ok_{column}", "BOOLEAN", fits)])
         else:
-            result.extend(_plain(column, kind, source, mapped, time_zone))
+            result.extend(_plain(column, kind, source, mapped, time_zone, mark))
         if mapped is not None and mapped.column is not None:
-            texts.append((column, quoted(mapped.column)))
+            texts.append((column, quoted(text_column(mapped.column))))
     result.append(StagedColumn("ok_text", "BOOLEAN", _clean_text(texts) if suspicious else "true"))
     return result
+
+
+def text_column(name: str) -> str:
+    """Return the name of a source's column in a text table.
+
+    Names that text tables use themselves get a blank. It cannot collide, because a header that repeats a name with
+    other blanks is refused.
+    """
+    folded = name.strip().casefold()
+    return f"{name} " if folded in ("_row_no", "rowid") or folded.startswith(("sql:", "typed:")) else name
+
+
+def typed_column(name: str) -> str:
+    """Return the name of the column that marks the typed values of a source's column."""
+    return f"typed:{name}"
 
 
 def sql_column(column: str) -> str:
@@ -91,18 +112,22 @@ def _source(mapped: ColumnMap | None, column: str) -> str:
         return "NULL::VARCHAR"
     if mapped.value is not None:
         return sql_literal(mapped.value)
-    text = quoted(mapped.column if mapped.column is not None else sql_column(column))
+    text = _text_of(mapped, column)
     if mapped.codes is None:
         return text
     cases = " ".join(f"WHEN {sql_literal(code)} THEN {sql_literal(meaning)}" for code, meaning in mapped.codes.items())
     return f"(CASE {text} {cases} END)"
 
 
+def _text_of(mapped: ColumnMap, column: str) -> str:
+    return quoted(text_column(mapped.column) if mapped.column is not None else sql_column(column))
+
+
 def _is_listed(mapped: ColumnMap | None, column: str) -> str | None:
     """Return the SQL condition that a code is on the code list. None: there is no list."""
     if mapped is None or mapped.codes is None:
         return None
-    text = quoted(mapped.column if mapped.column is not None else sql_column(column))
+    text = _text_of(mapped, column)
     return f"({text} IS NULL OR {_among(text, mapped.codes)})"
 
 
@@ -116,12 +141,12 @@ def _among(text: str, words: Iterable[str]) -> str:
 
 
 def _plain(
-    column: str, kind: TypeEngine[object], source: str, mapped: ColumnMap | None, time_zone: str
+    column: str, kind: TypeEngine[object], source: str, mapped: ColumnMap | None, time_zone: str, mark: str | None
 ) -> list[StagedColumn]:
     listed = _is_listed(mapped, column)
     if isinstance(kind, Numeric):
         precision, scale = kind.precision or 18, kind.scale or 0
-        value, fits = _number(source, mapped, precision, scale)
+        value, fits = _number(source, mapped, precision, scale, mark)
         typed = f"DECIMAL({precision},{scale})"
     elif isinstance(kind, Integer):
         value, fits = f"TRY_CAST({source} AS INTEGER)", f"regexp_full_match({source}, {sql_literal(WHOLE)})"
@@ -133,7 +158,7 @@ def _plain(
         if column == "deleted":
             value = f"coalesce({value}, false)"
     elif isinstance(kind, Date):
-        value, fits = _date(source, mapped, time_zone)
+        value, fits = _date(source, mapped, time_zone, mark)
         typed = "DATE"
     elif column == "ship_to_time_zone":
         return [
@@ -153,31 +178,57 @@ def _plain(
     ]
 
 
-def _number(source: str, mapped: ColumnMap | None, precision: int, scale: int) -> tuple[str, str]:
+def _number(source: str, mapped: ColumnMap | None, precision: int, scale: int, mark: str | None) -> tuple[str, str]:
     """Return value and condition of a decimal: an optional minus, digits, and at most `scale` decimals.
 
-    More decimals are allowed if they are zeros. Every other text is rejected.
+    More decimals are allowed if they are zeros. A binary float is rounded to `scale` decimals, also if it arrives as
+    text (15 digits and more). Every other text is rejected.
     """
     whole = precision - scale
     point, group = (mapped.decimal, mapped.thousands) if mapped else (".", "")
     digits = rf"\d{{1,{whole}}}" if not group else rf"(\d{{1,{whole}}}|\d{{1,3}}(\Q{group}\E\d{{3}})+)"
-    pattern = rf"-?{digits}(\Q{point}\E\d{{1,{scale}}}0*)?"
     text = f"replace({source}, {sql_literal(group)}, '')" if group else source
     text = f"replace({text}, ',', '.')" if point == "," else text
-    return f"TRY_CAST({text} AS DECIMAL({precision},{scale}))", f"regexp_full_match({source}, {sql_literal(pattern)})"
+    fits = _full_match(source, rf"-?{digits}(\Q{point}\E\d{{1,{scale}}}0*)?")
+    noise = _full_match(source, rf"-?{digits}\Q{point}\E\d{{{scale + 1},40}}")
+    significant = f"length(ltrim(translate({text}, '-.', ''), '0')) >= {FLOAT_DIGITS}"
+    value, fits = f"TRY_CAST({text} AS DECIMAL({precision},{scale}))", f"({fits} OR ({noise} AND {significant}))"
+    if mark is None:
+        return value, fits
+    plain, plain_fits = _number(source, None, precision, scale, None) if mapped else (value, fits)
+    rounded = _full_match(source, rf"-?\d{{1,{whole}}}(\.\d+)?")
+    return (
+        f"(CASE WHEN {quoted(mark)} IS NULL THEN {value} ELSE {plain} END)",
+        f"(CASE WHEN {quoted(mark)} IS NULL THEN {fits} WHEN {quoted(mark)} = 2 THEN {rounded} ELSE {plain_fits} END)",
+    )
 
 
-def _date(source: str, mapped: ColumnMap | None, time_zone: str) -> tuple[str, str]:
+def _date(source: str, mapped: ColumnMap | None, time_zone: str, mark: str | None) -> tuple[str, ...]:
+    plain, fits = f"CAST(TRY_CAST({source} AS TIMESTAMP) AS DATE)", _full_match(source, ISO_DATE)
     if mapped is not None and mapped.format:
         value = formats.parsed(source, mapped.format, time_zone)
         if formats.has_zone(mapped.format):
             value = f"timezone({sql_literal(time_zone)}, {value})"
-        return f"CAST({value} AS DATE)", "true"
-    return f"CAST(TRY_CAST({source} AS TIMESTAMP) AS DATE)", f"regexp_full_match({source}, {sql_literal(ISO_DATE)})"
+        return _unless_typed(source, mark, (plain, fits), (f"CAST({value} AS DATE)", "true"))
+    return plain, fits
 
 
-def _moment(column: str, source: str, mapped: ColumnMap | None, time_zone: str) -> list[StagedColumn]:
-    value, is_date, fits = _instant(source, mapped, time_zone)
+def _unless_typed(source: str, mark: str | None, plain: tuple[str, ...], formatted: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the formatted expressions, but the plain ones for values that arrived as dates or date-times."""
+    if mark is None:
+        return formatted
+    typed = f"{quoted(mark)} IS NOT NULL AND {_full_match(source, ISO_MOMENT)}"
+    return tuple(
+        f"(CASE WHEN {typed} THEN {one} ELSE {other} END)" for one, other in zip(plain, formatted, strict=True)
+    )
+
+
+def _full_match(text: str, pattern: str) -> str:
+    return f"regexp_full_match({text}, {sql_literal(pattern)})"
+
+
+def _moment(column: str, source: str, mapped: ColumnMap | None, time_zone: str, mark: str | None) -> list[StagedColumn]:
+    value, is_date, fits = _instant(source, mapped, time_zone, mark)
     if mapped is not None and mapped.day and source != "NULL::VARCHAR":
         value = f"CASE WHEN {is_date} THEN {value} ELSE date_trunc('day', {to_local(value, time_zone)}) END"
         is_date = f"CASE WHEN {is_date} IS NOT NULL THEN true END"
@@ -188,12 +239,13 @@ def _moment(column: str, source: str, mapped: ColumnMap | None, time_zone: str) 
     ]
 
 
-def _instant(source: str, mapped: ColumnMap | None, time_zone: str) -> tuple[str, str, str]:
+def _instant(source: str, mapped: ColumnMap | None, time_zone: str, mark: str | None = None) -> tuple[str, ...]:
     """Return SQL for the value of a moment, for whether it is a bare date, and for whether the text fits."""
     if source == "NULL::VARCHAR":
         return "NULL::TIMESTAMP", "NULL::BOOLEAN", "true"
     if mapped is not None and mapped.format:
-        return _formatted(source, mapped.format, time_zone)
+        formatted = _formatted(source, mapped.format, time_zone)
+        return formatted if mark is None else _unless_typed(source, mark, _instant(source, None, time_zone), formatted)
     parsed = f"TRY_CAST({source} AS TIMESTAMP)"
     has_offset = f"regexp_matches({source}, {sql_literal(OFFSET)})"
     with_offset = f"TRY_CAST({source} AS TIMESTAMPTZ)"

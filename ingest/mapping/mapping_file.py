@@ -5,6 +5,7 @@ write instead. docs/mapping.md describes the keys.
 """
 
 import difflib
+import json
 import os
 import tomllib
 import zoneinfo
@@ -19,7 +20,8 @@ from pydantic_core import ErrorDetails
 from sqlalchemy import URL
 
 from ingest.errors import MappingRefused
-from ingest.mapping import formats
+from ingest.mapping import file_kinds, formats
+from ingest.mapping.file_kinds import Kind
 from metrics.schema import FEEDS, Feed
 
 T = TypeVar("T", bound=BaseModel)
@@ -35,7 +37,6 @@ DEFAULTS = {
 """Values of columns that are not mapped. There are no other defaults."""
 DERIVED = ("ship_to_time_zone", "time_zone_assumed", "deleted", "source", "file_id", "row_no")
 """Not-null columns that ingest fills if the mapping does not."""
-SUFFIXES = (".csv", ".csv.gz", ".xlsx", ".parquet", ".jsonl")
 
 
 class _Table(BaseModel):
@@ -86,6 +87,11 @@ class Origin(_Table):
     quote: Annotated[str, Field(max_length=1)] = '"'
     escape: Annotated[str, Field(max_length=1)] = ""
     final_newline: Literal["required", "optional"] = "required"
+    kind: Kind | None = None
+    skip_rows: Annotated[int, Field(ge=0, le=1000)] | None = None
+    header_row: Annotated[int, Field(ge=1, le=1000)] | None = None
+    footer: Annotated[int, Field(ge=0, le=1000)] | Annotated[str, Field(min_length=1)] | None = None
+    may_be_empty: bool = False
 
 
 class FeedMap(Origin):
@@ -196,7 +202,13 @@ def nearest(word: str, words: Iterable[str]) -> str:
     """Return `; did you mean "…"?`, or the list of valid words if none is similar."""
     known = list(words)
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f'; did you mean "{close[0]}"?' if close else f"; valid: {', '.join(known)}"
+    valid = (one if one.isprintable() else shown(one) for one in known)
+    return f"; did you mean {shown(close[0])}?" if close else f"; valid: {', '.join(valid)}"
+
+
+def shown(name: str) -> str:
+    """Return a name in quotes, as TOML reads it, with invisible characters as escapes."""
+    return json.dumps(name, ensure_ascii=not name.isprintable())
 
 
 def connection_url(reference: str, *, key: str, file: str) -> str:
@@ -295,11 +307,11 @@ def _check_origin(key: str, origin: Origin, problems: list[str]) -> bool:
             f"{key}.cursor: the query must use it; write e.g. "
             f"… where {origin.cursor} >= :cursor order by {origin.cursor}"
         )
+    if origin.skip_rows is not None and origin.header_row is not None:
+        problems.append(f"{key}: skip_rows and header_row say the same; keep one of them")
     for pattern in origin.read:
-        if not pattern.endswith(SUFFIXES):
-            problems.append(
-                f"{key}.read: {pattern!r} has no supported ending; name files that end in {', '.join(SUFFIXES)}"
-            )
+        if file_kinds.kind_of(pattern, origin.kind) is None:
+            problems.append(file_kinds.problem(key, pattern))
         if Path(pattern).is_absolute() or ".." in Path(pattern).parts:
             problems.append(
                 f"{key}.read: {pattern!r} leaves the data folder; write a path inside it, "

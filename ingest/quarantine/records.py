@@ -169,8 +169,11 @@ def fetch_records(staging: Staging, source: SourceObject, wanted: set[int]) -> d
             f"SELECT * FROM {quoted(source.text_table)} WHERE _row_no IN (SELECT unnest(?::BIGINT[])) ORDER BY _row_no",
             [sorted(wanted)],
         )
-        columns = [one[0] for one in cursor.description]
-        return {row[0]: dict(zip(columns[1:], row[1:], strict=True)) for row in cursor.fetchall()}
+        columns = [str(one[0]) for one in cursor.description]
+        at = columns.index("_row_no")
+        shown = [(n, name) for n, name in enumerate(columns) if n != at and not name.startswith("typed:")]
+        return {row[at]: {name: row[n] for n, name in shown} for row in cursor.fetchall()}
     assert source.path is not None
     assert source.origin is not None
-    return records_by_number(source.path, source.origin, wanted, by_line=source.lines_are_records)
+    assert source.layout is not None
+    return records_by_number(source.path, source.origin, source.layout, wanted, by_line=source.lines_are_records)

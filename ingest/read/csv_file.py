@@ -1,46 +1,33 @@
-"""Read CSV files: a scan of all bytes, the header, the SQL of DuckDB's reader, and a strict reader in Python.
+"""Read CSV files: the header and its place, the SQL of DuckDB's reader, and a strict reader in Python.
 
-DuckDB reads clean files. Python's strict `csv` reads a file whose records DuckDB cannot number exactly: a quoted line
-break next to a broken record, mixed line ends, or an encoding other than UTF-8.
+DuckDB reads regular files (csv_scan.py), and its rows are counted against the scan. Python's strict `csv` reads all
+others: quotes inside fields, mixed line ends, blank lines, title and totals rows, encodings other than UTF-8.
 """
 
 import codecs
 import csv
-import gzip
-import hashlib
 import io
-import unicodedata
-import zlib
+import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import IO, cast
+from typing import NamedTuple
 
 from ingest.errors import SourceRefused
-from ingest.mapping.mapping_file import Origin, nearest
-from ingest.storage.scratch_database import Connection, sql_literal
+from ingest.mapping.file_kinds import default_delimiter
+from ingest.mapping.mapping_file import Origin
+from ingest.read import layout
+from ingest.read.csv_scan import MOST_BYTES, open_bytes
+from ingest.storage.scratch_database import Connection, quoted, sql_literal
 
-CHUNK = 1 << 23
-CONTROLS = bytes(sorted({*range(0x20), 0x7F} - {0x0A, 0x0D}))
-SUSPICIOUS = (b"\xe2\x80", b"\xe2\x81", b"\xc2\x80", b"\xef\xbb\xbf", b"\xed\xa0", b"\xed\xb0")
-"""First bytes of zero-width marks, direction marks, C1 controls and surrogates."""
-GZIP_RATIO = 200
-"""Largest allowed ratio. Records unpack to 5 to 50 times the size of the gzip, a gzip bomb to 1,000 times."""
-GZIP_FLOOR = 1 << 26
-"""Up to this many bytes the ratio is not checked. A small file of one repeated record is harmless."""
-MAX_BROKEN = 200
-"""With more broken records, the strict reader is faster than shifting row numbers range by range."""
-
-
-@dataclass(frozen=True)
-class CsvScan:
-    """Result of one pass over the bytes of an object."""
-
-    sha256: str
-    size: int
-    newlines: int
-    suspicious: bool
-    """True: it may contain characters that identifiers and names must not contain, so every text is checked."""
+LONGEST_FIELD = 1 << 26
+"""Longest field that is read at all, in characters. A longer one comes from a quote that is never closed."""
+SHOWN = 2000
+"""Characters of a too long record that quarantine keeps."""
+SEPARATOR = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
+"""First line that tells a spreadsheet the delimiter."""
 
 
 @dataclass(frozen=True)
@@ -52,141 +39,114 @@ class BrokenRecord:
     problem: str
 
 
-def open_bytes(path: Path) -> IO[bytes]:
-    """Open the object's bytes, decompressed."""
-    return cast(IO[bytes], gzip.open(path, "rb") if path.name.endswith(".gz") else path.open("rb"))
+@dataclass(frozen=True)
+class CsvLayout:
+    """Where the records of a CSV start, and its columns."""
+
+    header: tuple[str, ...]
+    """All columns in order. An unnamed column has a blank name."""
+    delimiter: str
+    skip: int = 0
+    """Lines above the header."""
+
+    @property
+    def columns(self) -> list[str]:
+        """Columns that have a name."""
+        return layout.named(self.header)
+
+    def fit(self, record: list[str]) -> str | None:
+        """Give a record the fields of the header. Returns the problem if it has others.
+
+        Unnamed columns at the end may be missing, and empty fields may follow the last column.
+        """
+        fields, width = len(record), len(self.header)
+        least = max(at for at, name in enumerate(self.header) if name.strip()) + 1
+        if least <= fields < width:
+            record += [""] * (width - fields)
+        elif fields > width and not any(record[width:]):
+            del record[width:]
+        elif fields != width:
+            return f"has {fields} fields, but the header has {width}"
+        return None
 
 
-def read_chunks(path: Path, object_name: str) -> Iterator[bytes]:
-    """Yield the object's bytes in pieces.
+class Parsed(NamedTuple):
+    """A record as the strict reader sees it. Without cells it is broken."""
 
-    Raises SourceRefused for a gzip that is damaged or unpacks too large.
+    row_no: int
+    cells: list[str] | None
+    raw: str = ""
+    problem: str = ""
+
+
+def delimiter_of(origin: Origin, name: str) -> str:
+    """Return the delimiter of a file: as declared, or by its ending."""
+    return origin.delimiter if "delimiter" in origin.model_fields_set else default_delimiter(name)
+
+
+def find_layout(path: Path, origin: Origin, object_name: str, wanted: list[str]) -> CsvLayout:
+    """Find the header. wanted: the columns that the mapping reads; the header is the first line that has them all.
+
+    Raises SourceRefused for an unusable header.
     """
-    most = max(GZIP_FLOOR, path.stat().st_size * GZIP_RATIO) if path.name.endswith(".gz") else None
-    size = 0
+    delimiter, above = delimiter_of(origin, path.name), 0
+    with open_text(path, origin) as text:
+        lines = list(islice(text, layout.MOST_TITLE_ROWS * 4))
+    separator = SEPARATOR.fullmatch(lines[0]) if lines else None
+    if separator is not None:
+        above = 1
+        if "delimiter" in origin.model_fields_set and separator[1] != origin.delimiter:
+            do = "Correct `delimiter` in the mapping, or remove the line."
+            raise SourceRefused(object_name, "line 1", f"it says sep={separator[1]}, the mapping says otherwise", do)
+        delimiter = separator[1]
+    declared = layout.declared_header(origin)
+    if declared is not None:
+        above = declared
+        if above >= len(lines):
+            do = "Correct skip_rows or header_row in the mapping."
+            raise SourceRefused(object_name, "", f"it has only {len(lines)} lines, so no header below line {above}", do)
+    else:
+        while above < len(lines) - 1 and not lines[above].strip("\r\n"):
+            above += 1
+        titles = (_one_record(lines[at:], origin, delimiter) for at in range(above, above + layout.MOST_TITLE_ROWS))
+        above += layout.find_header(titles, wanted) or 0
+    place = f"line {above + 1}"
     try:
-        with open_bytes(path) as stream:
-            while piece := stream.read(CHUNK):
-                size += len(piece)
-                if most is not None and size > most:
-                    reason = f"it unpacks to more than {GZIP_RATIO} times its size"
-                    raise SourceRefused(object_name, "", reason, "Check the file. If it is correct, send it unpacked.")
-                yield piece
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise SourceRefused(
-            object_name, "", f"the gzip is cut or damaged ({error})", "Send the complete file again."
-        ) from None
+        header = next(csv_reader(iter(lines[above:]), origin, delimiter), [])
+    except csv.Error as error:
+        raise SourceRefused(object_name, place, f"the header cannot be read ({error})", "Correct the header.") from None
+    layout.check_header(header, object_name, place)
+    layout.check_columns(layout.named(header), wanted, object_name, place)
+    return CsvLayout(tuple(header), delimiter, above)
 
 
-def scan(path: Path, origin: Origin, object_name: str) -> CsvScan:
-    """Compute hash, line ends, encoding and odd characters in one pass.
-
-    Raises SourceRefused for an empty, undecodable or truncated object.
-    """
-    digest = hashlib.sha256()
-    size = newlines = 0
-    suspicious = False
-    last = b""
-    decoder = _decoder(origin, object_name)
-    utf8 = codecs.lookup(origin.encoding).name == "utf-8"
-    for piece in read_chunks(path, object_name):
-        digest.update(piece)
-        newlines += piece.count(b"\n")
-        if not (utf8 and piece.isascii() and not decoder.getstate()[0]):
-            _decode(decoder, piece, size, origin, object_name)
-            start = piece[3:] if size == 0 and piece.startswith(codecs.BOM_UTF8) else piece
-            suspicious = suspicious or any(mark in start for mark in SUSPICIOUS) or b"\xc2" in start
-        suspicious = suspicious or len(piece.translate(None, CONTROLS)) != len(piece)
-        size += len(piece)
-        last = piece[-4:]
-    if size == 0:
-        raise SourceRefused(object_name, "", "the file is empty", "Send the file again with at least its header line.")
-    _decode(decoder, b"", size, origin, object_name, final=True)
-    if origin.final_newline == "required" and b"\n" not in last and b"\r" not in last:
-        raise SourceRefused(
-            object_name,
-            f"line {newlines + 1}",
-            "the last record does not end with a line break, so the file may be cut",
-            "Send the complete file again. If this source never ends its last line, "
-            'write final_newline = "optional" in the mapping.',
-        )
-    return CsvScan(digest.hexdigest(), size, newlines, suspicious)
-
-
-def _decoder(origin: Origin, object_name: str) -> codecs.IncrementalDecoder:
+def _one_record(lines: list[str], origin: Origin, delimiter: str) -> list[str] | None:
     try:
-        return codecs.getincrementaldecoder(origin.encoding)("strict")
-    except LookupError:
-        raise SourceRefused(
-            object_name, "", f"unknown encoding {origin.encoding!r}", 'Write e.g. encoding = "cp1252" in the mapping.'
-        ) from None
+        return next(csv_reader(iter(lines), origin, delimiter), None)
+    except csv.Error:
+        return None
 
 
-def _decode(
-    decoder: codecs.IncrementalDecoder, piece: bytes, at: int, origin: Origin, object_name: str, *, final: bool = False
-) -> None:
-    pending = len(decoder.getstate()[0])
-    try:
-        decoder.decode(piece, final)
-    except UnicodeDecodeError as error:
-        raise SourceRefused(
-            object_name,
-            f"byte {at - pending + error.start}",
-            f"not valid {origin.encoding}",
-            'Declare the encoding of the file in the mapping, e.g. encoding = "cp1252" or "utf-16", '
-            "or have it written as UTF-8.",
-        ) from None
+@contextmanager
+def open_text(path: Path, origin: Origin) -> Iterator[Iterator[str]]:
+    """Open the lines of a file, decoded, with their line ends and without a byte order mark."""
+    encoding = "utf-8-sig" if codecs.lookup(origin.encoding).name == "utf-8" else origin.encoding
+    with open_bytes(path) as stream, io.TextIOWrapper(stream, encoding=encoding, newline="", errors="strict") as text:
+        yield (line.removeprefix("\ufeff") if first else line for first, line in zip(_first(), text, strict=False))
 
 
-def read_header(path: Path, origin: Origin, object_name: str) -> list[str]:
-    """Read the column names.
-
-    Raises SourceRefused for repeated names, ignoring case, spaces and Unicode form.
-    """
-    with open_bytes(path) as stream, io.TextIOWrapper(stream, encoding=text_encoding(origin), newline="") as text:
-        try:
-            names = next(csv_reader(text, origin), [])
-        except csv.Error as error:
-            raise SourceRefused(
-                object_name, "line 1", f"the header cannot be read ({error})", "Correct the header line."
-            ) from None
-    seen: dict[str, str] = {}
-    for one in names:
-        folded = unicodedata.normalize("NFC", one).strip().casefold()
-        if folded in seen:
-            raise SourceRefused(
-                object_name,
-                "line 1",
-                f"the header names {one!r} twice (also as {seen[folded]!r})",
-                "Give every column a unique name.",
-            )
-        seen[folded] = one
-    return names
+def _first() -> Iterator[bool]:
+    yield True
+    while True:
+        yield False
 
 
-def check_columns(present: list[str], wanted: list[str], object_name: str) -> None:
-    """Raise SourceRefused if the object lacks columns that the mapping reads. The message names all of them."""
-    missing = [f"{one!r}{nearest(one, present)}" for one in wanted if one not in present]
-    if missing:
-        raise SourceRefused(
-            object_name,
-            "header",
-            f"no column {'; no column '.join(missing)}",
-            "Correct the header, or `from` in the mapping.",
-        )
-
-
-def text_encoding(origin: Origin) -> str:
-    """Return the encoding of a file, without a byte order mark for UTF-8."""
-    return "utf-8-sig" if codecs.lookup(origin.encoding).name == "utf-8" else origin.encoding
-
-
-def csv_reader(text: Iterator[str] | IO[str], origin: Origin) -> Iterator[list[str]]:
+def csv_reader(text: Iterator[str], origin: Origin, delimiter: str) -> Iterator[list[str]]:
     """Return Python's strict CSV reader with the declared options."""
-    csv.field_size_limit(1 << 16)
+    csv.field_size_limit(LONGEST_FIELD)
     return csv.reader(
         text,
-        delimiter=origin.delimiter,
+        delimiter=delimiter,
         quotechar=origin.quote or None,
         quoting=csv.QUOTE_MINIMAL if origin.quote else csv.QUOTE_NONE,
         escapechar=None if origin.escape in ("", origin.quote) else origin.escape,
@@ -195,94 +155,108 @@ def csv_reader(text: Iterator[str] | IO[str], origin: Origin) -> Iterator[list[s
     )
 
 
-def read_csv_sql(path: Path, columns: list[str], origin: Origin) -> str:
-    """Return the SQL that reads a UTF-8 file with every option declared.
+def read_csv_sql(path: Path, found: CsvLayout, origin: Origin, names: dict[str, str]) -> str:
+    """Return the SQL of a relation that reads a regular UTF-8 file, with every option declared.
 
-    Broken records go to the `rejects` table of the connection.
+    names: the name that each column of the file has in the relation. Broken records go to the table `rejects`.
     """
-    types = ", ".join(f"{sql_literal(one)}: 'VARCHAR'" for one in columns)
+    types = ", ".join(f"'{position}': 'VARCHAR'" for position in range(len(found.header)))
+    columns = ", ".join(
+        f"{quoted(str(position))} AS {quoted(names[name])}"
+        for position, name in enumerate(found.header)
+        if name in names
+    )
+    compression = "gzip" if path.name.lower().endswith(".gz") else "none"
     return (
-        f"read_csv({sql_literal(str(path))}, delim={sql_literal(origin.delimiter)}, quote={sql_literal(origin.quote)}, "
-        f"escape={sql_literal(origin.escape or origin.quote)}, header=true, auto_detect=false, strict_mode=true, "
-        f"columns={{{types}}}, "
-        f"nullstr='', encoding='utf-8', compression={sql_literal('gzip' if path.name.endswith('.gz') else 'none')}, "
-        "store_rejects=true, rejects_table='rejects', rejects_scan='reject_scans', rejects_limit=0)"
+        f"(SELECT {columns} FROM read_csv({sql_literal(str(path))}, delim={sql_literal(found.delimiter)}, "
+        f"quote={sql_literal(origin.quote)}, escape={sql_literal(origin.quote)}, header=true, auto_detect=false, "
+        f"strict_mode=true, columns={{{types}}}, nullstr='', encoding='utf-8', "
+        f"compression={sql_literal(compression)}, "
+        "store_rejects=true, rejects_table='rejects', rejects_scan='reject_scans', rejects_limit=0))"
     )
 
 
-def read_rejects(connection: Connection) -> list[tuple[int, str, str]]:
-    """Return and delete the records that the last read rejected, as (line, text, problem), one per line."""
+def read_rejects(connection: Connection) -> list[tuple[int, str]]:
+    """Return and delete the records that the last read rejected, as (line, text), one per line."""
     if not connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'rejects'").fetchone():
         return []
-    rejects = connection.execute(
-        "SELECT line, any_value(csv_line), min(CAST(error_type AS VARCHAR)) FROM rejects GROUP BY line ORDER BY line"
-    ).fetchall()
+    rejects = connection.execute("SELECT line, any_value(csv_line) FROM rejects GROUP BY line ORDER BY line").fetchall()
     connection.execute("DELETE FROM rejects; DELETE FROM reject_scans")
-    return [(int(line), str(text), str(kind).lower()) for line, text, kind in rejects]
+    return [(int(line), str(text)) for line, text in rejects]
 
 
-def read_strictly(path: Path, origin: Origin, object_name: str, target: Path) -> tuple[int, list[BrokenRecord]]:
-    """Read with Python's strict `csv`, and write the good records to `target`.
+def as_broken(line: int, text: str, found: CsvLayout, origin: Origin) -> BrokenRecord | None:
+    """Return a rejected line as a broken record. None: the strict reader may read it."""
+    raw = text.rstrip("\r\n")
+    try:
+        record = next(csv_reader(iter([raw]), origin, found.delimiter), [])
+    except csv.Error:
+        return None
+    problem = found.fit(record)
+    return None if problem is None else BrokenRecord(line - 1, raw, problem)
 
-    Each starts with `_shift`: its row number minus its position. Returns the number of good records, and the broken
-    records. Raises SourceRefused for a quote that is never closed or a cell over 64 KB.
+
+def strict_records(path: Path, origin: Origin, found: CsvLayout, object_name: str) -> Iterator[Parsed]:
+    """Yield every record below the header, numbered from 1, as Python's strict `csv` reads it.
+
+    Raises SourceRefused for a quote that is never closed.
     """
-    broken: list[BrokenRecord] = []
-    good = row_no = 0
-    with (
-        open_bytes(path) as stream,
-        io.TextIOWrapper(stream, encoding=text_encoding(origin), newline="", errors="strict") as text,
-        target.open("w", encoding="utf-8", newline="") as out,
-    ):
-        lines = _LineRecorder(text)
-        reader = csv_reader(lines, origin)
-        writer = csv.writer(out, lineterminator="\n")
-        width = len(next(reader))
-        writer.writerow(["_shift", *(str(position) for position in range(width))])
+    width = len(found.header)
+    row_no = 0
+    with open_text(path, origin) as text:
+        lines = _LineRecorder(text, found.skip)
+        reader = csv_reader(lines, origin, found.delimiter)
+        next(reader)
         while True:
             lines.forget()
             try:
                 record = next(reader)
             except StopIteration:
-                break
+                return
             except csv.Error as error:
                 row_no += 1
-                if "unexpected end of data" in str(error):
-                    raise SourceRefused(
-                        object_name,
-                        f"line {lines.first}",
-                        "a quote opened here is never closed",
-                        "Close the quote, or send the complete file again.",
-                    ) from None
-                if "field larger" in str(error):
-                    raise SourceRefused(
-                        object_name,
-                        f"line {lines.first}",
-                        "a cell is larger than 64 KB",
-                        "Check the quotes in this line. One is probably missing.",
-                    ) from None
-                broken.append(BrokenRecord(row_no, lines.text(), f"cannot be read: {error}"))
+                _refuse_open_quote(error, object_name, lines.first)
+                yield Parsed(row_no, None, lines.text(), f"cannot be read: {error}")
                 continue
             if not record:
                 continue
             row_no += 1
-            if len(record) != width:
-                broken.append(
-                    BrokenRecord(row_no, lines.text(), f"has {len(record)} fields, but the header has {width}")
-                )
+            if len(record) != width and (problem := found.fit(record)):
+                yield Parsed(row_no, None, lines.text(), problem)
                 continue
-            writer.writerow([row_no - good, *record])
-            good += 1
-    return good, broken
+            if lines.size > MOST_BYTES and max(map(len, record)) > MOST_BYTES:
+                if any(len(cell) > MOST_BYTES and "\n" in cell for cell in record):
+                    _refuse_long_cell(object_name, lines.first)
+                raw = f"{lines.text()[:SHOWN]} … ({lines.size:,} characters)"
+                yield Parsed(row_no, None, raw, "has a cell larger than 64 KB")
+                continue
+            yield Parsed(row_no, record)
+
+
+def _refuse_open_quote(error: csv.Error, object_name: str, line: int) -> None:
+    if "unexpected end of data" in str(error):
+        reason, do = "a quote opened here is never closed", "Close the quote, or send the complete file again."
+        raise SourceRefused(object_name, f"line {line}", reason, do) from None
+    if "field larger" in str(error):
+        _refuse_long_cell(object_name, line)
+
+
+def _refuse_long_cell(object_name: str, line: int) -> None:
+    raise SourceRefused(
+        object_name,
+        f"line {line}",
+        "a cell is larger than 64 KB",
+        "Check the quotes in this line. One is probably missing.",
+    ) from None
 
 
 class _LineRecorder:
-    """Iterate over the lines of a text, and record the lines of the current CSV record."""
+    """Iterate over the lines of a text below the first `skip`, and record the lines of the current CSV record."""
 
-    def __init__(self, text: IO[str]) -> None:
-        self._lines = iter(text)
+    def __init__(self, text: Iterator[str], skip: int) -> None:
+        self._lines = islice(text, skip, None)
         self._held: list[str] = []
-        self._number = 0
+        self._number = skip
 
     def __iter__(self) -> "_LineRecorder":
         return self
@@ -300,5 +274,11 @@ class _LineRecorder:
         return "".join(self._held).rstrip("\r\n")
 
     @property
+    def size(self) -> int:
+        """Characters of the current record."""
+        return sum(map(len, self._held))
+
+    @property
     def first(self) -> int:
+        """Number of the first line of the current record."""
         return self._number - len(self._held) + 1

@@ -1,30 +1,32 @@
-"""Read single records of a CSV file again, as they were sent, for the quarantine."""
+"""Read single records of a regular CSV file again, as they were sent, for the quarantine."""
 
-import csv
-import io
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from ingest.mapping.mapping_file import Origin
-from ingest.read.csv_file import CHUNK, csv_reader, open_bytes, text_encoding
+from ingest.read.csv_file import CsvLayout, csv_reader, strict_records
+from ingest.read.csv_scan import CHUNK, open_bytes
 
 
 def records_by_number(
-    path: Path, origin: Origin, wanted: set[int], *, by_line: bool
+    path: Path, origin: Origin, found: CsvLayout, wanted: set[int], *, by_line: bool
 ) -> dict[int, dict[str, str | None]]:
     """Return the original records with these numbers: column to text.
 
     by_line: record n is line n + 1, so the other lines need no parsing.
     """
-    with open_bytes(path) as stream, io.TextIOWrapper(stream, encoding=text_encoding(origin), newline="") as text:
-        names = next(csv_reader(text, origin))
+    rows: Iterator[tuple[int, list[str]]]
     if by_line:
         texts = _lines(path, {row_no + 1 for row_no in wanted})
-        rows = ((line - 1, next(csv_reader(iter([text]), origin), [])) for line, text in texts)
-        return {row_no: dict(zip(names, row, strict=False)) for row_no, row in rows}
-    return _numbered(path, origin, names, wanted)
+        rows = ((line - 1, next(csv_reader(iter([text]), origin, found.delimiter), [])) for line, text in texts)
+    else:
+        rows = _numbered(path, origin, found, wanted)
+    return {
+        row_no: {name: cell for name, cell in zip(found.header, row, strict=False) if name.strip()}
+        for row_no, row in rows
+    }
 
 
 def _lines(path: Path, wanted: set[int]) -> Iterator[tuple[int, str]]:
@@ -41,6 +43,8 @@ def _lines(path: Path, wanted: set[int]) -> Iterator[tuple[int, str]]:
                 position += 1
             if not len(ends):
                 if len(piece) == len(rest):
+                    if position < len(queue) and queue[position] == number:
+                        yield number, piece.decode("utf-8")  # the last line has no line end
                     break
                 rest = piece
                 continue
@@ -48,23 +52,10 @@ def _lines(path: Path, wanted: set[int]) -> Iterator[tuple[int, str]]:
             rest = piece[int(ends[-1]) + 1 :]
 
 
-def _numbered(path: Path, origin: Origin, names: list[str], wanted: set[int]) -> dict[int, dict[str, str | None]]:
-    records: dict[int, dict[str, str | None]] = {}
-    row_no, last = 0, max(wanted, default=0)
-    with open_bytes(path) as stream, io.TextIOWrapper(stream, encoding=text_encoding(origin), newline="") as text:
-        reader = csv_reader(text, origin)
-        next(reader)
-        while row_no < last:
-            try:
-                record = next(reader)
-            except StopIteration:
-                break
-            except csv.Error:
-                row_no += 1
-                continue
-            if not record:
-                continue
-            row_no += 1
-            if row_no in wanted:
-                records[row_no] = dict(zip(names, record, strict=False))
-    return records
+def _numbered(path: Path, origin: Origin, found: CsvLayout, wanted: set[int]) -> Iterator[tuple[int, list[str]]]:
+    last = max(wanted, default=0)
+    for parsed in strict_records(path, origin, found, path.name):
+        if parsed.row_no in wanted and parsed.cells is not None:
+            yield parsed.row_no, parsed.cells
+        if parsed.row_no >= last:
+            return

@@ -14,7 +14,16 @@ from sqlalchemy.exc import SQLAlchemyError
 from ingest.errors import SourceRefused
 from ingest.mapping.mapping_file import Origin, nearest
 from ingest.read import cursors
-from ingest.read.text_tables import BATCH, Record, TextTable, as_text, fill_table, first_line, refuse_repeated
+from ingest.read.text_tables import (
+    BATCH,
+    Record,
+    TextTable,
+    as_text,
+    fill_table,
+    first_line,
+    marked_columns,
+    refuse_repeated,
+)
 from ingest.storage.scratch_database import Connection
 
 
@@ -39,6 +48,7 @@ def from_database(connection: Connection, table: str, url: str | URL, pull: Pull
     """
     digest, cursor, name = hashlib.sha256(), pull.origin.cursor, pull.object_name
     highest: object = None
+    typed: dict[str, str] = {}
     try:
         engine = create_engine(url)
         try:
@@ -48,13 +58,13 @@ def from_database(connection: Connection, table: str, url: str | URL, pull: Pull
                 def records() -> Iterator[tuple[int, Record]]:
                     nonlocal highest
                     for row_no, row in enumerate(rows, start=1):
-                        texts = [as_text(value) for value in row]
-                        digest.update(repr(texts).encode("utf-8", "surrogatepass"))
+                        digest.update(repr([as_text(value) for value in row]).encode("utf-8", "surrogatepass"))
                         if cursor:
                             highest = cursors.higher(highest, row._mapping[cursor])
-                        yield row_no, texts
+                        yield row_no, tuple(row)
 
-                count = fill_table(connection, table, columns, records())
+                marked = marked_columns(pull.origin) & set(columns)
+                count = fill_table(connection, table, columns, records(), marked=marked, typed=typed)
         finally:
             engine.dispose()
     except cursors.CursorError as error:
@@ -63,7 +73,8 @@ def from_database(connection: Connection, table: str, url: str | URL, pull: Pull
     except SQLAlchemyError as error:
         reason = first_line(getattr(error, "orig", None) or error)
         raise SourceRefused(name, f"cursor {cursor!r}" if cursor else "", *_failure(pull, reason)) from None
-    return TextTable(columns, count, digest.hexdigest(), cursor=pull.since if highest is None else highest)
+    cursor_value = pull.since if highest is None else highest
+    return TextTable(columns, count, digest.hexdigest(), cursor=cursor_value, marked=marked, typed=typed)
 
 
 def _execute(database: Database, pull: Pull) -> tuple[list[str], Iterator[Any]]:  # Any: rows of any columns

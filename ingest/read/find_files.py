@@ -4,9 +4,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from ingest.errors import SourceRefused
+from ingest.mapping.file_kinds import kind_of
 from ingest.mapping.mapping_file import Origin
-from ingest.read import csv_file
-from ingest.read.csv_file import CsvScan
+from ingest.read.csv_file import delimiter_of
+from ingest.read.csv_scan import CsvScan, scan
 from ingest.read.source_objects import Reading
 
 Files = dict[str, list[tuple[Path, str, "Future[CsvScan] | None"]]]
@@ -27,10 +28,11 @@ def scan_files(reading: Reading) -> Files:
             object_name = str(path.relative_to(reading.folder.resolve()))
             reading.states.setdefault(path, _file_state(path))
             file_scan = None
-            if path.name.endswith((".csv", ".csv.gz")):
-                about = (path, f"{origin.encoding} {origin.final_newline}")
+            if kind_of(path.name, origin.kind) == "csv":
+                sign = delimiter_of(origin, path.name)
+                about = (path, repr((origin.encoding, origin.final_newline, sign, origin.quote, origin.escape)))
                 if about not in scans:
-                    scans[about] = pool.submit(csv_file.scan, path, origin, object_name)
+                    scans[about] = pool.submit(scan, path, origin, sign, object_name)
                 file_scan = scans[about]
             result[key].append((path, object_name, file_scan))
     pool.shutdown(wait=False)

@@ -12,9 +12,10 @@ from ingest.errors import MappingRefused, SourceRefused
 from ingest.mapping.columns import sql_column
 from ingest.mapping.mapping_file import ColumnMap, FeedMap, Mapping, Origin, mappable, nearest, required
 from ingest.read import sql_sandbox
+from ingest.read.csv_scan import refuse_unreadable
 from ingest.read.find_files import Files
 from ingest.read.source_objects import Reading
-from ingest.read.stage_text import QueryRows, read_query, to_text
+from ingest.read.stage_text import QueryRows, query_rows, read_query, to_text
 from ingest.storage.scratch_database import MEMORY, Connection, quoted, sql_literal
 from metrics.schema import FEEDS
 
@@ -43,13 +44,12 @@ def stage_for_sandbox(reading: Reading, files: Files) -> dict[str, list[QueryRow
                 columns, count = sql_sandbox.run_select(inside, feed_map.select, f"result_{feed}", key=key, file=shown)
                 reading.selected[feed] = _complete_mapping(feed, feed_map, columns, shown)
                 read = sql_sandbox.tables_read(inside, feed_map.select)
-                results[feed] = [
-                    _selected(
-                        reading, feed, columns, count, [one for one in sources if read is None or one.table in read]
-                    )
-                ]
+                used = [one for one in sources if read is None or one.table in read]
+                _refuse_misread_numbers(reading, feed, used)
+                results[feed] = [_selected(reading, feed, columns, count, used)]
             elif feed in expressed:
                 results[feed] = []
+                _refuse_misread_numbers(reading, feed, expressed[feed])
                 for text in expressed[feed]:
                     target = f"result_{text.table}"
                     sql_sandbox.run_expressions(
@@ -59,6 +59,27 @@ def stage_for_sandbox(reading: Reading, files: Files) -> dict[str, list[QueryRow
     finally:
         inside.close()
     return _copy_results(reading, database, results)
+
+
+def _refuse_misread_numbers(reading: Reading, feed: str, sources: list[QueryRows]) -> None:
+    """Raise MappingRefused if a column of the mapping's SQL has a number format, and its sources have typed numbers.
+
+    The SQL returns text, so 12.345 from a workbook would read as 12345 under thousands = ".".
+    """
+    typed = next((one for one in sources if "number" in one.typed), None)
+    feed_map = reading.selected.get(feed, reading.mapping.feeds[feed])
+    wrong = [
+        column
+        for column, one in feed_map.columns.items()
+        if (one.decimal != "." or one.thousands) and (feed_map.select or one.sql)
+    ]
+    if typed is not None and wrong:
+        problems = [
+            f"{feed}.columns.{column}: {typed.name} has numbers in {typed.typed['number']!r}, which decimal and "
+            "thousands would misread; remove these keys, and convert texts in the SQL with replace(…)"
+            for column in wrong
+        ]
+        raise MappingRefused(reading.mapping.path.name, problems)
 
 
 def _selected(reading: Reading, feed: str, columns: list[str], count: int, sources: list[QueryRows]) -> QueryRows:
@@ -109,8 +130,9 @@ def _stage_origin(reading: Reading, inside: Connection, key: str, origin: Origin
         yield read_query(reading, inside, key, origin)
     for path, shown, _ in files[key]:
         table = reading.next_table()
-        read = to_text(inside, table, path, origin, shown)
-        yield QueryRows(table, shown, read.sha256, read.columns, read.rows, read.broken, origin=origin, path=path)
+        with refuse_unreadable(shown):
+            read = to_text(inside, table, path, origin, shown, key if isinstance(origin, FeedMap) else None)
+        yield query_rows(table, shown, read, path=path, origin=origin)
 
 
 def _complete_mapping(feed: str, feed_map: FeedMap, columns: list[str], file: str) -> FeedMap:

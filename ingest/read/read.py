@@ -10,11 +10,12 @@ from pathlib import Path
 
 from ingest.mapping.mapping_file import FeedMap
 from ingest.read import text_tables
-from ingest.read.csv_file import CsvScan
+from ingest.read.csv_scan import CsvScan, refuse_unreadable
+from ingest.read.empty_feeds import check_empty
 from ingest.read.find_files import refuse_changed, scan_files
 from ingest.read.mapping_sql import needs_sandbox, stage_for_sandbox
 from ingest.read.source_objects import Reading, SourceObject
-from ingest.read.stage_text import QueryRows, read_query, stage_text, to_text
+from ingest.read.stage_text import query_rows, read_query, stage_text, to_text
 from ingest.read.staging import create_staging, stage_csv
 from metrics.warehouse.failpoint import failpoint
 
@@ -37,6 +38,7 @@ def read_all(reading: Reading, progress: Progress) -> None:
         else:
             for path, object_name, file_scan in files[feed]:
                 _stage_file(reading, feed, feed_map, path, object_name, file_scan)
+        check_empty(reading, feed, feed_map)
         failpoint("ingest.read")
     refuse_changed(reading, files)
     progress("read", 1.0)
@@ -45,18 +47,15 @@ def read_all(reading: Reading, progress: Progress) -> None:
 def _stage_file(
     reading: Reading, feed: str, feed_map: FeedMap, path: Path, object_name: str, file_scan: "Future[CsvScan] | None"
 ) -> None:
-    if file_scan is not None:
-        stage_csv(reading, feed, feed_map, path, object_name, file_scan.result())
-        return
-    sha256 = text_tables.file_hash(path)
-    rows = reading.seen(feed, object_name, sha256)
-    if rows is not None:
-        reading.repeated.append(SourceObject(-1, feed, object_name, sha256, rows, rows))
-        return
-    table = reading.next_table()
-    read = to_text(reading.connection, table, path, feed_map, object_name)
-    stage_text(
-        reading,
-        feed,
-        [QueryRows(table, object_name, read.sha256, read.columns, read.rows, read.broken, path=path, origin=feed_map)],
-    )
+    with refuse_unreadable(object_name):
+        if file_scan is not None:
+            stage_csv(reading, feed, feed_map, path, object_name, file_scan.result())
+            return
+        sha256 = text_tables.file_hash(path)
+        rows = reading.seen(feed, object_name, sha256)
+        if rows is not None:
+            reading.repeated.append(SourceObject(-1, feed, object_name, sha256, rows, rows))
+            return
+        table = reading.next_table()
+        read = to_text(reading.connection, table, path, feed_map, object_name, feed)
+    stage_text(reading, feed, [query_rows(table, object_name, read, path=path, origin=feed_map)])

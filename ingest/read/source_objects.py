@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ingest.mapping.mapping_file import FeedMap, Mapping, Origin
-from ingest.read.csv_file import BrokenRecord
+from ingest.read.csv_file import BrokenRecord, CsvLayout
+from ingest.read.notes import Note
 from ingest.storage.scratch_database import Connection, Scratch
 
 
@@ -23,6 +24,7 @@ class SourceObject:
     broken: tuple[BrokenRecord, ...] = ()
     origin: Origin | None = None
     path: Path | None = None
+    layout: CsvLayout | None = None
     text_table: str | None = None
     lines_are_records: bool = False
     """True: record n of this CSV is line n + 1, so a record can be read without the others."""
@@ -46,6 +48,10 @@ class Reading:
     """Mappings of feeds, completed with the columns of their SELECT."""
     states: dict[Path, tuple[int, int]] = field(default_factory=dict)
     """Size and modification time of each file before the run read it."""
+    filled: frozenset[str] = frozenset()
+    """Feeds that had records in earlier runs."""
+    notes: list[Note] = field(default_factory=list)
+    """Notes for the report: what was skipped, and what was read in a special way."""
     tables: int = 0
 
     def next_table(self) -> str:

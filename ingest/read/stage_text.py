@@ -1,16 +1,24 @@
 """Stage Excel, Parquet, JSON Lines, database rows and results of a mapping's SQL, by way of text tables."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from ingest.errors import SourceRefused
 from ingest.mapping.columns import staging_columns
+from ingest.mapping.file_kinds import kind_of
 from ingest.mapping.mapping_file import FeedMap, Origin, connection_url
-from ingest.read import csv_file, text_tables
-from ingest.read.csv_file import BrokenRecord
+from ingest.read.csv_file import BrokenRecord, delimiter_of, find_layout
+from ingest.read.csv_scan import scan
+from ingest.read.csv_table import csv_to_table
 from ingest.read.database import Pull, from_database
+from ingest.read.excel_file import from_excel
+from ingest.read.json_file import from_json
+from ingest.read.layout import check_columns
+from ingest.read.midnights import read_midnights_as_days
+from ingest.read.notes import Note
+from ingest.read.parquet_file import from_parquet
 from ingest.read.source_objects import Reading, SourceObject
-from ingest.read.staging import count_rows, stage_relation, staging_table
+from ingest.read.staging import count_rows, needed_columns, source_columns, stage_relation, staging_table
+from ingest.read.text_tables import TextTable
 from ingest.storage.scratch_database import Connection, quoted
 
 
@@ -29,49 +37,46 @@ class QueryRows:
     origin: Origin | None = None
     cursor: object = None
     columns_map: FeedMap | None = None
+    marked: frozenset[str] = frozenset()
+    typed: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
-def to_text(connection: Connection, table: str, path: Path, origin: Origin, object_name: str) -> text_tables.TextTable:
-    """Read a file into a text table."""
-    if path.name.endswith(".xlsx"):
-        return text_tables.from_excel(connection, table, path, origin, object_name)
-    if path.name.endswith(".parquet"):
-        return text_tables.from_parquet(connection, table, path, object_name)
-    if path.name.endswith(".jsonl"):
-        return text_tables.from_json_lines(connection, table, path, object_name)
-    return _csv_to_text(connection, table, path, origin, object_name)
-
-
-def _csv_to_text(
-    connection: Connection, table: str, path: Path, origin: Origin, object_name: str
-) -> text_tables.TextTable:
-    file_scan = csv_file.scan(path, origin, object_name)
-    header = csv_file.read_header(path, origin, object_name)
-    database = Path(
-        str(
-            (
-                connection.execute(
-                    "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
-                ).fetchone()
-                or [""]
-            )[0]
-        )
+def query_rows(table: str, name: str, read: TextTable, *, path: Path | None = None, origin: Origin) -> QueryRows:
+    """Return a text table that was read as a source object."""
+    return QueryRows(
+        table,
+        name,
+        read.sha256,
+        read.columns,
+        read.rows,
+        read.broken,
+        path=path,
+        origin=origin,
+        cursor=read.cursor,
+        marked=read.marked,
+        typed=read.typed,
+        notes=read.notes,
     )
-    clean = database.parent / f"clean-{table}.csv"
-    good, broken = csv_file.read_strictly(path, origin, object_name, clean)
-    texts = ", ".join(quoted(one) for one in header)
-    relation = csv_file.read_csv_sql(clean, ["_shift", *header], Origin(read=("clean.csv",)))
-    connection.execute(
-        f"CREATE TABLE {quoted(table)} AS SELECT CAST(_shift AS BIGINT) AS _row_no, {texts} FROM {relation}"
-    )
-    connection.execute(f"UPDATE {quoted(table)} SET _row_no = _row_no + rowid")
-    rejects = csv_file.read_rejects(connection)
-    if rejects:
-        raise SourceRefused(
-            object_name, f"record {rejects[0][0]}", "two readers disagree about it", "Have the file written again."
-        )
-    clean.unlink()
-    return text_tables.TextTable(header, good, file_scan.sha256, tuple(broken))
+
+
+def to_text(
+    connection: Connection, table: str, path: Path, origin: Origin, object_name: str, feed: str | None = None
+) -> TextTable:
+    """Read a file into a text table. feed: the feed that reads it, None for a staged file."""
+    feed_map = origin if isinstance(origin, FeedMap) and feed is not None else None
+    wanted = source_columns(feed_map) if feed_map else []
+    needed = needed_columns(feed, feed_map) if feed_map and feed else []
+    kind = kind_of(path.name, origin.kind)
+    if kind == "excel":
+        return from_excel(connection, table, path, origin, object_name, wanted=wanted, needed=needed)
+    if kind == "parquet":
+        return from_parquet(connection, table, path, origin, object_name)
+    if kind == "json":
+        return from_json(connection, table, path, origin, object_name, wanted=wanted)
+    file_scan = scan(path, origin, delimiter_of(origin, path.name), object_name)
+    found = find_layout(path, origin, object_name, wanted)
+    return csv_to_table(connection, table, path, origin, found, object_name, sha256=file_scan.sha256, needed=needed)
 
 
 def read_query(reading: Reading, connection: Connection, feed: str, origin: Origin) -> QueryRows:
@@ -88,7 +93,7 @@ def read_query(reading: Reading, connection: Connection, feed: str, origin: Orig
         mapping.data_as_of if mapping.store else None,
     )
     read = from_database(connection, table, url, pull)
-    return QueryRows(table, object_name, read.sha256, read.columns, read.rows, origin=origin, cursor=read.cursor)
+    return query_rows(table, object_name, read, origin=origin)
 
 
 def stage_text(reading: Reading, feed: str, texts: list[QueryRows]) -> None:
@@ -100,11 +105,11 @@ def stage_text(reading: Reading, feed: str, texts: list[QueryRows]) -> None:
             reading.repeated.append(SourceObject(-1, feed, text.name, text.sha256, rows, rows))
             continue
         mapped = text.columns_map or feed_map
-        csv_file.check_columns(
-            text.columns, [one.column for one in mapped.columns.values() if one.column is not None], text.name
-        )
+        check_columns(text.columns, source_columns(mapped), text.name)
         number, first = len(reading.objects), count_rows(reading.connection, staging_table(feed))
-        columns = staging_columns(feed, mapped, time_zone=reading.mapping.time_zone, suspicious=True)
+        columns = staging_columns(
+            feed, mapped, time_zone=reading.mapping.time_zone, suspicious=True, marked=text.marked
+        )
         stage_relation(reading.connection, feed, columns, quoted(text.table), number, f"_row_no - rowid - {first}")
         total = text.rows + len(text.broken)
         reading.objects.append(
@@ -122,3 +127,5 @@ def stage_text(reading: Reading, feed: str, texts: list[QueryRows]) -> None:
                 cursor=text.cursor,
             )
         )
+        reading.notes.extend(Note(feed, "rows_skipped", note, text.name) for note in text.notes)
+        reading.notes.extend(read_midnights_as_days(reading, feed, mapped, text.name))

@@ -1,22 +1,28 @@
-"""Stage CSV files directly: with DuckDB's reader, or with the strict reader if DuckDB cannot number records exactly.
+"""Stage CSV files: regular files with DuckDB's reader, all others with the strict reader.
 
 The number of a staged row in its object is `rowid + _shift`. So no number is computed per row (docs/speed.md, S1).
 """
 
 import logging
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
 
-from ingest.errors import SourceRefused
-from ingest.mapping.columns import StagedColumn, staging_columns
-from ingest.mapping.mapping_file import FeedMap, Origin
-from ingest.read import csv_file
-from ingest.read.csv_file import BrokenRecord, CsvScan
+from ingest.mapping.columns import StagedColumn, staging_columns, text_column
+from ingest.mapping.mapping_file import FeedMap, required
+from ingest.read import csv_file, layout
+from ingest.read.csv_file import BrokenRecord, CsvLayout
+from ingest.read.csv_scan import CsvScan
+from ingest.read.csv_table import csv_to_table
+from ingest.read.midnights import read_midnights_as_days
+from ingest.read.notes import Note
 from ingest.read.source_objects import Reading, SourceObject
+from ingest.read.text_tables import TextTable
 from ingest.storage.scratch_database import Connection, quoted
 
+MOST_BROKEN = 200
+"""With more broken records, the strict reader is faster than shifting row numbers range by range."""
 log = logging.getLogger(__name__)
 
 
@@ -32,59 +38,82 @@ def staging_table(feed: str) -> str:
     return f"stage_{feed}"
 
 
+def source_columns(feed_map: FeedMap) -> list[str]:
+    """Return the source's columns that a feed reads."""
+    return list(dict.fromkeys(one.column for one in feed_map.columns.values() if one.column is not None))
+
+
+def needed_columns(feed: str, feed_map: FeedMap) -> list[str]:
+    """Return the source's columns that every record of a feed must fill."""
+    needed = (feed_map.columns[column].column for column in required(feed) if column in feed_map.columns)
+    return [column for column in needed if column is not None]
+
+
 def stage_csv(reading: Reading, feed: str, feed_map: FeedMap, path: Path, object_name: str, file_scan: CsvScan) -> None:
     """Stage a CSV, unless its content was read before."""
     rows = reading.seen(feed, object_name, file_scan.sha256)
     if rows is not None:
         reading.repeated.append(SourceObject(-1, feed, object_name, file_scan.sha256, rows, rows))
         return
-    header = csv_file.read_header(path, feed_map, object_name)
-    csv_file.check_columns(
-        header, [one.column for one in feed_map.columns.values() if one.column is not None], object_name
-    )
-    number, first = len(reading.objects), count_rows(reading.connection, staging_table(feed))
-    columns = staging_columns(feed, feed_map, time_zone=reading.mapping.time_zone, suspicious=file_scan.suspicious)
-    loaded = _load_directly(reading, feed, path, header, feed_map, file_scan, columns, number, first)
-    plain = loaded is not None
-    if loaded is None:
-        loaded = _load_strictly(reading, feed, path, header, feed_map, object_name, columns, number, first)
-    good, broken = loaded
+    connection, number = reading.connection, len(reading.objects)
+    found = csv_file.find_layout(path, feed_map, object_name, source_columns(feed_map))
+    first = count_rows(connection, staging_table(feed))
+    broken = _load_directly(reading, feed, feed_map, path, found, file_scan)
+    strict: TextTable | None = None
+    if broken is None:
+        strict = csv_to_table(
+            connection,
+            reading.next_table(),
+            path,
+            feed_map,
+            found,
+            object_name,
+            sha256=file_scan.sha256,
+            needed=needed_columns(feed, feed_map),
+        )
+        table = f"text_{reading.tables}"
+        columns = staging_columns(feed, feed_map, time_zone=reading.mapping.time_zone, suspicious=True)
+        stage_relation(connection, feed, columns, quoted(table), number, f"_row_no - rowid - {first}")
+        broken = strict.broken
+    rows = count_rows(connection, staging_table(feed)) - first + len(broken)
     reading.objects.append(
         SourceObject(
             number,
             feed,
             object_name,
             file_scan.sha256,
-            good + len(broken),
-            good + len(broken),
+            rows,
+            rows,
             tuple(broken),
             origin=feed_map,
             path=path,
-            lines_are_records=plain and good + len(broken) == file_scan.newlines - 1,
+            layout=found,
+            text_table=f"text_{reading.tables}" if strict else None,
+            lines_are_records=strict is None and file_scan.lines_are_records,
         )
     )
-    if good + len(broken) == 0:
-        log.warning("%s contains a header but no records", object_name)
+    reading.notes.extend(Note(feed, "rows_skipped", text, object_name) for text in (strict.notes if strict else ()))
+    reading.notes.extend(read_midnights_as_days(reading, feed, feed_map, object_name))
 
 
 def _load_directly(
-    reading: Reading,
-    feed: str,
-    path: Path,
-    header: list[str],
-    origin: Origin,
-    file_scan: CsvScan,
-    columns: list[StagedColumn],
-    number: int,
-    first: int,
-) -> tuple[int, list[BrokenRecord]] | None:
-    """Stage a file with DuckDB's reader. None: it cannot number the records exactly; use the strict reader."""
+    reading: Reading, feed: str, origin: FeedMap, path: Path, found: CsvLayout, file_scan: CsvScan
+) -> Sequence[BrokenRecord] | None:
+    """Stage a regular file with DuckDB's reader. Returns the broken records.
+
+    None: the strict reader must take over. DuckDB rejects a record that may be readable, or the scan counts other
+    records.
+    """
     connection = reading.connection
-    if origin.encoding.lower().replace("_", "-") not in ("utf-8", "utf8"):
+    if file_scan.records is None or found.skip or origin.footer is not None or _ends_in_totals(file_scan, found):
         return None
+    first = count_rows(connection, staging_table(feed))
+    columns = staging_columns(feed, origin, time_zone=reading.mapping.time_zone, suspicious=file_scan.suspicious)
+    names = {name: text_column(name) for name in source_columns(origin)}
+    relation = csv_file.read_csv_sql(path, found, origin, names)
     connection.execute("BEGIN")
     try:
-        stage_relation(connection, feed, columns, csv_file.read_csv_sql(path, header, origin), number, f"{1 - first}")
+        stage_relation(connection, feed, columns, relation, len(reading.objects), f"{1 - first}")
         rejects = csv_file.read_rejects(connection)
     except duckdb.Error as error:
         log.info(
@@ -92,25 +121,19 @@ def _load_directly(
         )
         connection.execute("ROLLBACK")
         return None
-    good = count_rows(connection, staging_table(feed)) - first
-    records = file_scan.newlines - 1
-    if rejects and (good + len(rejects) != records or len(rejects) > csv_file.MAX_BROKEN):
+    count = count_rows(connection, staging_table(feed)) - first + len(rejects)
+    broken = [
+        one for line, text in rejects[: MOST_BROKEN + 1] if (one := csv_file.as_broken(line, text, found, origin))
+    ]
+    numbered = not rejects or (file_scan.lines_are_records and len(broken) == len(rejects) <= MOST_BROKEN)
+    if not numbered or count != file_scan.records - 1:
         connection.execute("ROLLBACK")
         return None
     connection.execute("COMMIT")
-    broken = [BrokenRecord(line - 1, raw.rstrip("\r\n"), problem) for line, raw, problem in rejects]
     if broken:
         # New rows have provisional row ids until the commit.
         _shift_after(connection, feed, first, [one.row_no for one in broken])
-    return good, [replace(one, problem=_words(one.problem)) for one in broken]
-
-
-def _words(problem: str) -> str:
-    return {
-        "missing columns": "has fewer fields than the header",
-        "too many columns": "has more fields than the header",
-        "unquoted value": "has a quote that does not enclose a whole field",
-    }.get(problem, problem)
+    return broken
 
 
 def _shift_after(connection: Connection, feed: str, first: int, broken: list[int]) -> None:
@@ -124,32 +147,11 @@ def _shift_after(connection: Connection, feed: str, first: int, broken: list[int
     )
 
 
-def _load_strictly(
-    reading: Reading,
-    feed: str,
-    path: Path,
-    header: list[str],
-    origin: Origin,
-    object_name: str,
-    columns: list[StagedColumn],
-    number: int,
-    first: int,
-) -> tuple[int, list[BrokenRecord]]:
-    clean = reading.scratch.folder / f"clean-{number}.csv"
-    good, broken = csv_file.read_strictly(path, origin, object_name, clean)
-    plain = Origin(read=("clean.csv",))
-    relation = csv_file.read_csv_sql(clean, ["_shift", *header], plain)
-    stage_relation(reading.connection, feed, columns, relation, number, f"CAST(_shift AS BIGINT) - {first}")
-    rejects = csv_file.read_rejects(reading.connection)
-    if rejects or count_rows(reading.connection, staging_table(feed)) - first != good:
-        raise SourceRefused(
-            object_name,
-            f"record {rejects[0][0] if rejects else '?'}",
-            "two readers disagree about it",
-            "Have the file written again.",
-        )
-    clean.unlink()
-    return good, broken
+def _ends_in_totals(file_scan: CsvScan, found: CsvLayout) -> bool:
+    """Return True if one of the last lines may be a totals row. The strict reader decides."""
+    lines = file_scan.tail.decode("utf-8", "replace").splitlines()[-20:]
+    cells = ([cell.strip('" ') for cell in line.split(found.delimiter)] for line in lines)
+    return any(layout.is_totals_row([*row, ""], (), 0) for row in cells)
 
 
 def stage_relation(

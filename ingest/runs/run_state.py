@@ -27,6 +27,8 @@ class PreviousRuns:
     latest: dict[tuple[str, str], str] = field(default_factory=dict)
     """Latest sha256 of each object, by (feed, name)."""
     cursors: dict[str, object] = field(default_factory=dict)
+    filled: frozenset[str] = frozenset()
+    """Feeds of this source that had records."""
 
 
 @dataclass
@@ -56,8 +58,11 @@ def previous_runs(connection: Connection, mapping: Mapping) -> PreviousRuns:
     source = mapping.name
     files = {
         row.file_id: row
-        for row in connection.execute(select(run_files.c.file_id, run_files.c.rows_in, run_files.c.name))
+        for row in connection.execute(
+            select(run_files.c.file_id, run_files.c.rows_in, run_files.c.name, run_files.c.feed, run_files.c.source)
+        )
     }
+    filled = frozenset(row.feed for row in files.values() if row.source == source and row.rows_in)
     taken: dict[tuple[str, str, str], int] = {}
     latest: dict[tuple[str, str], str] = {}
     mine = select(tables.rows_read).where(tables.rows_read.c.source == source).order_by(tables.rows_read.c.file_id)
@@ -70,7 +75,7 @@ def previous_runs(connection: Connection, mapping: Mapping) -> PreviousRuns:
         if row.feed in mapping.feeds and row.column_name in (mapping.feeds[row.feed].cursor, None)
     }
     last_run = connection.scalar(select(func.max(runs.c.run_id))) or 0
-    return PreviousRuns(max(files, default=0) + 1, last_run + 1, taken, latest, stored)
+    return PreviousRuns(max(files, default=0) + 1, last_run + 1, taken, latest, stored, filled)
 
 
 def fingerprint(feed_map: FeedMap, mapping: Mapping) -> str:
