@@ -1,9 +1,11 @@
 """Entry point of the command `buyerview`, and the list of its commands.
 
-Only this module and commands/ import ingest, metrics and dashboard together. A BuyerviewError becomes a message on
-standard error and an exit status. Any other exception is a defect and shows its traceback.
+Only this module and commands/ import ingest, metrics and dashboard together. Every exception becomes a message on
+standard error and an exit status. An exception that is no BuyerviewError is a defect; BUYERVIEW_LOG=DEBUG shows its
+traceback.
 """
 
+import io
 import logging
 import os
 import sys
@@ -13,6 +15,8 @@ import typer
 
 from commands import analysis, exports, notifications, run
 from commands.output import screen
+
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 app = typer.Typer(
     help="Service levels as the buyer sees them.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
@@ -32,20 +36,28 @@ app.command("fill-rate")(analysis.fill_rate)
 
 def main() -> None:
     """Run the command; turn a BuyerviewError into a message and an exit status."""
-    from metrics.errors import BuyerviewError
+    from commands.failures import explain, hide_secrets
 
     level = os.environ.get("BUYERVIEW_LOG", "WARNING").upper()
+    if level not in LOG_LEVELS:
+        level = "WARNING"
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
     for handler in logging.getLogger().handlers:
         handler.setLevel(level)  # Great Expectations sets its own loggers to INFO
+    hide_secrets()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names of files and columns can be invalid Unicode
     try:
         app(args=_repeat_where(sys.argv[1:]))
-    except BuyerviewError as error:
-        screen.print(f"buyerview: {error}", markup=False, style="red", soft_wrap=True)
-        sys.exit(error.exit_code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except Exception as error:
+        logging.getLogger(__name__).debug("this error ended the command", exc_info=True)
+        text, status = explain(error)
+        screen.print(f"buyerview: {text}", markup=False, style="red", soft_wrap=True)
+        sys.exit(status)
 
 
 def _repeat_where(words: list[str]) -> list[str]:

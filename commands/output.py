@@ -15,9 +15,9 @@ from rich.table import Column, Table
 if TYPE_CHECKING:
     from ingest.runs.report import RunReport
 
-screen = Console(stderr=True, highlight=False)
+screen = Console(stderr=True, highlight=False, emoji=False)
 
-out = Console(highlight=False)
+out = Console(highlight=False, emoji=False)
 
 SHOWN_RULES = 40
 """Broken rules in a printed summary. `--json` prints all."""

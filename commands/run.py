@@ -11,6 +11,8 @@ from typing import Annotated
 
 import typer
 
+from commands.failures import explain
+from commands.limits import limited_memory
 from commands.notifications import check_rules
 from commands.output import out, progress_bars, screen, summary
 
@@ -71,17 +73,16 @@ def ingest(
 ) -> None:
     """Read, validate, load and publish the feeds of a mapping file."""
     from ingest.pipeline import run
-    from metrics.errors import BuyerviewError
 
     pause = _seconds(every) if every else None
     while True:
         try:
-            with progress_bars(shown=not as_json) as progress:
+            with progress_bars(shown=not as_json) as progress, limited_memory():
                 report = run(mapping, data_dir=data, dry_run=dry_run, progress=progress)
-        except BuyerviewError as error:
+        except Exception as error:
             if pause is None:
                 raise
-            screen.print(f"buyerview: {error}", markup=False, style="red", soft_wrap=True)
+            screen.print(f"buyerview: {explain(error)[0]}", markup=False, style="red", soft_wrap=True)
         else:
             if as_json:
                 print(json.dumps(report.to_json(), default=str), flush=True)
@@ -98,7 +99,7 @@ def apply(as_json: Annotated[bool, typer.Option("--json", help="Print the summar
     """Apply saved edits, such as resolved orders, to the numbers."""
     from ingest.saved_edits import ingest_saved_edits
 
-    with progress_bars(shown=not as_json) as progress:
+    with progress_bars(shown=not as_json) as progress, limited_memory():
         report = ingest_saved_edits(progress=progress)
     if as_json:
         print(json.dumps(report.to_json() if report else None, default=str), flush=True)

@@ -11,6 +11,7 @@
         ├── GenerationDamaged       a published file has changed or cannot be opened
         ├── BuildFailed             a run could not be published; the published data are unchanged
         ├── NoSpace                 the disk has no room for another generation
+        ├── StorageFailed           the disk, the memory or the server failed while data were read
         ├── StoreUnusable           the store of user edits cannot be read or written
         └── WarehouseUnreachable    the server does not respond, or refuses the connection
 
@@ -21,15 +22,128 @@ branch below `BuyerviewError`.
 # ruff: noqa: N818 - names say what happened (WarehouseBusy); the module and the root class say that it is an error
 
 import difflib
-from collections.abc import Iterable
+import errno
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote_plus
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
+
+HIDDEN = "***"
+_SECRET_NAME = re.compile(r"pass(word|wd|phrase)$|^pass$|^pwd$|secret|token|api_?key|^BUYERVIEW_WEBHOOK_", re.I)
+"""Names of environment variables and URL parameters whose values are secrets."""
+_IN_URL = re.compile(r"(://[^\s:/@]*):\S*@")
+_ASSIGNED = re.compile(
+    r"""(?i)\b((?:ssl)?pass(?:word|wd|phrase)?|pwd|secret|token)(\s*=\s*)('[^']*'|"[^"]*"|[^\s&;,'")]+)"""
+)
+_FULL_DISK = re.compile(r"no space left|disk (is )?full|disk quota|file too large|could not extend file", re.IGNORECASE)
+_FAILED_WRITE = re.compile(r"could not (write|read|open|sync|fsync)|input/output error|read-only file system", re.I)
+_FULL_MEMORY = re.compile(r"out of memory|failed to (allocate|pin)|cannot allocate memory", re.IGNORECASE)
+
+
+def redacted(text: str) -> str:
+    """Return a text for people, without the passwords that it or the environment contains.
+
+    Every error and every log line passes through here, because drivers quote URLs and their own reading of them.
+    """
+    text = _IN_URL.sub(rf"\1:{HIDDEN}@", text)
+    text = _ASSIGNED.sub(rf"\1\2{HIDDEN}", text)
+    for secret in sorted(_secrets(), key=len, reverse=True):
+        if secret in text:
+            # Short secrets, and parts of a secret, are hidden as whole words only.
+            edge = "" if len(secret) >= 8 else r"(?<!\w){}(?!\w)"
+            text = re.sub(edge.format(re.escape(secret)) or re.escape(secret), HIDDEN, text)
+    return text
+
+
+def url_text(url: "URL") -> str:
+    """Return the address of a server without its password, and without options, which may contain one."""
+    return redacted(url.set(query={}).render_as_string(hide_password=True))
+
+
+def driver_text(error: BaseException) -> str:
+    """Return the first line of a driver's or library's error, without secrets: the only way such text is shown."""
+    original = getattr(error, "orig", None) or error
+    line = str(original).strip().partition("\n")[0][:300]
+    return redacted(line or type(original).__name__)
+
+
+def names_full_storage(error: BaseException) -> bool:
+    """Return whether the text of an error says that a disk or the memory is full, or that a write failed."""
+    text = str(getattr(error, "orig", None) or error)
+    return any(pattern.search(text) for pattern in (_FULL_DISK, _FULL_MEMORY, _FAILED_WRITE))
+
+
+def storage_text(error: BaseException, folder: Path | None = None) -> str:
+    """Return what failed while reading or writing storage, and what to free or to check."""
+    original = getattr(error, "orig", None) or error
+    text = driver_text(error)
+    number = getattr(original, "errno", None)
+    if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or _FULL_DISK.search(str(original)):
+        place = f" of {folder}" if folder is not None else ""
+        return f"the disk{place} is full ({text}{_free(folder)}). Free some space there"
+    if isinstance(original, MemoryError) or number == errno.ENOMEM or _FULL_MEMORY.search(str(original)):
+        return (
+            f"the memory is not enough ({text}). Free some memory, or set BUYERVIEW_WRITE_MEMORY and "
+            "BUYERVIEW_READ_MEMORY to what the machine has"
+        )
+    return text
+
+
+def _free(folder: Path | None) -> str:
+    try:
+        return f"; {shutil.disk_usage(folder).free / 1e6:,.0f} MB are free" if folder is not None else ""
+    except OSError:
+        return ""
+
+
+def _secrets() -> set[str]:
+    """Return the secrets in the environment: passwords of URLs, and variables whose name says so."""
+    found: set[str] = set()
+    for name, value in os.environ.items():
+        if "://" in value:
+            found.update(_secrets_of_url(value))
+        if _SECRET_NAME.search(name) and name != "PWD":
+            found.add(value)
+            found.update(value.partition("://")[2].split("/")[1:] if "://" in value else ())
+    return {secret for secret in found if len(secret) > 3}
+
+
+def _secrets_of_url(address: str) -> Iterator[str]:
+    """Yield the password of a URL, its parts where a driver may cut it, and every way to write it."""
+    rest = address.partition("://")[2]
+    before, _, query = rest.partition("?")
+    # A password with an unescaped question mark leaves the @ behind it.
+    login = (before if "@" in before else rest if ":" in rest.partition("@")[0] else "").rpartition("@")[0]
+    user, _, password = login.partition(":")
+    passwords = [password]
+    for part in query.split("&"):
+        name, _, value = part.partition("=")
+        if _SECRET_NAME.search(name):
+            passwords.append(value)
+    # A password equal to the user or to the database is no secret, and messages need those names.
+    known = {user, *re.split(r"[@:/?#&=]", before.rpartition("@")[2])}
+    for secret in filter(None, passwords):
+        written = {secret, unquote_plus(secret)}
+        for one in list(written):
+            written |= {*re.split(r"[@:/?#&=\s]", one), quote(one, safe=""), repr(one)[1:-1], json.dumps(one)[1:-1]}
+        yield from written - known
 
 
 class BuyerviewError(Exception):
-    """Root of all errors that the user can act on."""
+    """Root of all errors that the user can act on. No message contains a secret."""
 
     exit_code = 1
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(redacted(message))
 
 
 class UnknownName(BuyerviewError):
@@ -165,6 +279,16 @@ class NoSpace(WarehouseError):
         )
 
 
+class StorageFailed(WarehouseError):
+    """The disk, the memory or the server failed while data were read. `why` says what to free or to check."""
+
+    exit_code = 74
+
+    def __init__(self, where: str, why: str) -> None:
+        self.why = why
+        super().__init__(where, f"reading failed: {why}. Then try again. The published data are unchanged.")
+
+
 class StoreUnusable(WarehouseError):
     """The store of user edits cannot be opened, read or written. `why` is the message of the database."""
 
@@ -174,8 +298,8 @@ class StoreUnusable(WarehouseError):
         self.why = why
         super().__init__(
             where,
-            f"the store of user edits (store.sqlite, or the schema desk) cannot be read or written: {why}. "
-            "Nothing was changed.",
+            f"the store of user edits and run history (store.sqlite, or the schema desk) cannot be read or written: "
+            f"{why}. This step changed nothing in the store.",
         )
 
 

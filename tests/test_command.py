@@ -259,3 +259,31 @@ def export_value(run: Run, start: str, end: str) -> float:
     _, out, _ = run("export", "--measures", "otif", "--format", "csv", "--out", "-", "--from", start, "--to", end)
     (row,) = csv.DictReader(io.StringIO(out))
     return float(row["value"])
+
+
+def test_a_channel_whose_name_is_an_emoji_code_is_printed_as_it_is(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trust, T17: `webhook:X:` came out with a picture in its place."""
+    monkeypatch.setattr("dashboard.notifications.delivery.send_test", lambda _: None)
+    _, _, err = run("alerts", "--test", "webhook:X:")
+    assert "Sent to webhook:X:." in err
+
+
+def test_a_defect_ends_with_a_message_and_no_traceback(
+    run: Run, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Trust, T15: the traceback, without secrets, is in the log at the level DEBUG only."""
+    monkeypatch.setenv("ERP", "postgresql://u:Canary-Pw-9@h/d")
+
+    def fail(channel: str) -> None:
+        raise ZeroDivisionError(f"{channel} and Canary-Pw-9")
+
+    monkeypatch.setattr("dashboard.notifications.delivery.send_test", fail)
+    status, _, err = run("alerts", "--test", "webhook:OPS")
+    assert status == 70
+    assert "unexpected error: ZeroDivisionError" in err
+    assert "Traceback" not in err
+    monkeypatch.setattr("dashboard.notifications.delivery.send_test", lambda _: Path("/no/such/file").read_text())
+    status, _, err = run("alerts", "--test", "webhook:OPS")
+    assert status == 74
+    assert "No such file or directory" in err
+    assert "Canary" not in err + caplog.text

@@ -13,11 +13,17 @@ from functools import lru_cache
 from alembic.util import CommandError
 from sqlalchemy import URL, Connection, Engine, create_engine, event, func, select
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DatabaseError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import (
+    DatabaseError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    ProgrammingError,
+)
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 from sqlalchemy.schema import CreateSchema
 
-from metrics.errors import StoreUnusable
+from metrics.errors import StoreUnusable, WarehouseUnreachable, driver_text, storage_text
 from metrics.store import migrate
 from metrics.warehouse import Location
 
@@ -60,12 +66,14 @@ def open_store(location: Location, *, write: bool = True) -> Iterator[Connection
             yield connection
     except CommandError as error:
         raise StoreUnusable(
-            str(location), f"a newer version of Buyerview created it ({error}). Update Buyerview on this machine"
+            str(location), f"a newer version of Buyerview created it ({driver_text(error)}). Update Buyerview there"
         ) from error
     except (DatabaseError, OSError) as error:
         if isinstance(error, (IntegrityError, ProgrammingError)):  # a defect of this program, not of the store
             raise
-        raise StoreUnusable(str(location), str(getattr(error, "orig", error)).strip()) from error
+        if location.url is not None and isinstance(error, (OperationalError, InterfaceError)):
+            raise WarehouseUnreachable(str(location), storage_text(error)) from error
+        raise StoreUnusable(str(location), storage_text(error, location.folder)) from error
 
 
 @contextmanager
