@@ -28,7 +28,7 @@ from metrics.model.question import Question
 from metrics.queries.answer import answer
 from metrics.queries.rollups import rollup_metadata
 from metrics.rebuild import rebuild as rebuild_module
-from metrics.warehouse import Location, current, duckdb_reader, reading, writing
+from metrics.warehouse import Location, current, instances, reading, writing
 
 TILES = ("perfect_order", "otif", "on_time", "complete", "damage_free", "filled_accurately", "billed_accurately")
 ROUNDS = 60
@@ -107,7 +107,7 @@ def hand(home: str, database: str) -> dict[str, Any]:
     assert generation is not None
     assert generation.file is not None
     shutil.copyfile(generation.file, database)
-    connection = duckdb_reader.connect(Path(database), read_only=False)
+    connection = instances.connect(Path(database), read_only=False)
     (as_of,) = connection.execute("SELECT as_of FROM facts_state").fetchone() or (None,)
     assert as_of is not None
     with clock() as result:

@@ -9,7 +9,7 @@ from streamlit.errors import StreamlitAPIException
 from dashboard import queries
 from dashboard.components import cards, formatting, theme
 from dashboard.frame import filters, live_refresh, menu, quality_marks, user_name
-from metrics.errors import BuyerviewError, GenerationGone
+from metrics.errors import BuyerviewError, GenerationGone, StorageFailed, WarehouseUnreachable
 from metrics.lists.data_status import DataStatus, data_status
 from metrics.warehouse.generation import Generation
 
@@ -49,7 +49,7 @@ def nothing_published() -> None:
 def banners(status: DataStatus, fallback: str | None) -> None:
     """Draw the banners of every page: an older generation is shown, or a source declares stand-ins."""
     if fallback:
-        theme.show_html(cards.banner(f"<b>Not the newest data.</b> {formatting.html(fallback)}"))
+        theme.show_html(cards.banner(f"<b>The warehouse is damaged.</b> {formatting.html(fallback)}"))
     declared = [
         f"{row['feed']}.{row['column_name']} is {row['stands_in_for']} ({row['source']})" for row in status.stand_ins
     ]
@@ -108,6 +108,14 @@ def run(generation: Generation, newest: int) -> None:
         user_name.remember_user_name()
 
 
+def show_error(error: BuyerviewError) -> None:
+    """Draw the page of an error. It refreshes once newer data can be read."""
+    with theme.card("error"):
+        theme.show_html(cards.empty("Buyerview cannot show this page", formatting.html(error)))
+    with st.sidebar:
+        live_refresh.data_badge(published.number if published else None, None)
+
+
 published: Generation | None = None
 try:
     published = queries.current()
@@ -126,8 +134,13 @@ except GenerationGone as gone:
     with theme.card("gone"):
         theme.show_html(cards.empty("This data version has been deleted", formatting.html(gone)))
         st.button("Show newest data", on_click=unpin, type="primary")
+except (WarehouseUnreachable, StorageFailed) as error:
+    # The server may have restarted in the middle of the page: draw the page once more before showing an error.
+    if not st.session_state.pop("_retried", False):
+        st.session_state["_retried"] = True
+        st.rerun()
+    show_error(error)
 except BuyerviewError as error:
-    with theme.card("error"):
-        theme.show_html(cards.empty("Buyerview cannot show this page", formatting.html(error)))
-    with st.sidebar:  # refreshes the page once newer data can be read
-        live_refresh.data_badge(published.number if published else None, None)
+    show_error(error)
+else:
+    st.session_state.pop("_retried", None)

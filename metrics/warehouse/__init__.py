@@ -22,8 +22,8 @@ from sqlalchemy import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError
 
 from metrics import schema
-from metrics.errors import SettingRefused
-from metrics.warehouse import duckdb_reader, duckdb_writer, missing_columns, postgres
+from metrics.errors import SettingRefused, driver_text, url_text
+from metrics.warehouse import duckdb_reader, duckdb_writer, instances, missing_columns, postgres
 from metrics.warehouse.generation import Build, Generation
 
 __all__ = [
@@ -56,19 +56,25 @@ class Location:
 
     def __str__(self) -> str:
         """Return the folder or the URL for messages and logs, without the password."""
-        return str(self.folder) if self.url is None else self.url.render_as_string(hide_password=True)
+        return str(self.folder) if self.url is None else url_text(self.url)
 
 
 def locate() -> Location:
     """Return the warehouse that the environment names.
 
     BUYERVIEW_WAREHOUSE is the URL of a server, BUYERVIEW_HOME a folder. Without both it is the default folder.
-    Raises SettingRefused if the URL cannot be used.
+    Raises SettingRefused if the URL or the folder cannot be used.
     """
     address = os.environ.get("BUYERVIEW_WAREHOUSE")
     if address:
         return Location(url=_server_url(address))
-    return Location(folder=Path(os.environ.get("BUYERVIEW_HOME") or DEFAULT_HOME).expanduser().resolve())
+    home = os.environ.get("BUYERVIEW_HOME")
+    try:
+        return Location(folder=Path(home or DEFAULT_HOME).expanduser().resolve())
+    except (OSError, RuntimeError, ValueError) as error:
+        raise SettingRefused(
+            "BUYERVIEW_HOME", f"{home!r} is no folder ({driver_text(error)}). Write its path."
+        ) from None
 
 
 def current(location: Location) -> Generation | None:
@@ -143,7 +149,7 @@ def create_tables(connection: Connection) -> None:
 def close(location: Location) -> None:
     """Close the files or connections that this process keeps open for readers. The next reader opens them again."""
     if location.folder is not None:
-        duckdb_reader.close(location.folder)
+        instances.close(location.folder)
     else:
         postgres.close(_url(location))
 
@@ -166,4 +172,6 @@ def _server_url(address: str) -> URL:
             "BUYERVIEW_WAREHOUSE",
             f"Buyerview does not support {url.drivername}. Write postgresql+psycopg://USER:PASSWORD@HOST/DATABASE.",
         )
+    if "@" in (url.host or ""):
+        raise SettingRefused("BUYERVIEW_WAREHOUSE", "the password contains @. Write %40 in its place.")
     return url.set(drivername="postgresql+psycopg")

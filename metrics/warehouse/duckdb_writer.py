@@ -6,7 +6,6 @@ before the replace, `CURRENT` is unchanged. Files of a crashed run are never ope
 """
 
 import contextlib
-import fcntl
 import logging
 import os
 import re
@@ -22,11 +21,31 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
-from metrics.errors import BuildFailed, GenerationDamaged, NoSpace, SettingRefused, WarehouseBusy
-from metrics.warehouse.duckdb_reader import LOCKED_SETTINGS, close, connect, new_engine
+from metrics.errors import BuildFailed, GenerationDamaged, SettingRefused, storage_text
 from metrics.warehouse.failpoint import failpoint
-from metrics.warehouse.generation import Build, Generation
-from metrics.warehouse.pointer import Published, as_generation, read_pointer, replace_pointer, sha256, sync, wal
+from metrics.warehouse.folder import disk_faults, locked, make_folder, need_space
+from metrics.warehouse.generation import Build, Generation, Published
+from metrics.warehouse.instances import (
+    LOCKED_SETTINGS,
+    STORAGE_ERRORS,
+    close,
+    connect,
+    new_engine,
+    storage_failed,
+)
+from metrics.warehouse.pointer import (
+    Pointer,
+    as_generation,
+    examine,
+    file_name,
+    is_published,
+    read_pointer,
+    replace_pointer,
+    sha256,
+    sync,
+    wal,
+)
+from metrics.warehouse.recovery import generation_files, is_complete
 
 log = logging.getLogger(__name__)
 
@@ -39,32 +58,31 @@ STORED_GENERATIONS = 3
 COMPACT_FROM_BYTES = 1_000_000
 """Smaller files are not worth compacting."""
 
-SPARE_BYTES = 64_000_000
-"""Required free space, in addition to twice the newest generation."""
-
 NETWORK_FILE_SYSTEMS = ("nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "ncpfs", "afs", "fuse")
 """File systems with unreliable locks, including every `fuse.*`. Writing there is refused."""
-
-_DISK_ERRORS = (duckdb.IOException, duckdb.OutOfMemoryException, duckdb.FatalException)
-"""Errors that DuckDB raises for a full or failing disk or memory. The build is not used afterwards."""
 
 
 @contextmanager
 def writing(folder: Path) -> Iterator[Build]:
     """Open the next generation for changes; see `warehouse.writing`."""
-    with _disk_faults(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     _refuse_network_folder(folder)
-    with _locked(folder):
+    with locked(folder):
         failpoint("warehouse.lock")
         close(folder)  # a writing process has no handle on a published generation
-        with _disk_faults(folder):
-            number, orphans = _clean(folder)
+        with disk_faults(folder), _without_leftovers(folder):
+            pointer = examine(folder)
+            close(folder)  # examining a damaged pointer opens generations
+            if pointer.problem is not None:
+                replace_pointer(folder, pointer.published)
+            number, orphans = _clean(folder, pointer)
             failpoint("warehouse.clean")
             path = folder / f"build-{number:08d}.duckdb"
-            base = _copy_newest(folder, path)
+            base = _copy_newest(folder, path, pointer)
             failpoint("warehouse.copy")
             root = connect(path, read_only=False)
+        # Without a sound pointer nothing is deleted: a file that looks superfluous may be a published generation.
+        collects = pointer.problem is None and (bool(pointer.published) or not generation_files(folder))
         engine = new_engine(root, poolclass=QueuePool)
         connection = engine.connect()
         published: list[Generation] = []
@@ -75,15 +93,16 @@ def writing(folder: Path) -> Iterator[Build]:
             connection.commit()
             connection.close()
             _checkpoint(folder, engine, root, path)
-            published.append(_publish(folder, path, number, base))
-            _collect(folder, orphans)
+            published.append(_publish(folder, path, number, base, pointer))
+            if collects:
+                _collect(folder, orphans)
             return published[0]
 
         try:
             yield Build(number, "duckdb", connection, engine, base, connection.commit, publish)
-        except DBAPIError as error:
-            if isinstance(error.orig, _DISK_ERRORS):
-                raise BuildFailed(str(folder), str(error.orig).partition("\n")[0]) from error
+        except STORAGE_ERRORS as error:
+            if storage_failed(error):
+                raise BuildFailed(str(folder), storage_text(error, folder)) from error
             raise
         finally:
             if not published:
@@ -95,10 +114,11 @@ def copy_for_dry_run(folder: Path) -> Iterator[Build]:
     """Open a build in a temporary copy of the folder. It affects neither the folder nor a run that is writing there."""
     with tempfile.TemporaryDirectory(prefix="buyerview-rehearsal-") as place:
         aside = Path(place)
-        with contextlib.suppress(FileNotFoundError):
-            shutil.copyfile(folder / "CURRENT", aside / "CURRENT")
-        for entry in read_pointer(aside):
+        published = read_pointer(folder)
+        for entry in published:
             (aside / entry.file).symlink_to((folder / entry.file).resolve())
+        if published:
+            replace_pointer(aside, published)
         with writing(aside) as build:
             yield build
 
@@ -114,7 +134,7 @@ def _checkpoint(folder: Path, engine: Engine, root: duckdb.DuckDBPyConnection, p
         engine.dispose()
         root.close()
     except duckdb.Error as error:
-        raise BuildFailed(str(folder), str(error).partition("\n")[0]) from error
+        raise BuildFailed(str(folder), storage_text(error, folder)) from error
     if wal(path).exists():
         raise BuildFailed(str(folder), "the checkpoint left a .wal file")
 
@@ -140,7 +160,7 @@ def _compact(root: duckdb.DuckDBPyConnection, path: Path) -> None:
     failpoint("warehouse.compact")
 
 
-def _publish(folder: Path, build: Path, number: int, base: Generation | None) -> Generation:
+def _publish(folder: Path, build: Path, number: int, base: Generation | None, pointer: Pointer) -> Generation:
     """Rename the finished build and enter it in CURRENT. Replacing CURRENT commits the run."""
     try:
         if _compacted(build).exists():
@@ -148,17 +168,17 @@ def _publish(folder: Path, build: Path, number: int, base: Generation | None) ->
             build = _compacted(build)
         sync(build)
         published_at = datetime.now(UTC).isoformat()
-        entry = Published(number, f"gen-{number:08d}.duckdb", build.stat().st_size, sha256(build), published_at)
+        entry = Published(number, file_name(number), build.stat().st_size, sha256(build), published_at)
         failpoint("warehouse.hash")
         os.rename(build, folder / entry.file)
         sync(folder)
         failpoint("warehouse.rename")
-        older = [old for old in read_pointer(folder) if base is not None and old.number <= base.number]
+        older = [old for old in pointer.published if base is not None and old.number <= base.number]
         replace_pointer(folder, [entry, *older][:STORED_GENERATIONS])
     except OSError as error:
         # CURRENT decides whether the build was published, not the exception.
-        if not any(published.number == number for published in read_pointer(folder)):
-            raise BuildFailed(str(folder), str(error)) from error
+        if not is_published(folder, number):
+            raise BuildFailed(str(folder), storage_text(error, folder)) from error
         log.warning("generation %d is published, but the disk reported: %s", number, error)
     return as_generation(folder, read_pointer(folder), 0, fallback=None)
 
@@ -184,26 +204,17 @@ def _drop(connection: Connection, engine: Engine, root: duckdb.DuckDBPyConnectio
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Take the writer's lock. Raises WarehouseBusy if another process has it. The kernel frees it when we exit."""
-    with (folder / "lock").open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise WarehouseBusy(str(folder)) from None
-        yield
-
-
-@contextmanager
-def _disk_faults(folder: Path) -> Iterator[None]:
-    """Raise BuildFailed for disk errors."""
+def _without_leftovers(folder: Path) -> Iterator[None]:
+    """Delete an unfinished copy after an error: the disk is short of space."""
     try:
         yield
-    except (OSError, *_DISK_ERRORS) as error:
-        raise BuildFailed(str(folder), str(error).partition("\n")[0]) from error
+    except BaseException:
+        for path in folder.glob("build-*"):
+            _delete(path)
+        raise
 
 
-def _clean(folder: Path) -> tuple[int, list[Path]]:
+def _clean(folder: Path, pointer: Pointer) -> tuple[int, list[Path]]:
     """Delete abandoned builds unread.
 
     Return the next number, above every file of the folder, and the files that were never published.
@@ -212,48 +223,43 @@ def _clean(folder: Path) -> tuple[int, list[Path]]:
         _delete(path)
         failpoint("warehouse.delete_build")
     (folder / "CURRENT.tmp").unlink(missing_ok=True)
-    newest = max((entry.number for entry in read_pointer(folder)), default=0)
-    numbers = {path: int(path.stem[4:]) for path in folder.glob("gen-*.duckdb") if re.fullmatch(r"gen-\d+", path.stem)}
+    newest = max((entry.number for entry in pointer.published), default=0)
+    numbers = generation_files(folder)
     orphans = [path for path, number in numbers.items() if number > newest]
     return max([newest, *numbers.values()]) + 1, orphans
 
 
-def _copy_newest(folder: Path, build: Path) -> Generation | None:
+def _copy_newest(folder: Path, build: Path, pointer: Pointer) -> Generation | None:
     """Copy the newest undamaged generation and return it. Create an empty file if nothing is published yet.
 
     Damaged generations are skipped. The run ledger then lacks their files, so a run loads these files again. A stray
     `.wal` file does no harm, because the copy has another name.
     """
-    published = read_pointer(folder)
+    published = pointer.published
     problems = []
     for position, entry in enumerate(published):
         path = folder / entry.file
-        _need_space(folder, entry.size)
+        need_space(folder, entry.size)
         try:
             shutil.copyfile(path, build)
         except FileNotFoundError:
             problems.append(f"{entry.file} is missing")
             continue
-        if sha256(build) == entry.sha256:
-            return as_generation(folder, published, position, fallback=problems[0] if problems else None)
+        # Without a checksum of CURRENT, a wrong hash may be damage of CURRENT itself.
+        if sha256(build) == entry.sha256 or (not pointer.checked and is_complete(path)):
+            close(folder)
+            return as_generation(folder, published, position, fallback=problems[0] if problems else pointer.problem)
         problems.append(f"{entry.file} has changed since it was published")
         log.error("%s: this run starts from the generation before it", problems[-1])
     if problems:
         raise GenerationDamaged(
             str(folder), folder / published[0].file, "is not what was published, nor is any older generation"
         )
-    _need_space(folder, 0)
+    need_space(folder, 0)
     with duckdb.connect(":memory:", config=dict(LOCKED_SETTINGS)) as memory:
         memory.execute(f"ATTACH '{_quoted(build)}' AS build (STORAGE_VERSION '{STORAGE_VERSION}')")
         memory.execute("DETACH build")
     return None
-
-
-def _need_space(folder: Path, size: int) -> None:
-    needed = 2 * size + SPARE_BYTES
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise NoSpace(str(folder), needed, free)
 
 
 def _refuse_network_folder(folder: Path) -> None:

@@ -1,6 +1,7 @@
-"""`Generation`, a published and complete state of the warehouse, and `Build`, the generation that a run prepares.
+"""Generations of the warehouse.
 
-Storage is not here: `duckdb_reader.py`, `duckdb_writer.py` and `postgres.py` create both.
+`Generation` is a published and complete state, `Published` its entry in the file CURRENT, and `Build` the generation
+that a run prepares. Storage is not here: `duckdb_reader.py`, `duckdb_writer.py` and `postgres.py` create them.
 """
 
 from collections.abc import Callable
@@ -26,6 +27,17 @@ class Generation:
     """The generation published before, if it is still stored."""
     fallback: str | None = None
     """Reason why readers get an older generation, as text for a banner; None if it is the newest."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """One entry of CURRENT."""
+
+    number: int
+    file: str
+    size: int
+    sha256: str
+    published_at: str
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,14 @@ transaction, so readers see both the run and its number, or neither. A reader's 
 transaction.
 """
 
+import contextlib
+import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
@@ -27,20 +31,37 @@ from sqlalchemy import (
     insert,
     select,
 )
-from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import NullPool, Pool, QueuePool
 from sqlalchemy.schema import CreateColumn, CreateSchema
 
-from metrics.errors import BuildFailed, GenerationGone, NothingPublished, WarehouseBusy, WarehouseUnreachable
+from metrics.errors import (
+    BuildFailed,
+    GenerationGone,
+    NothingPublished,
+    SettingRefused,
+    WarehouseBusy,
+    WarehouseUnreachable,
+    driver_text,
+    storage_text,
+    url_text,
+)
 from metrics.warehouse.failpoint import failpoint
 from metrics.warehouse.generation import Build, Generation
+from metrics.warehouse.instances import STORAGE_ERRORS, storage_failed
 from metrics.warehouse.query_cache import CACHE_KEY
 from metrics.warehouse.statement_cache import compiled_cache
 
 SCHEMA = "buyerview"
 LOCK = 0x6275796572766965
 """Key of the writer's advisory lock: "buyervie" as a number, of the database we are connected to."""
+
+PAUSE = 0.5
+"""Seconds before a failed connection is tried once more."""
+
+NOT_CONNECTABLE = (ImportError, OSError, TypeError, ValueError)
+"""Errors that a driver raises for a URL it cannot use, in addition to its own."""
 
 generations = Table(
     "generations",
@@ -142,7 +163,16 @@ def writing(url: URL) -> Iterator[Build]:
             published.append(Generation(number, None, published_at, base.number if base else None))
             return published[0]
 
-        yield Build(number, "postgresql", connection, engine, base, lambda: None, publish)
+        try:
+            yield Build(number, "postgresql", connection, engine, base, lambda: None, publish)
+        except DBAPIError as error:
+            if _server_failed(error):
+                raise BuildFailed(_name(url), storage_text(error)) from error
+            raise
+        except STORAGE_ERRORS as error:  # the scratch database, on this machine
+            if storage_failed(error):
+                raise BuildFailed(_name(url), storage_text(error, Path(tempfile.gettempdir()))) from error
+            raise
 
 
 def close(url: URL) -> None:
@@ -160,23 +190,41 @@ def _commit(connection: Connection, url: URL, number: int) -> None:
     except DBAPIError as error:
         newest = current(url)
         if newest is None or newest.number < number:
-            raise BuildFailed(_name(url), f"the server refused the commit ({error.orig})") from error
+            raise BuildFailed(_name(url), f"the server refused the commit ({storage_text(error)})") from error
 
 
 @contextmanager
 def _snapshot(url: URL) -> Iterator[Connection]:
     with _connected(_engine(url), url) as connection:
-        yield connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        try:
+            yield connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        except DBAPIError as error:
+            if _server_failed(error):
+                raise WarehouseUnreachable(_name(url), storage_text(error)) from error
+            raise
 
 
 @contextmanager
 def _connected(engine: Engine, url: URL) -> Iterator[Connection]:
+    """Open a connection. A failure is tried once more, because a server that restarts answers a moment later."""
     try:
         connection = engine.connect()
-    except OperationalError as error:
-        raise WarehouseUnreachable(_name(url), str(error.orig).strip()) from error
-    with connection:
+    except (DBAPIError, *NOT_CONNECTABLE):
+        time.sleep(PAUSE)
+        try:
+            connection = engine.connect()
+        except (DBAPIError, *NOT_CONNECTABLE) as error:
+            raise WarehouseUnreachable(_name(url), driver_text(error)) from error
+    try:
         yield connection
+    finally:
+        with contextlib.suppress(DBAPIError):  # a connection that the server has ended cannot be closed properly
+            connection.close()
+
+
+def _server_failed(error: DBAPIError) -> bool:
+    """Return whether the server or the connection failed, and not the statement."""
+    return error.connection_invalidated or isinstance(error, (OperationalError, InterfaceError))
 
 
 def _newest(connection: Connection) -> Generation | None:
@@ -206,10 +254,14 @@ def _new_engine(url: URL, *, poolclass: type[Pool]) -> Engine:
     options = f"-c search_path={SCHEMA} -c TimeZone=UTC"
     shared = {"compiled_cache": compiled_cache("postgresql")}
     ping = poolclass is QueuePool
-    return create_engine(
-        url, poolclass=poolclass, pool_pre_ping=ping, connect_args={"options": options}, execution_options=shared
-    )
+    try:
+        return create_engine(
+            url, poolclass=poolclass, pool_pre_ping=ping, connect_args={"options": options}, execution_options=shared
+        )
+    except ImportError as error:
+        why = f"the driver of PostgreSQL is missing ({driver_text(error)}). Install Buyerview with the extra postgres."
+        raise SettingRefused("BUYERVIEW_WAREHOUSE", why) from error
 
 
 def _name(url: URL) -> str:
-    return url.render_as_string(hide_password=True)
+    return url_text(url)

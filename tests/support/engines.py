@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.pool import StaticPool
 
-from metrics.warehouse.duckdb_reader import LOCKED_SETTINGS, new_engine
+from metrics.warehouse.instances import LOCKED_SETTINGS, new_engine
 from tests.support import postgres
 
 ENGINES = ("duckdb", pytest.param("postgresql", marks=pytest.mark.postgres))

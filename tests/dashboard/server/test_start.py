@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.server.start import insecure_settings
+from metrics.errors import WarehouseUnreachable
 from tests.dashboard.conftest import ROOT, Open, markup
 
 SETTINGS = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
@@ -91,3 +92,26 @@ def test_a_damaged_warehouse_gives_a_message_and_no_traceback(
     at = open_page()
     assert not at.exception
     assert "Buyerview cannot show this page" in markup(at)
+
+
+@pytest.mark.parametrize(("failures", "shown"), [(1, "No data yet"), (99, "Buyerview cannot show this page")])
+def test_a_server_that_fails_is_asked_once_more_and_then_the_page_says_so(
+    failures: int,
+    shown: str,
+    tmp_path: Path,
+    at_home: Callable[[Path], None],
+    open_page: Open,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Trust, T14: a reader saw the raw error of a server that restarted."""
+    at_home(tmp_path)
+    left = iter([True] * failures)
+
+    def current() -> None:
+        if next(left, False):
+            raise WarehouseUnreachable("the server", "it is starting up")
+
+    monkeypatch.setattr("dashboard.queries.current", current)
+    at = open_page()
+    assert not at.exception
+    assert shown in markup(at)

@@ -296,6 +296,27 @@ def test_an_address_that_cannot_be_used_is_refused_without_repeating_it(
     assert "canary" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("BUYERVIEW_THREADS", "many"),
+        ("BUYERVIEW_THREADS", "0"),
+        ("BUYERVIEW_WRITE_MEMORY", "lots"),
+        ("BUYERVIEW_READ_MEMORY", "-1GB"),
+        ("BUYERVIEW_HOME", "~nosuchuser/x"),
+        ("BUYERVIEW_HOME", "/proc/self/cmdline/x"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_named(
+    name: str, value: str, location: Location, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(location, "otif")
+    monkeypatch.setenv(name, value)
+    reads = name == "BUYERVIEW_READ_MEMORY"
+    with pytest.raises(SettingRefused, match=name), reading(locate()) if reads else writing(locate()):
+        pass
+
+
 def test_a_server_that_does_not_answer_is_reported_without_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("psycopg", reason="pip install 'buyerview[postgres]'")
     monkeypatch.setenv("BUYERVIEW_WAREHOUSE", "postgresql://someone:canary@127.0.0.1:1/db")

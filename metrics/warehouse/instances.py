@@ -1,0 +1,172 @@
+"""Open DuckDB files of the warehouse: instances shared by the readers of a process, and connections for writing.
+
+A process keeps the last two generations open and gives each block a cursor. Every DuckDB connection of the warehouse is
+opened here.
+"""
+
+import contextlib
+import hashlib
+import os
+import re
+import tempfile
+import threading
+from pathlib import Path
+
+import duckdb
+from duckdb_sqlalchemy import ConnectionWrapper
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool, Pool
+
+from metrics.errors import SettingRefused, names_full_storage
+from metrics.warehouse.statement_cache import compiled_cache
+
+OPEN_AT_MOST = 2
+"""Generations that a reading process keeps open: the newest, and the one that slower pages still read."""
+
+LOCKED_SETTINGS = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "allow_community_extensions": "false",
+    "python_enable_replacements": "false",
+}
+"""Options of every DuckDB connection: no extensions, and no Python variables as tables."""
+
+DISK_ERRORS = (duckdb.IOException, duckdb.OutOfMemoryException, duckdb.FatalException)
+"""Errors that DuckDB raises for a full or failing disk or memory. The database is not used afterwards."""
+
+STORAGE_ERRORS = (DBAPIError, duckdb.Error, OSError, MemoryError)
+"""Errors that may come from a failing disk or memory; `storage_failed` tells."""
+
+DAMAGE = (duckdb.IOException, duckdb.SerializationException, duckdb.InternalException, duckdb.FatalException)
+"""Errors that DuckDB raises for a damaged block. Some have other causes too."""
+
+
+class Instance:
+    """A generation opened read-only in this process.
+
+    `_open` lists it while it is reusable or in use; then it is closed. A file must not be opened twice, because DuckDB
+    would return the same instance, whose configuration is already locked.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.users = 0
+        self.reusable = True
+        self.root = connect(path, read_only=True)
+        self.engine = new_engine(self.root, poolclass=NullPool)
+
+
+_open: dict[Path, Instance] = {}
+"""Every open instance, least recently used first."""
+guard = threading.RLock()
+
+
+def instance_of(path: Path) -> Instance:
+    """Return the open instance of a generation. Open it if necessary."""
+    with guard:
+        instance = _open.pop(path, None) or Instance(path)
+        instance.reusable = True
+        _open[path] = instance
+        for oldest in list(_open)[:-OPEN_AT_MOST]:
+            release(oldest)
+        return instance
+
+
+def is_open(path: Path) -> bool:
+    """Return whether this process has a generation open."""
+    return path in _open
+
+
+def storage_failed(error: BaseException) -> bool:
+    """Return whether one of STORAGE_ERRORS comes from a failing disk or memory, and not from a statement."""
+    original = getattr(error, "orig", None) or error
+    # DuckDB reports a full disk at a commit as a failed transaction, so the text decides too.
+    return isinstance(original, (OSError, MemoryError, *DISK_ERRORS)) or names_full_storage(original)
+
+
+def release(path: Path) -> None:
+    """Close an instance now, or when its last user returns it."""
+    with guard:
+        instance = _open.get(path)
+        if instance is None:
+            return
+        instance.reusable = False
+        if instance.users == 0:
+            del _open[path]
+            instance.engine.dispose()
+            instance.root.close()
+
+
+def close(folder: Path) -> None:
+    """Close the generations of a folder that this process keeps open for its next reader."""
+    with guard:
+        for path in [file for file in _open if file.parent == folder]:
+            release(path)
+
+
+def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    """Open a file for reading or writing. DuckDB refuses a second configuration of the same file."""
+    config = {**LOCKED_SETTINGS, "memory_limit": _memory_limit(read_only=read_only)}
+    if threads := os.environ.get("BUYERVIEW_THREADS"):
+        if not re.fullmatch(r"[1-9]\d{0,3}", threads):
+            raise SettingRefused("BUYERVIEW_THREADS", f"{threads!r} is no number of threads. Write for example 2.")
+        config["threads"] = threads
+    if read_only:
+        config["enable_external_access"] = "false"
+        # DuckDB's default is a folder next to the file, which two readers of the file would share. DuckDB creates the
+        # folder but not its parents.
+        name = hashlib.sha256(str(path).encode()).hexdigest()[:12]
+        config["temp_directory"] = str(Path(tempfile.gettempdir()) / f"buyerview-{os.getpid()}-{name}")
+    root = duckdb.connect(str(path), read_only=read_only, config=dict(config))
+    try:
+        root.execute("SET GLOBAL TimeZone = 'UTC'")
+        if read_only:
+            root.execute("SET lock_configuration = true")
+    except BaseException:
+        root.close()
+        raise
+    return root
+
+
+def _memory_limit(*, read_only: bool) -> str:
+    """Return BUYERVIEW_READ_MEMORY or BUYERVIEW_WRITE_MEMORY.
+
+    Defaults: 1 GB for reading, at most a fifth of the memory; 2 GB for writing, at most two fifths.
+    """
+    name = "BUYERVIEW_READ_MEMORY" if read_only else "BUYERVIEW_WRITE_MEMORY"
+    setting = os.environ.get(name)
+    if setting:
+        if not re.fullmatch(r"\d+(\.\d+)?\s*[KMGT]i?B", setting.strip(), re.IGNORECASE):
+            raise SettingRefused(name, f"{setting!r} is no amount of memory. Write for example 2GB.")
+        return setting.strip()
+    host = host_memory()
+    return f"{min(1_000, host // 5_000_000) if read_only else min(2_000, host // 2_500_000)}MB"
+
+
+def host_memory() -> int:
+    """Return the bytes of memory of the machine, or the limit of the container if that is lower."""
+    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for file in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        with contextlib.suppress(OSError, ValueError):  # absent, or "max"
+            limits.append(int(Path(file).read_text(encoding="ascii")))
+    return min(limits)
+
+
+def new_engine(root: duckdb.DuckDBPyConnection, *, poolclass: type[Pool]) -> Engine:
+    """Return an engine whose connections are cursors of one open instance."""
+
+    def cursor() -> ConnectionWrapper:
+        with guard:  # threads of a page server share the instance; DuckDB requires a cursor per thread
+            return ConnectionWrapper(root.cursor())
+
+    options = {"compiled_cache": compiled_cache("duckdb")}
+    engine = create_engine("duckdb://", creator=cursor, poolclass=poolclass, execution_options=options)
+    # With CTEs before INSERT, the dialect scans every statement character by character to find its kind.
+    engine.dialect.cte_follows_insert = True
+    return engine
+
+
+def quoted(name: str) -> str:
+    """Return a name as a quoted SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
