@@ -4,6 +4,8 @@
 BuyerviewError (metrics.errors)
 ├── MappingRefused     the mapping file is wrong; lists every problem
 ├── SourceRefused      a whole source object is unusable; nothing is published
+├── ClockRefused       the machine's clock is before the last publish
+├── HistoryNotWritten  the run succeeded, but the run history could not be written
 └── RunAborted         one of our own checks failed: a rule raised, or the ledger does not add up
 ```
 
@@ -11,6 +13,8 @@ A row that breaks a rule raises no error. It goes to quarantine, and the run con
 """
 
 # ruff: noqa: N818 - named after the event, as in metrics.errors
+
+from datetime import datetime
 
 from metrics.errors import BuyerviewError
 
@@ -46,6 +50,34 @@ class SourceRefused(BuyerviewError):
         self.do = do
         where = f"{object_name}, {place}" if place else object_name
         super().__init__(f"{where}: {reason}. {do} Nothing of this run was published.")
+
+
+class ClockRefused(BuyerviewError):
+    """The clock shows `now`, but the last publish was at `last` (both naive UTC). Nothing is published."""
+
+    exit_code = 78
+
+    def __init__(self, now: datetime, last: datetime) -> None:
+        self.now = now
+        self.last = last
+        super().__init__(
+            f"The clock of this machine shows {now:%Y-%m-%d %H:%M} UTC, but the data were last published on "
+            f"{last:%Y-%m-%d %H:%M} UTC. Correct the clock, then start the run again. "
+            "Nothing of this run was published."
+        )
+
+
+class HistoryNotWritten(BuyerviewError):
+    """A run ended with `outcome` and `generation`, but the run history could not be written. `why` says why not."""
+
+    exit_code = 74
+
+    def __init__(self, outcome: str, generation: int | None, why: str) -> None:
+        self.outcome = outcome
+        self.generation = generation
+        self.why = why
+        done = f"Data version {generation} is published" if outcome == "published" else "The data are unchanged"
+        super().__init__(f"{done}, but the run history does not record this run. {why} The next run needs no repair.")
 
 
 class RunAborted(BuyerviewError):

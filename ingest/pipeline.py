@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sqlalchemy import Column, Connection, String, Table, insert, select
 
-from ingest.errors import RunAborted
+from ingest.errors import HistoryNotWritten, RunAborted
 from ingest.load.clean_rows import clean_rows
 from ingest.load.load import load
 from ingest.load.touched_orders import affects_all_orders
@@ -21,16 +21,16 @@ from ingest.quarantine.records import Rejected
 from ingest.read.read import read_all
 from ingest.read.source_objects import Reading
 from ingest.read.staging import staging_table
-from ingest.runs import history
+from ingest.runs import clock, history
 from ingest.runs.ledger import check_balance, write_ledger
 from ingest.runs.report import RunReport, build_report
 from ingest.runs.run_state import RunState, effective_feeds, fingerprint, previous_runs
-from ingest.runs.watermark import CLOCK_TOLERANCE, latest_event
+from ingest.runs.watermark import latest_event, passed_by_events
 from ingest.storage import tables
 from ingest.storage.bulk_insert import create_temporary, insert_rows
 from ingest.storage.scratch_database import Scratch, scratch
 from ingest.validate import row_rules
-from metrics.errors import BuyerviewError
+from metrics.errors import BuyerviewError, WarehouseError
 from metrics.rebuild.consistency import check_consistency
 from metrics.rebuild.rebuild import rebuild
 from metrics.schema import FEEDS, checks, restated_quantities, runs
@@ -53,8 +53,8 @@ def run(
     """Ingest all feeds of a mapping and publish a new generation. A dry run works on a copy and publishes nothing.
 
     data_dir: the folder where the mapping's relative paths start (default: the mapping's own folder). now: naive UTC,
-    for tests. Raises MappingRefused, SourceRefused, RunAborted or WarehouseBusy. Then nothing is published, and the run
-    history records the error.
+    for tests. Raises MappingRefused, SourceRefused, ClockRefused, RunAborted or a WarehouseError. Then nothing is
+    published, and the run history records the error. Raises HistoryNotWritten after a publish.
     """
     place = location or locate()
     started_at = now or datetime.now(UTC).replace(tzinfo=None)
@@ -67,7 +67,7 @@ def run(
     try:
         mapping = load_mapping(path)
     except BuyerviewError as error:
-        _record_failure(place, path.name, started_at, error)
+        history.record_failure(place, path.name, started_at, error)
         raise
     return run_mapping(
         mapping.name, lambda _: mapping, data_dir=data_dir, location=place, progress=report_progress, now=started_at
@@ -88,10 +88,13 @@ def run_mapping(
     try:
         with writing(location) as build:
             report = _run_steps(build, mapping_of, data_dir, location, started_at, progress or (lambda *_: None))
-    except BuyerviewError as error:
-        _record_failure(location, source, started_at, error)
+    except Exception as error:
+        history.record_failure(location, source, started_at, error)
         raise
-    _record_history(location, source, started_at, report.outcome, report.generation, report.to_json())
+    try:
+        history.record(location, source, started_at, report.outcome, report.generation, report.to_json())
+    except WarehouseError as error:
+        raise HistoryNotWritten(report.outcome, report.generation, str(error)) from error
     return report
 
 
@@ -138,7 +141,9 @@ def _run_steps(
 def _open_run(
     connection: Connection, mapping: Mapping, folder: Path, place: Location | None, started_at: datetime
 ) -> Iterator[tuple[RunState, Scratch]]:
+    clock.refuse_clock_behind(connection, started_at)
     known = previous_runs(connection, mapping)
+    retried, pulls_from = clock.objects_to_retry(connection, mapping, started_at, known.cursors)
     with scratch(place.folder if place else None) as staging:
         database = staging.connect()
         prints = {feed: fingerprint(feed_map, mapping) for feed, feed_map in mapping.feeds.items()}
@@ -147,9 +152,10 @@ def _open_run(
             # A file that returns to earlier content is read again: without source_updated_at, the later run wins.
             if known.latest.get((feed, name), sha256) != sha256:
                 return None
-            return known.taken.get((feed, sha256, prints[feed]))
+            file_id = known.file_ids.get((feed, sha256, prints[feed]))
+            return None if file_id in retried else known.taken.get((feed, sha256, prints[feed]))
 
-        state = Reading(mapping, folder, staging, database, known.cursors, seen, filled=known.filled)
+        state = Reading(mapping, folder, staging, database, pulls_from, seen, filled=known.filled)
         try:
             yield RunState(mapping, started_at, known, state), staging
         finally:
@@ -161,7 +167,7 @@ def validate(state: RunState) -> None:
     from ingest.validate import expectations  # the library behind it takes seconds to import
 
     database = state.reading.connection
-    latest = state.mapping.data_as_of or state.started_at + CLOCK_TOLERANCE
+    latest = clock.latest_possible_event(state.mapping, state.started_at)
     suites = {
         feed: row_rules.rules(feed, feed_map, latest_event=latest, time_zone=state.mapping.time_zone)
         for feed, feed_map in effective_feeds(state).items()
@@ -179,6 +185,7 @@ def validate(state: RunState) -> None:
         state.rejected.setdefault(feed, {}).update(
             records.rule_breaking_records(database, feed, feed_outcomes, state.mapping)
         )
+        clock.note_rejections(database, feed, feed_outcomes, state.retry_from)
         state.checks.extend(
             {
                 "feed": feed,
@@ -262,9 +269,12 @@ def _reject_rule_breaks(state: RunState, clean: dict[str, Table], connection: Co
 def rebuild_facts(state: RunState, build: Build, touched: Table | None) -> None:
     """Update facts and rollups to the watermark of the data, for the touched orders or for all (None)."""
     connection = build.connection
-    state.as_of = state.mapping.data_as_of or latest_event(connection, state.mapping.time_zone) or state.started_at
+    latest = latest_event(connection, state.mapping.time_zone, present=state.started_at)
+    state.as_of = state.mapping.data_as_of or latest or state.started_at
     as_of = {"run_id": state.known.next_run_id, "data_as_of": state.as_of}
     insert_rows(connection, restated_quantities, ({**as_of, **row} for row in state.loaded.quantities))
+    if touched is not None and passed_by_events(connection, before_file=state.known.next_file_id):
+        touched = None  # a partial rebuild would miss events between the two watermarks
     if touched is not None:
         freed = select(quarantine_table.c.order_id).where(
             quarantine_table.c.status.in_(["released", "dropped"]), quarantine_table.c.order_id.is_not(None)
@@ -314,21 +324,3 @@ def _record_run(state: RunState, build: Build) -> int:
         )
     )
     return build.number
-
-
-def _record_failure(place: Location, source: str, started_at: datetime, error: BuyerviewError) -> None:
-    _record_history(place, source, started_at, "failed", None, {"error": type(error).__name__, "message": str(error)})
-
-
-def _record_history(
-    place: Location, source: str, started_at: datetime, outcome: str, generation: int | None, report: dict[str, object]
-) -> None:
-    history.record_run(
-        place,
-        source=source,
-        started_at=started_at,
-        finished_at=datetime.now(UTC).replace(tzinfo=None),
-        outcome=outcome,
-        generation=generation,
-        report=report,
-    )

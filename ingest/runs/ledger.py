@@ -13,6 +13,7 @@ from ingest.load.result import Counts
 from ingest.quarantine import quarantine, release
 from ingest.read import cursors
 from ingest.read.source_objects import SourceObject
+from ingest.runs import clock
 from ingest.runs.run_state import RunState, effective_feeds, fingerprint, was_kept_out
 from ingest.storage import tables
 from ingest.storage.bulk_insert import insert_rows
@@ -46,6 +47,7 @@ def write_ledger(state: RunState, build: Build) -> None:
     insert_rows(connection, checks, ({"run_id": run_id, **check} for check in state.checks))
     _write_mapped(state, connection)
     _write_taken(state, connection)
+    clock.write_notes(connection, state)
     failpoint("ingest.ledger")
 
 

@@ -24,6 +24,8 @@ class PreviousRuns:
     next_run_id: int = 1
     taken: dict[tuple[str, str, str], int] = field(default_factory=dict)
     """Number of rows of each object read, by (feed, sha256, mapping)."""
+    file_ids: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    """file_id of the last reading of each object, by (feed, sha256, mapping)."""
     latest: dict[tuple[str, str], str] = field(default_factory=dict)
     """Latest sha256 of each object, by (feed, name)."""
     cursors: dict[str, object] = field(default_factory=dict)
@@ -43,6 +45,8 @@ class RunState:
     checks: list[dict[str, object]] = field(default_factory=list)
     loaded: LoadResult = field(default_factory=LoadResult)
     as_of: datetime | None = None
+    retry_from: dict[int, datetime] = field(default_factory=dict)
+    """When a record of an object may pass that the clock rejected, by object number."""
 
     @property
     def objects(self) -> list[SourceObject]:
@@ -64,10 +68,12 @@ def previous_runs(connection: Connection, mapping: Mapping) -> PreviousRuns:
     }
     filled = frozenset(row.feed for row in files.values() if row.source == source and row.rows_in)
     taken: dict[tuple[str, str, str], int] = {}
+    file_ids: dict[tuple[str, str, str], int] = {}
     latest: dict[tuple[str, str], str] = {}
     mine = select(tables.rows_read).where(tables.rows_read.c.source == source).order_by(tables.rows_read.c.file_id)
     for row in connection.execute(mine):
         taken[row.feed, row.sha256, row.mapping] = files[row.file_id].rows_in
+        file_ids[row.feed, row.sha256, row.mapping] = row.file_id
         latest[row.feed, files[row.file_id].name] = row.sha256
     stored: dict[str, object] = {
         row.feed: cursors.from_text(row.kind, row.value)
@@ -75,7 +81,7 @@ def previous_runs(connection: Connection, mapping: Mapping) -> PreviousRuns:
         if row.feed in mapping.feeds and row.column_name in (mapping.feeds[row.feed].cursor, None)
     }
     last_run = connection.scalar(select(func.max(runs.c.run_id))) or 0
-    return PreviousRuns(max(files, default=0) + 1, last_run + 1, taken, latest, stored, filled)
+    return PreviousRuns(max(files, default=0) + 1, last_run + 1, taken, file_ids, latest, stored, filled)
 
 
 def fingerprint(feed_map: FeedMap, mapping: Mapping) -> str:
@@ -84,7 +90,9 @@ def fingerprint(feed_map: FeedMap, mapping: Mapping) -> str:
     The same content with another fingerprint is read again.
     """
     as_of = None if mapping.store else mapping.data_as_of  # the query of the store already applies it
-    text = json.dumps([feed_map.model_dump(mode="json"), mapping.time_zone, str(as_of)], sort_keys=True)
+    text = json.dumps(
+        [feed_map.model_dump(mode="json", exclude={"settle", "done"}), mapping.time_zone, str(as_of)], sort_keys=True
+    )
     return hashlib.sha256(text.encode()).hexdigest()
 
 

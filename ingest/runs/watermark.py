@@ -1,12 +1,13 @@
 """The watermark: the end of the data. Pages use it as the current time."""
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Table, func, literal, select
 
 from ingest.validate.rule_lists import EVENTS
-from metrics.schema import FEEDS
+from metrics.schema import FEEDS, runs
 
 CLOCK_TOLERANCE = timedelta(hours=24)
 """Without a declared watermark, events later than this after the start of the run are rejected."""
@@ -15,19 +16,43 @@ FOREIGN_CLOCKS = ("buyer_scorecards", "service_costs")
 """Feeds whose days do not move the watermark: the buyer's own scorecards, and booking days of costs."""
 
 
-def latest_event(connection: Connection, time_zone: str) -> datetime | None:
-    """Return the latest accepted event of all data, naive UTC. A bare date counts as the end of that local day."""
+def latest_event(connection: Connection, time_zone: str, *, present: datetime) -> datetime | None:
+    """Return the latest accepted event of all data, naive UTC. A bare date counts as the end of that local day.
+
+    present: the clock, naive UTC. The result is never later. Events beyond the tolerance were accepted by a wrong clock
+    and do not count.
+    """
     latest_events: list[datetime] = []
-    for feed, column in (
-        (feed, column) for feed, columns in EVENTS.items() if feed not in FOREIGN_CLOCKS for column in columns
-    ):
-        table = FEEDS[feed].table
+    limit = present + CLOCK_TOLERANCE
+    for table, column in _event_columns():
         value, is_date = table.c[column], table.c[f"{column}_is_date"]
         for bare, moment in connection.execute(
-            select(is_date, func.max(value)).where(value.is_not(None)).group_by(is_date)
+            select(is_date, func.max(value)).where(value <= limit).group_by(is_date)
         ):
             latest_events.append(_end_of_day(moment.date(), time_zone) if bare else moment)
-    return max(latest_events, default=None)
+    return min(max(latest_events), present) if latest_events else None
+
+
+def passed_by_events(connection: Connection, *, before_file: int) -> bool:
+    """Return whether records of earlier runs contain an instant after the watermark of the last run.
+
+    before_file: the first file_id of this run.
+    """
+    last = connection.scalar(select(runs.c.data_as_of).order_by(runs.c.run_id.desc()).limit(1))
+    return last is not None and any(
+        connection.execute(
+            select(literal(1))
+            .where(table.c[column] > last, ~table.c[f"{column}_is_date"], table.c.file_id < before_file)
+            .limit(1)
+        ).first()
+        for table, column in _event_columns()
+    )
+
+
+def _event_columns() -> Iterator[tuple[Table, str]]:
+    for feed, columns in EVENTS.items():
+        if feed not in FOREIGN_CLOCKS:
+            yield from ((FEEDS[feed].table, column) for column in columns)
 
 
 def _end_of_day(day: date, time_zone: str) -> datetime:

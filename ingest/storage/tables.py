@@ -3,7 +3,7 @@
 They contain waiting rows, originals of converted rows, objects read before, and cursors of incremental pulls.
 """
 
-from sqlalchemy import BigInteger, Column, Connection, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Column, Connection, DateTime, MetaData, String, Table, Text
 
 from metrics.schema import FEEDS
 from metrics.warehouse import missing_columns
@@ -81,6 +81,20 @@ cursors = Table(
         comment="highest value of the cursor column seen, bound as :cursor in the next run",
     ),
     comment="one row: how far the incremental pulls of one feed have come",
+)
+
+
+clock_rejections = Table(
+    "clock_rejections",
+    metadata,
+    Column("file_id", BigInteger, nullable=False, comment="run_files.file_id"),
+    Column("source", String, nullable=False, comment="name of the mapping"),
+    Column("feed", String, nullable=False),
+    Column("name", String, nullable=False, comment="of the object"),
+    Column("retry_from", DateTime, nullable=False, comment="UTC; the end of the data from which a record may pass"),
+    Column("cursor_kind", String, comment="type of the cursor the object was pulled from"),
+    Column("cursor_value", Text, comment="that cursor; a later run pulls from there again"),
+    comment="one row: one object with records that were rejected because they had not happened yet",
 )
 
 
