@@ -71,6 +71,12 @@ def _ingest_sample(folder: Path) -> None:
     warehouse.close(place)
 
 
+@pytest.fixture(autouse=True)
+def _no_wait_for_writers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not wait until the files of a pattern stop changing: tests write them immediately before."""
+    monkeypatch.setenv("BUYERVIEW_SETTLE", "0")
+
+
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder for the embedded warehouse, set in BUYERVIEW_HOME. No server is set."""

@@ -6,14 +6,11 @@ write instead. docs/mapping.md describes the keys.
 
 import difflib
 import json
-import os
-import tomllib
 import zoneinfo
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, ValidationError
 from pydantic_core import ErrorDetails
@@ -22,6 +19,8 @@ from sqlalchemy import URL
 from ingest.errors import MappingRefused
 from ingest.mapping import file_kinds, formats
 from ingest.mapping.file_kinds import Kind
+from ingest.mapping.file_options import file_problems
+from ingest.mapping.toml_file import read_toml
 from metrics.schema import FEEDS, Feed
 
 T = TypeVar("T", bound=BaseModel)
@@ -92,6 +91,10 @@ class Origin(_Table):
     header_row: Annotated[int, Field(ge=1, le=1000)] | None = None
     footer: Annotated[int, Field(ge=0, le=1000)] | Annotated[str, Field(min_length=1)] | None = None
     may_be_empty: bool = False
+    settle: Annotated[float, Field(ge=0, le=3600)] | None = None
+    """Seconds that a file must not have changed; default 5 for patterns, 0 for names."""
+    done: str | None = None
+    """Name of the marker that shows that a file is complete; `*` is the file's name."""
 
 
 class FeedMap(Origin):
@@ -122,15 +125,14 @@ class Mapping(_Table):
 
 def load_mapping(path: Path) -> Mapping:
     """Parse and check the mapping file at `path`. Raises MappingRefused with all its problems."""
-    file_name = path.name
+    file_name = path.name or str(path)
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise MappingRefused(
-            file_name, [f"file not found ({path}); give the path of a mapping file (see docs/mapping.md)"]
-        ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise MappingRefused(file_name, [f"not valid TOML: {error}; correct that line"]) from None
+        return _checked(path, file_name, read_toml(path, file_name))
+    except RecursionError:
+        raise MappingRefused(file_name, ["tables or lists are nested too deeply; write one level"]) from None
+
+
+def _checked(path: Path, file_name: str, raw: dict[str, object]) -> Mapping:
     problems: list[str] = []
     source = _parse(_SourceTable, raw.get("source"), "source", problems) if "source" in raw else None
     if "source" not in raw:
@@ -141,6 +143,8 @@ def load_mapping(path: Path) -> Mapping:
         if name not in ("source", "staged") and (feed := _parse_feed(name, table, problems)) is not None
     }
     staged_raw = raw.get("staged", {})
+    if not isinstance(staged_raw, dict):
+        problems.append("staged: write [staged.NAME] with a table for each name")
     staged = {
         name: origin
         for name, table in (staged_raw.items() if isinstance(staged_raw, dict) else ())
@@ -211,22 +215,6 @@ def shown(name: str) -> str:
     return json.dumps(name, ensure_ascii=not name.isprintable())
 
 
-def connection_url(reference: str, *, key: str, file: str) -> str:
-    """Return the URL that `connection = "env:NAME"` names. Raises MappingRefused if the variable is not set."""
-    name = reference.removeprefix("env:")
-    url = os.environ.get(name, "")
-    if not url:
-        raise MappingRefused(
-            file, [f"{key}: the environment variable {name} is not set; set it to the database's SQLAlchemy URL"]
-        )
-    if not urlsplit(url).scheme:
-        raise MappingRefused(
-            file,
-            [f"{key}: {name} is not a SQLAlchemy URL; set it to e.g. postgresql+psycopg://user:password@host/database"],
-        )
-    return url
-
-
 def _parse(model: type[T], table: object, key: str, problems: list[str]) -> T | None:
     try:
         return model.model_validate(table)
@@ -244,7 +232,7 @@ def _problem(model: type[BaseModel], key: str, error: ErrorDetails) -> str:
         return f"{place}: unknown key{nearest(str(error['loc'][-1]), known)}"
     if error["type"] == "missing":
         return f"{place}: missing; add {error['loc'][-1]} = …"
-    return f"{place}: {error['msg']} (found {error['input']!r})"
+    return f"{place}: {error['msg']} (found {repr(error['input'])[:200]})"
 
 
 def _parse_feed(name: str, table: object, problems: list[str]) -> FeedMap | None:
@@ -309,6 +297,9 @@ def _check_origin(key: str, origin: Origin, problems: list[str]) -> bool:
         )
     if origin.skip_rows is not None and origin.header_row is not None:
         problems.append(f"{key}: skip_rows and header_row say the same; keep one of them")
+    problems.extend(
+        file_problems(key, origin.read, origin.encoding, (origin.delimiter, origin.quote, origin.escape), origin.done)
+    )
     for pattern in origin.read:
         if file_kinds.kind_of(pattern, origin.kind) is None:
             problems.append(file_kinds.problem(key, pattern))
@@ -323,7 +314,7 @@ def _check_origin(key: str, origin: Origin, problems: list[str]) -> bool:
 def _watermark(source: _SourceTable, problems: list[str]) -> datetime | None:
     try:
         zone = zoneinfo.ZoneInfo(source.time_zone)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):  # OSError: the name of a folder, such as Europe
         known = sorted(zoneinfo.available_timezones())
         problems.append(
             f"source.time_zone: {source.time_zone!r} is not an IANA time zone{nearest(source.time_zone, known)[:200]}"
@@ -336,9 +327,9 @@ def _watermark(source: _SourceTable, problems: list[str]) -> datetime | None:
         if len(source.data_as_of) <= 10:  # a bare date means the end of that day
             following = datetime.combine(moment.date() + timedelta(days=1), time(), zone)
             return following.astimezone(UTC).replace(tzinfo=None) - timedelta(microseconds=1)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC).replace(tzinfo=None)
     except (ValueError, OverflowError):
         problems.append(
             f'source.data_as_of: {source.data_as_of!r} is not an ISO date-time; write e.g. "2026-06-30T23:59:59Z"'
         )
         return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC).replace(tzinfo=None)
