@@ -38,7 +38,7 @@ NEVER_IN = {
 """Libraries that a package or folder may not import."""
 LEVELS = {
     "metrics": (
-        ("errors", "schema", "policy"),
+        ("errors", "schema", "policy", "file_limits"),
         ("sql", "warehouse"),
         ("facts", "model", "store"),
         ("measures",),

@@ -28,12 +28,18 @@ def html(text: object) -> str:
     return DASH if text is None or text == "" else _html.escape(str(text), quote=True)
 
 
+_LINKED = re.compile(r"(https?:|www|@)(?=[/.\w])", re.IGNORECASE)
+"""Beginnings that Streamlit's Markdown turns into links after it has removed the escapes."""
+_APART = "\u2060"
+"""Word joiner: invisible, and no part of an address."""
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&@/])")
 
 
 def markdown(text: object) -> str:
     """Escape text for Markdown, including links and emoji codes; line breaks become spaces."""
-    return DASH if text is None else _MARKDOWN.sub(r"\\\1", re.sub(r"\s+", " ", str(text)))
+    if text is None:
+        return DASH
+    return _MARKDOWN.sub(r"\\\1", _LINKED.sub(rf"\1{_APART}", re.sub(r"\s+", " ", str(text))))
 
 
 def missing(value: Number) -> bool:

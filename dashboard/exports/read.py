@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +20,13 @@ from dashboard.exports.write import (
     parse_value,
 )
 from metrics.errors import BuyerviewError
+from metrics.file_limits import check_parquet, check_workbook, check_zip
 from metrics.provenance.provenance import NUMBERS, recorded_question
 
-FAILURES = (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, zipfile.BadZipFile)
+FAILURES = (
+    ArithmeticError, AttributeError, LookupError, MemoryError, OSError, RuntimeError, TypeError, ValueError,
+    csv.Error, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 """Exceptions raised while reading a file that is not an export."""
 QUESTION_FIELDS = (
     "generation",
@@ -100,6 +105,7 @@ def recorded_table(path: Path) -> Provenance | None:
 def _files(path: Path) -> dict[str, bytes]:
     """Return the contents of an export's files by name, from a .zip archive or from the files themselves."""
     if path.suffix == ZIP:
+        check_zip(path)
         with zipfile.ZipFile(path) as archive:
             return {name: archive.read(name) for name in archive.namelist()}
     beside = path.with_name(path.name + PROVENANCE_SUFFIX)
@@ -152,6 +158,8 @@ def _json(content: bytes) -> Parts:
 def _parquet(content: bytes) -> Parts:
     import pyarrow.parquet as pq  # slow to import, and only this format needs it
 
+    about = pq.read_metadata(io.BytesIO(content))
+    check_parquet(about.num_rows, about.num_columns, len(content))
     table = pq.read_table(io.BytesIO(content))
     columns = [
         [value if name in NUMBERS or value is None else str(value) for value in table[name].to_pylist()]
@@ -164,6 +172,7 @@ def _parquet(content: bytes) -> Parts:
 def _xlsx(content: bytes) -> Parts:
     import python_calamine  # only this format needs it
 
+    check_workbook(io.BytesIO(content))
     try:
         book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
     except python_calamine.CalamineError as error:

@@ -27,12 +27,14 @@ from urllib.parse import unquote, urlsplit
 
 from dashboard.components import formatting
 from metrics.alerts import storage
-from metrics.errors import SettingRefused
+from metrics.errors import SettingRefused, driver_text
 from metrics.model.measure import Unit
 from metrics.store.connection import open_store
 from metrics.warehouse import Location
 
 TIMEOUT = 20.0
+MOST_ANSWER = 1_000_000
+"""Bytes of a webhook's answer to read."""
 PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 Setting = Mapping[str, str]
 Message = Mapping[str, Any]
@@ -72,7 +74,7 @@ def failure_reason(error: Exception) -> str:
         return "the mail server refuses the recipient"
     if isinstance(error, (ValueError, HTTPException)):
         return f"an address in the settings is invalid, or no such server answers there ({type(error).__name__})"
-    return str(error) or type(error).__name__
+    return driver_text(error)
 
 
 def send(message: Message, setting: Setting = os.environ) -> None:
@@ -118,10 +120,17 @@ def _post(name: str, message: Message, setting: Setting) -> None:
         "User-Agent": "Buyerview",
         "Idempotency-Key": _digest(message["message_id"]),
     }
-    with closing(urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=TIMEOUT)) as response:
-        if response.geturl() != url:  # a redirect drops the body
-            raise OSError("the webhook redirects to another address; set the variable to that address")
-        response.read()
+    opener = urllib.request.build_opener(_NoRedirect)
+    with closing(opener.open(urllib.request.Request(url, body, headers), timeout=TIMEOUT)) as response:
+        response.read(MOST_ANSWER)
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Follow no redirect: it would drop the body, and could lead to an address inside the network."""
+
+    # Any: urllib passes its own objects
+    def redirect_request(self, *_: Any) -> None:
+        raise OSError("the webhook redirects to another address; set the variable to that address")
 
 
 def mail(to: str, subject: str, text: str, *, identity: str, setting: Setting = os.environ) -> EmailMessage:

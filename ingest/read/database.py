@@ -14,17 +14,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from ingest.errors import SourceRefused
 from ingest.mapping.mapping_file import Origin, nearest
 from ingest.read import cursors
-from ingest.read.text_tables import (
-    BATCH,
-    Record,
-    TextTable,
-    as_text,
-    fill_table,
-    first_line,
-    marked_columns,
-    refuse_repeated,
-)
+from ingest.read.text_tables import BATCH, Record, TextTable, as_text, fill_table, marked_columns, refuse_repeated
+from ingest.read.time_limit import time_limit
 from ingest.storage.scratch_database import Connection
+from metrics.errors import driver_text
 
 
 @dataclass(frozen=True)
@@ -41,6 +34,10 @@ class Pull:
     """Bound as :as_of if the query uses it."""
 
 
+URL_ERRORS = (AttributeError, KeyError, OSError, TypeError, ValueError)
+"""Errors that drivers raise for a URL or an option they cannot use, in addition to their own."""
+
+
 def from_database(connection: Connection, table: str, url: str | URL, pull: Pull) -> TextTable:
     """Read the rows of a query in pieces.
 
@@ -52,7 +49,10 @@ def from_database(connection: Connection, table: str, url: str | URL, pull: Pull
     try:
         engine = create_engine(url)
         try:
-            with engine.connect().execution_options(stream_results=True, yield_per=BATCH) as database:
+            with (
+                engine.connect().execution_options(stream_results=True, yield_per=BATCH) as database,
+                time_limit(database, name),
+            ):
                 columns, rows = _execute(database, pull)
 
                 def records() -> Iterator[tuple[int, Record]]:
@@ -70,9 +70,11 @@ def from_database(connection: Connection, table: str, url: str | URL, pull: Pull
     except cursors.CursorError as error:
         do = "Name a column of date-times, dates, numbers, texts or row versions, or cast it in the query."
         raise SourceRefused(name, f"cursor {cursor!r}", f"the column {error}", do) from None
-    except SQLAlchemyError as error:
-        reason = first_line(getattr(error, "orig", None) or error)
-        raise SourceRefused(name, f"cursor {cursor!r}" if cursor else "", *_failure(pull, reason)) from None
+    except ImportError as error:
+        do = "Install the driver, or name another one in the URL."
+        raise SourceRefused(name, "", f"a driver of the database is missing ({driver_text(error)})", do) from None
+    except (SQLAlchemyError, *URL_ERRORS) as error:
+        raise SourceRefused(name, f"cursor {cursor!r}" if cursor else "", *_failure(pull, driver_text(error))) from None
     cursor_value = pull.since if highest is None else highest
     return TextTable(columns, count, digest.hexdigest(), cursor=cursor_value, marked=marked, typed=typed)
 

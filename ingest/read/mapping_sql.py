@@ -8,15 +8,19 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import duckdb
+
 from ingest.errors import MappingRefused, SourceRefused
 from ingest.mapping.columns import sql_column
 from ingest.mapping.mapping_file import ColumnMap, FeedMap, Mapping, Origin, mappable, nearest, required
 from ingest.read import sql_sandbox
 from ingest.read.csv_scan import refuse_unreadable
 from ingest.read.find_files import Files
+from ingest.read.sandbox_process import Call, locked_sandbox
 from ingest.read.source_objects import Reading
 from ingest.read.stage_text import QueryRows, query_rows, read_query, to_text
 from ingest.storage.scratch_database import MEMORY, Connection, quoted, sql_literal
+from metrics.errors import driver_text
 from metrics.schema import FEEDS
 
 
@@ -36,29 +40,40 @@ def stage_for_sandbox(reading: Reading, files: Files) -> dict[str, list[QueryRow
     inside = sql_sandbox.open_sandbox(database, memory=MEMORY)
     try:
         sources, expressed = _fill_sandbox(reading, inside, files)
-        sql_sandbox.lock(inside)
-        results: dict[str, list[QueryRows]] = {}
-        for feed, feed_map in mapping.feeds.items():
-            key, shown = f"{feed}.select", mapping.path.name
-            if feed_map.select:
-                columns, count = sql_sandbox.run_select(inside, feed_map.select, f"result_{feed}", key=key, file=shown)
-                reading.selected[feed] = _complete_mapping(feed, feed_map, columns, shown)
-                read = sql_sandbox.tables_read(inside, feed_map.select)
-                used = [one for one in sources if read is None or one.table in read]
-                _refuse_misread_numbers(reading, feed, used)
-                results[feed] = [_selected(reading, feed, columns, count, used)]
-            elif feed in expressed:
-                results[feed] = []
-                _refuse_misread_numbers(reading, feed, expressed[feed])
-                for text in expressed[feed]:
-                    target = f"result_{text.table}"
-                    sql_sandbox.run_expressions(
-                        inside, text.table, target, _expressions(feed_map), key=feed, file=shown
-                    )
-                    results[feed].append(replace(text, table=target))
+    except duckdb.CatalogException as error:
+        problem = f"two tables of [staged.NAME] have the same name, or the name is taken ({driver_text(error)})"
+        raise MappingRefused(mapping.path.name, [f"{problem}; choose another name"]) from None
     finally:
         inside.close()
+    rows = sum(one.rows for one in (*sources, *(one for texts in expressed.values() for one in texts)))
+    with locked_sandbox(database, memory=MEMORY, rows=rows, file=mapping.path.name) as call:
+        results = {
+            feed: _run_feed(reading, call, feed, sources, expressed.get(feed, []))
+            for feed, feed_map in mapping.feeds.items()
+            if feed_map.select or feed in expressed
+        }
     return _copy_results(reading, database, results)
+
+
+def _run_feed(
+    reading: Reading, call: Call, feed: str, sources: list[QueryRows], expressed: list[QueryRows]
+) -> list[QueryRows]:
+    """Run the SELECT or the expressions of a feed. Returns its text tables."""
+    feed_map, shown = reading.mapping.feeds[feed], reading.mapping.path.name
+    if feed_map.select:
+        columns, count = call(
+            "run_select", statement=feed_map.select, target=f"result_{feed}", key=f"{feed}.select", file=shown
+        )
+        reading.selected[feed] = _complete_mapping(feed, feed_map, columns, shown)
+        read = call("tables_read", statement=feed_map.select)
+        used = [one for one in sources if read is None or one.table in read]
+        _refuse_misread_numbers(reading, feed, used)
+        return [_selected(reading, feed, columns, count, used)]
+    _refuse_misread_numbers(reading, feed, expressed)
+    for text in expressed:
+        target, expressions = f"result_{text.table}", _expressions(feed_map)
+        call("run_expressions", table=text.table, target=target, expressions=expressions, key=feed, file=shown)
+    return [replace(text, table=f"result_{text.table}") for text in expressed]
 
 
 def _refuse_misread_numbers(reading: Reading, feed: str, sources: list[QueryRows]) -> None:

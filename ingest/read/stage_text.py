@@ -4,13 +4,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ingest.mapping.columns import staging_columns
+from ingest.mapping.database_address import connection_url
 from ingest.mapping.file_kinds import kind_of
-from ingest.mapping.mapping_file import FeedMap, Origin, connection_url
+from ingest.mapping.mapping_file import FeedMap, Origin
 from ingest.read.csv_file import BrokenRecord, delimiter_of, find_layout
 from ingest.read.csv_scan import scan
 from ingest.read.csv_table import csv_to_table
 from ingest.read.database import Pull, from_database
 from ingest.read.excel_file import from_excel
+from ingest.read.file_sizes import refuse_unpacking
 from ingest.read.json_file import from_json
 from ingest.read.layout import check_columns
 from ingest.read.midnights import read_midnights_as_days
@@ -68,6 +70,7 @@ def to_text(
     wanted = source_columns(feed_map) if feed_map else []
     needed = needed_columns(feed, feed_map) if feed_map and feed else []
     kind = kind_of(path.name, origin.kind)
+    refuse_unpacking(connection, path, kind, object_name)
     if kind == "excel":
         return from_excel(connection, table, path, origin, object_name, wanted=wanted, needed=needed)
     if kind == "parquet":

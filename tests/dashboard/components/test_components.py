@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -87,6 +88,10 @@ def test_quantity_and_price_keep_every_digit_that_says_something() -> None:
 def test_data_text_loses_its_meaning_as_markup() -> None:
     assert formatting.html("<b>&\"'") == "&lt;b&gt;&amp;&quot;&#x27;"
     assert "](" not in formatting.markdown("![x](http://evil.example)").replace("\\]\\(", "")
+    # Markdown finds addresses after it has removed the escapes, so their beginnings are taken apart.
+    for address in ("http://evil.example", "HTTPS://evil.example", "www.evil.example", "a@evil.example"):
+        assert not re.search(r"(?i)https?://|www(?=\.)|@(?=\w)", formatting.markdown(address).replace("\\", ""))
+    assert formatting.markdown("O-17") == r"O\-17"
 
 
 # --- statuses

@@ -93,6 +93,7 @@ def hook() -> Iterator[tuple[list[Any], str]]:
             self.end_headers()
 
         def do_GET(self) -> None:
+            taken.append("a redirect was followed")
             self.send_response(204)
             self.end_headers()
 
@@ -225,7 +226,9 @@ def test_an_address_that_is_none_spoils_nothing_and_is_not_told(tmp_path: Path) 
 def test_a_webhook_that_leads_elsewhere_has_not_taken_the_news(tmp_path: Path, hook: tuple[list[Any], str]) -> None:
     place = place_with(tmp_path, "webhook:OPS")
     assert delivery.send_pending(place, now=AT, setting={"BUYERVIEW_WEBHOOK_OPS": f"{hook[1]}/moved"}) == (0, 1)
-    assert hook[0] == []
+    assert hook[0] == [], "the address behind the redirect is not asked, because it may be inside the network"
+    with open_store(place) as store:
+        assert "redirects to another address" in storage.messages(store)[0]["error"]
 
 
 def test_a_channel_can_be_tried_out(mailbox: tuple[Mailbox, str], hook: tuple[list[Any], str]) -> None:
