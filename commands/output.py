@@ -101,6 +101,10 @@ def summary(report: "RunReport") -> None:
         screen.print(broken, markup=False)
         if len(report.rules_broken) > SHOWN_RULES:
             screen.print(f"… and {len(report.rules_broken) - SHOWN_RULES} more; use --json for all.")
+    if report.warnings:
+        screen.print()
+        for warning in report.warnings:
+            screen.print(f"warning: {warning.feed}: {warning.message}", markup=False, style="yellow", soft_wrap=True)
     as_of = f"data as of {report.data_as_of:%Y-%m-%d %H:%M} UTC" if report.data_as_of else "no data yet"
     version = f"data version {report.generation}, " if report.generation else ""
     screen.print(

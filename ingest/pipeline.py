@@ -13,6 +13,7 @@ from sqlalchemy import Column, Connection, String, Table, insert, select
 
 from ingest.errors import HistoryNotWritten, RunAborted
 from ingest.load.clean_rows import clean_rows
+from ingest.load.key_conflicts import report_conflicts
 from ingest.load.load import load
 from ingest.load.touched_orders import affects_all_orders
 from ingest.mapping.mapping_file import Mapping, load_mapping
@@ -216,6 +217,8 @@ def load_clean(state: RunState, staging: Scratch, build: Build) -> Table | None:
         state.loaded = load(
             connection, clean, arrived, run_id=state.known.next_run_id, touched=touched, first_load=empty
         )
+        names = {first + source.number: source.name for source in state.objects}
+        state.warnings.extend(report_conflicts(connection, state.loaded.conflicts, state.mapping.feeds, names))
         everything = empty or affects_all_orders(connection, state.loaded)
         failpoint("ingest.load")
         _reject_rule_breaks(state, clean, connection)

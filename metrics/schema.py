@@ -127,7 +127,7 @@ order_lines = feed(
     Column("ordered_qty", QTY, nullable=False, comment="wanted, base unit"),
     Column("unit_price_amount", PRICE, comment="agreed price of one base unit, net of discount"),
     Column("tax_rate", SHARE, comment="agreed tax rate"),
-    text("line_kind", "goods, service or fee", required=True),
+    text("line_kind", "goods, service, fee or discount", required=True),
     moment("requested_by", "deadline asked for; empty: the order's."),
     moment("promised_by", "deadline first promised; empty: the order's."),
     Column(
@@ -198,7 +198,7 @@ invoice_lines = feed(
         "line_amount",
         AMOUNT,
         nullable=False,
-        comment="billed without tax; always positive, the document's kind gives the sign",
+        comment="billed without tax; positive except for discounts, the document's kind gives the sign",
     ),
     Column("tax_amount", AMOUNT, comment="tax billed"),
 )
@@ -600,6 +600,21 @@ checks = Table(
     Column("rows_checked", BigInteger, nullable=False),
     Column("rows_failed", BigInteger, nullable=False),
     comment="one row: one expectation in one run",
+)
+
+run_warnings = Table(
+    "run_warnings",
+    metadata,
+    Column("run_id", BigInteger, nullable=False, comment="run that noted it"),
+    Column("source", String, nullable=False, comment="name of the mapping"),
+    Column("feed", String, nullable=False, comment="feed concerned"),
+    Column("code", String, nullable=False, comment="kind of warning, e.g. same_key_differs"),
+    Column("object_name", String, comment="run_files.name; null: the feed as a whole"),
+    Column("column_name", String, comment="column concerned"),
+    Column("rows_concerned", BigInteger, nullable=False, comment="number of records"),
+    Column("message", Text, nullable=False, comment="what was found, and what to do"),
+    Column("measures", Text, comment="measures concerned, separated by commas"),
+    comment="one row: one present warning about records that were loaded; reading the object again replaces it",
 )
 
 restatements = Table(

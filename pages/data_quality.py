@@ -11,6 +11,8 @@ with theme.card("summary"):
     theme.show_html(data_quality.headline())
 with theme.card("checks"):
     data_quality.checks()
+with theme.card("warnings"):
+    data_quality_records.warnings()
 with theme.card("quarantine"):
     st.header("Rejected records", anchor=False)
     data_quality_records.quarantine()

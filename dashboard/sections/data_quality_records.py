@@ -16,6 +16,8 @@ from metrics.lists.rows import Listing, Row
 
 SIZE = 25
 CHECKS_SHOWN = 14
+WARNINGS_SHOWN = 20
+"""Warnings listed at once; the others are folded."""
 STATUSES = {
     "rejected": "Rejected",
     "waiting": "Waiting for its parent",
@@ -34,6 +36,33 @@ def stand_ins() -> str:
         for row in declared
     ]
     return tables.table(("Column", "Filled with", "Source"), rows, caption="Stand-ins declared by sources")
+
+
+def warnings() -> None:
+    """Draw the warnings about loaded records, each with the measures it names."""
+    st.header("Warnings about loaded records", anchor=False)
+    noted = queries.cached(data_quality.warnings, page.generation())
+    if not noted:
+        theme.show_html(cards.empty("No warnings", "No loaded record needs your attention."))
+        return
+    theme.show_html(_warnings(noted[:WARNINGS_SHOWN]))
+    if len(noted) > WARNINGS_SHOWN:
+        with st.expander(f"{formatting.count(len(noted) - WARNINGS_SHOWN, 'more warning')}"):
+            theme.show_html(_warnings(noted[WARNINGS_SHOWN:]))
+
+
+def _warnings(noted: list[Row]) -> str:
+    rows = [
+        [
+            Cell(formatting.in_words(one["feed"]), small=one["object_name"] or one["source"]),
+            Cell(markup=f'<div class="bv-long">{formatting.html(one["message"])}</div>'),
+            Cell(formatting.integer(int(one["rows_concerned"]))),
+            Cell(one["measures"] or formatting.DASH),
+        ]
+        for one in noted
+    ]
+    heads = ("Feed", "Warning", "Records", "Affected measures")
+    return tables.table(heads, rows, caption="Warnings about loaded records", numeric=(2,))
 
 
 def runs() -> None:

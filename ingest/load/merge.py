@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 
 from ingest.errors import RunAborted
+from ingest.load.key_conflicts import find_conflicts
 from ingest.load.recheck import PARENT_COLUMNS, note_changed_parents
 from ingest.load.restatements import content_columns, quantity_changes, restated_rows
 from ingest.load.result import Check, LoadResult
@@ -45,6 +46,8 @@ def fill_empty_table(connection: Connection, feed: str, valid_rows: Rows, result
     connection.execute(insert(repeated).from_select(list(FEEDS[feed].key), twice))
     failed = 0
     if connection.execute(select(repeated).limit(1)).first() is not None:
+        both = select(target).join(repeated, _same_key(feed, target, repeated)).subquery()
+        result.conflicts += find_conflicts(connection, feed, both)
         ranked = (
             select(
                 target.c.file_id,
@@ -89,6 +92,10 @@ def merge(
     total = connection.scalar(select(func.count()).select_from(incoming)) or 0
     repeated = count_per_file(connection, incoming, incoming.c.place > 1)
     result.counts.supersede(repeated)
+    if repeated:
+        again = select(*_keys(feed, incoming)).where(incoming.c.place == 2).subquery()
+        both = select(incoming).join(again, _same_key(feed, incoming, again)).subquery()
+        result.conflicts += find_conflicts(connection, feed, both)
     result.check(Check(feed, "key_is_unique", ", ".join(FEEDS[feed].key), total, sum(n for _, n in repeated)))
     connection.execute(delete(incoming).where(incoming.c.place > 1))
     matched = _match_stored(connection, feed, incoming)

@@ -36,7 +36,7 @@ from metrics.sql.dialects import Rows
 
 PARENT_COLUMNS: dict[str, tuple[str, ...]] = {
     "orders": ("ordered_at", "ordered_at_is_date", "ship_to_time_zone"),
-    "order_lines": ("product_id",),
+    "order_lines": ("product_id", "line_kind"),
     "shipments": ("shipped_at", "shipped_at_is_date", "received_at", "received_at_is_date"),
     "invoices": ("invoiced_at", "invoiced_at_is_date"),
 }

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import FromClause, Table
 
+from ingest.load.key_conflicts import KeyConflict
 from ingest.quarantine.records import RuleBreaks
 
 RowId = tuple[int, int]
@@ -52,6 +53,8 @@ class LoadResult:
     """Keys of parent rows that have changed or gone to quarantine, by feed."""
     quantities: list[dict[str, object]] = field(default_factory=list)
     """Changes of ordered_qty: order_id, line_no, before_qty, after_qty (R14, quantity changes)."""
+    conflicts: list[KeyConflict] = field(default_factory=list)
+    """Different records of one file and key."""
     released: int = 0
     restated: int = 0
 

@@ -79,6 +79,8 @@ def staging_columns(
         if mapped is not None and mapped.column is not None:
             texts.append((column, quoted(text_column(mapped.column))))
     result.append(StagedColumn("ok_text", "BOOLEAN", _clean_text(texts) if suspicious else "true"))
+    if feed_map.same_key == "sum":
+        result.append(StagedColumn("ok_same_key", "BOOLEAN", "true"))
     return result
 
 

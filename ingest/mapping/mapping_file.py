@@ -101,6 +101,10 @@ class FeedMap(Origin):
     """A feed: its origin, and its columns by canonical name."""
 
     columns: dict[str, Annotated[ColumnMap, BeforeValidator(_as_column)]] = Field(default_factory=dict)
+    same_key: Literal["last", "sum", "first_filled", "refuse"] | None = None
+    """How different records of one file and key are combined. None: the last one is loaded, with a warning."""
+    fill_down: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = ()
+    """Columns whose empty cells take the value of the record above."""
 
 
 class _SourceTable(_Table):
@@ -261,11 +265,22 @@ def _parse_feed(name: str, table: object, problems: list[str]) -> FeedMap | None
             problems.append(
                 f"{name}.columns.{column}: decimal and thousands are both {one.decimal!r}; use two different signs"
             )
+    _check_fill_down(name, feed, problems)
     if feed.select is None:
         for column in required(name):
             if column not in feed.columns:
                 problems.append(f'{name}.columns.{column}: must be mapped; add {column} = "NAME IN THE SOURCE"')
     return feed
+
+
+def _check_fill_down(name: str, feed: FeedMap, problems: list[str]) -> None:
+    """Check that `fill_down` names mapped columns, by their own name or by the name in the source."""
+    names = [*feed.columns, *(one.column for one in feed.columns.values() if one.column)]
+    for column in feed.fill_down:
+        if column == "deleted":
+            problems.append(f"{name}.fill_down: an empty 'deleted' means false; remove it")
+        elif column not in names:
+            problems.append(f"{name}.fill_down: {column!r} is not a mapped column{nearest(column, names)}")
 
 
 def _check_origin(key: str, origin: Origin, problems: list[str]) -> bool:

@@ -2,8 +2,8 @@
 
 from ingest.errors import SourceRefused
 from ingest.mapping.mapping_file import FeedMap
-from ingest.read.notes import Note
 from ingest.read.source_objects import Reading
+from ingest.storage.run_warnings import RunWarning
 
 
 def check_empty(reading: Reading, feed: str, feed_map: FeedMap) -> None:
@@ -27,4 +27,6 @@ def check_empty(reading: Reading, feed: str, feed_map: FeedMap) -> None:
         )
     else:
         empty = [source.name for source in read]
-    reading.notes.extend(Note(feed, "no_records", f"{name} has no records; check its export", name) for name in empty)
+    reading.warnings.extend(
+        RunWarning(feed, "no_records", f"{name} has no records; check its export", name) for name in empty
+    )

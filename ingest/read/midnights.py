@@ -8,13 +8,13 @@ from sqlalchemy import DateTime
 
 from ingest.mapping.columns import to_local, to_utc
 from ingest.mapping.mapping_file import FeedMap
-from ingest.read.notes import Note
 from ingest.read.source_objects import Reading
+from ingest.storage.run_warnings import RunWarning
 from ingest.storage.scratch_database import quoted
 from metrics.schema import FEEDS
 
 
-def read_midnights_as_days(reading: Reading, feed: str, feed_map: FeedMap, object_name: str) -> list[Note]:
+def read_midnights_as_days(reading: Reading, feed: str, feed_map: FeedMap, object_name: str) -> list[RunWarning]:
     """Change the last staged object's columns of midnights to days. Returns a note for each.
 
     Columns with `day = true` or `day = false` are left as the mapping says.
@@ -44,7 +44,7 @@ def read_midnights_as_days(reading: Reading, feed: str, feed_map: FeedMap, objec
             f"UPDATE {table} SET {value} = {_day(value, zone)}, {flag} = true WHERE _object = {number} AND NOT {flag}"
         )
     return [
-        Note(
+        RunWarning(
             feed,
             "midnights_read_as_days",
             f"all {count:,} date-times of {column} in {object_name} are local midnights, so they are read as days; "

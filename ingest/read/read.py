@@ -11,9 +11,12 @@ from pathlib import Path
 from ingest.mapping.mapping_file import FeedMap
 from ingest.read import text_tables
 from ingest.read.csv_scan import CsvScan, refuse_unreadable
+from ingest.read.discounts import stage_discounts
 from ingest.read.empty_feeds import check_empty
+from ingest.read.fill_down import fill_down
 from ingest.read.find_files import refuse_changed, scan_files
 from ingest.read.mapping_sql import needs_sandbox, stage_for_sandbox
+from ingest.read.same_key import combine_same_keys
 from ingest.read.source_objects import Reading, SourceObject
 from ingest.read.stage_text import query_rows, read_query, stage_text, to_text
 from ingest.read.staging import create_staging, stage_csv
@@ -39,6 +42,10 @@ def read_all(reading: Reading, progress: Progress) -> None:
             for path, object_name, file_scan in files[feed]:
                 _stage_file(reading, feed, feed_map, path, object_name, file_scan)
         check_empty(reading, feed, feed_map)
+        fill_down(reading, feed, reading.selected.get(feed, feed_map))
+        combine_same_keys(reading, feed, feed_map)
+        if feed == "order_lines":
+            stage_discounts(reading)
         failpoint("ingest.read")
     refuse_changed(reading, files)
     progress("read", 1.0)

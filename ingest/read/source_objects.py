@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ingest.mapping.mapping_file import FeedMap, Mapping, Origin
 from ingest.read.csv_file import BrokenRecord, CsvLayout
-from ingest.read.notes import Note
+from ingest.storage.run_warnings import RunWarning
 from ingest.storage.scratch_database import Connection, Scratch
 
 
@@ -50,8 +50,8 @@ class Reading:
     """Size and modification time of each file before the run read it."""
     filled: frozenset[str] = frozenset()
     """Feeds that had records in earlier runs."""
-    notes: list[Note] = field(default_factory=list)
-    """Notes for the report: what was skipped, and what was read in a special way."""
+    warnings: list[RunWarning] = field(default_factory=list)
+    """Warnings of the run, in the order in which they were found."""
     tables: int = 0
 
     def next_table(self) -> str:

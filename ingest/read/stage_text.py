@@ -16,11 +16,11 @@ from ingest.read.file_sizes import refuse_unpacking
 from ingest.read.json_file import from_json
 from ingest.read.layout import check_columns
 from ingest.read.midnights import read_midnights_as_days
-from ingest.read.notes import Note
 from ingest.read.parquet_file import from_parquet
 from ingest.read.source_objects import Reading, SourceObject
 from ingest.read.staging import count_rows, needed_columns, source_columns, stage_relation, staging_table
 from ingest.read.text_tables import TextTable
+from ingest.storage.run_warnings import RunWarning
 from ingest.storage.scratch_database import Connection, quoted
 
 
@@ -130,5 +130,5 @@ def stage_text(reading: Reading, feed: str, texts: list[QueryRows]) -> None:
                 cursor=text.cursor,
             )
         )
-        reading.notes.extend(Note(feed, "rows_skipped", note, text.name) for note in text.notes)
-        reading.notes.extend(read_midnights_as_days(reading, feed, mapped, text.name))
+        reading.warnings.extend(RunWarning(feed, "rows_skipped", note, text.name) for note in text.notes)
+        reading.warnings.extend(read_midnights_as_days(reading, feed, mapped, text.name))

@@ -16,9 +16,9 @@ from ingest.read.csv_file import BrokenRecord, CsvLayout
 from ingest.read.csv_scan import CsvScan
 from ingest.read.csv_table import csv_to_table
 from ingest.read.midnights import read_midnights_as_days
-from ingest.read.notes import Note
 from ingest.read.source_objects import Reading, SourceObject
 from ingest.read.text_tables import TextTable
+from ingest.storage.run_warnings import RunWarning
 from ingest.storage.scratch_database import Connection, quoted
 
 MOST_BROKEN = 200
@@ -92,8 +92,10 @@ def stage_csv(reading: Reading, feed: str, feed_map: FeedMap, path: Path, object
             lines_are_records=strict is None and file_scan.lines_are_records,
         )
     )
-    reading.notes.extend(Note(feed, "rows_skipped", text, object_name) for text in (strict.notes if strict else ()))
-    reading.notes.extend(read_midnights_as_days(reading, feed, feed_map, object_name))
+    reading.warnings.extend(
+        RunWarning(feed, "rows_skipped", text, object_name) for text in (strict.notes if strict else ())
+    )
+    reading.warnings.extend(read_midnights_as_days(reading, feed, feed_map, object_name))
 
 
 def _load_directly(

@@ -1,4 +1,4 @@
-"""Run ledger: quarantine, files, checks, mapped columns and cursors of a run, and the check that the ledger adds up.
+"""Run ledger of a run: quarantine, files, checks, mapped columns, warnings, cursors, and the check that it adds up.
 
 It is written in the same transaction as the data. Every row of every file is either loaded, quarantined or superseded.
 """
@@ -18,6 +18,7 @@ from ingest.runs.run_state import RunState, effective_feeds, fingerprint, was_ke
 from ingest.storage import tables
 from ingest.storage.bulk_insert import insert_rows
 from ingest.storage.row_ids import count_per_file
+from ingest.storage.run_warnings import replace_warnings
 from metrics.schema import FEEDS, checks, mapped_columns, run_files
 from metrics.schema import quarantine as quarantine_table
 from metrics.warehouse import Build
@@ -46,6 +47,8 @@ def write_ledger(state: RunState, build: Build) -> None:
     )
     insert_rows(connection, checks, ({"run_id": run_id, **check} for check in state.checks))
     _write_mapped(state, connection)
+    objects_read = [(source.feed, source.name) for source in state.objects]
+    replace_warnings(connection, state.warnings, run_id=run_id, source=state.mapping.name, objects=objects_read)
     _write_taken(state, connection)
     clock.write_notes(connection, state)
     failpoint("ingest.ledger")

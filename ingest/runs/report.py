@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from ingest.quarantine.records import Rejected
 from ingest.runs.run_state import RunState, was_kept_out
+from ingest.storage.run_warnings import RunWarning
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class RunReport:
     checks_failed: int
     released: int
     restated: int
+    warnings: tuple[RunWarning, ...] = ()
 
     def to_json(self) -> dict[str, object]:
         """Return plain JSON values, with moments as ISO text in UTC."""
@@ -101,6 +103,7 @@ def build_report(state: RunState, outcome: str, generation: int | None) -> RunRe
         checks_failed=sum(1 for check in state.checks if check["rows_failed"]),
         released=state.loaded.released,
         restated=state.loaded.restated,
+        warnings=tuple(state.warnings),
     )
 
 

@@ -13,6 +13,7 @@ from ingest.quarantine.records import Rejected
 from ingest.read import cursors
 from ingest.read.source_objects import Reading, SourceObject
 from ingest.storage import tables
+from ingest.storage.run_warnings import RunWarning
 from metrics.schema import run_files, runs
 
 
@@ -52,6 +53,11 @@ class RunState:
     def objects(self) -> list[SourceObject]:
         """Objects read in this run."""
         return self.reading.objects
+
+    @property
+    def warnings(self) -> list[RunWarning]:
+        """Warnings of this run."""
+        return self.reading.warnings
 
 
 def previous_runs(connection: Connection, mapping: Mapping) -> PreviousRuns:

@@ -89,7 +89,27 @@ def _invoice_lines(rows: FromClause) -> tuple[CrossRowRule, ...]:
             rows, "order_line_is_known", "line_no", "order_lines", _order_line(rows), _line_key(rows), names_line
         ),
         _document_not_before_order(rows, "invoiced_at", invoices, "invoice_id"),
+        _negative_is_discount(rows),
     )
+
+
+def _negative_is_discount(rows: FromClause) -> CrossRowRule:
+    """Allow negative quantities and amounts on bills of discount lines, and of no order line (a deduction). R17."""
+    names = ("billed_qty", "unit_price_amount", "line_amount", "tax_amount")
+    negative = or_(*(rows.c[one] < 0 for one in names))
+    same = and_(order_lines.c.order_id == rows.c.order_id, order_lines.c.line_no == rows.c.line_no)
+    value = cast(rows.c.line_amount, String).label("value")
+    joined = rows.join(order_lines, same)
+    broken = (
+        select(rows.c.file_id, rows.c.row_no, value)
+        .select_from(joined)
+        .where(order_lines.c.line_kind != "discount", negative)
+    )
+    do = (
+        "Only bills of discounts are negative. Write line_kind = discount on the order line; "
+        "send money paid back as a credit, and returned goods as a return."
+    )
+    return CrossRowRule("negative_amount_is_discount", "line_amount", do, broken)
 
 
 def _order_line_is_known(rows: FromClause) -> tuple[CrossRowRule, ...]:

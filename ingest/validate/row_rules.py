@@ -22,6 +22,7 @@ from ingest.validate.rule_lists import (
     RANGES,
     ROW_CLAIMS,
     SHARES,
+    SIGNED,
     TIME_ORDER,
     UPPER_BOUNDS,
 )
@@ -79,7 +80,16 @@ def rules(feed: str, feed_map: FeedMap, *, latest_event: datetime, time_zone: st
             "Remove control, direction and zero-width characters from the text.",
             claim="ok_text",
         ),
+        *([_adds_up(feed)] if feed_map.same_key == "sum" else ()),
     )
+
+
+def _adds_up(feed: str) -> RowRule:
+    do = (
+        "The records of this key differ in more than quantities and amounts, or a quantity cannot be read, so they "
+        "cannot be added. Correct them, or map a key column that tells them apart."
+    )
+    return RowRule("same_key_adds_up", FEEDS[feed].key[-1], "true", do, claim="ok_same_key")
 
 
 def _types(feed: str, feed_map: FeedMap, mapped: Iterable[str]) -> Iterator[RowRule]:
@@ -157,6 +167,8 @@ def _ranges(feed: str, column: str) -> Iterator[RowRule]:
             low=0,
             high=most_days,
         )
+    elif column in SIGNED.get(feed, ()):
+        yield _signed(feed, column)
     elif column.endswith(("_qty", "_amount", "tolerance", "_days", "_hours", "_days_max")):
         yield RowRule(
             f"{column}_in_range",
@@ -169,6 +181,14 @@ def _ranges(feed: str, column: str) -> Iterator[RowRule]:
     if (feed, column) in RANGES:
         least, most, do = RANGES[feed, column]
         yield RowRule(f"{column}_in_range", column, "between", do, low=least, high=most)
+
+
+def _signed(feed: str, column: str) -> RowRule:
+    """Return the range of a column that is negative for discounts only. R17 (services, fees and discounts)."""
+    name = quoted(column)
+    sign = f"({name} >= 0 OR line_kind = 'discount') AND " if feed == "order_lines" else ""
+    do = "Write a number from 0 to below 1,000,000,000. It may be negative if line_kind is discount."
+    return RowRule(f"{column}_in_range", column, "true", do, claim=f"{sign}abs({name}) < {LIMIT}")
 
 
 def _words(feed: str, column: str) -> Iterator[RowRule]:

@@ -10,7 +10,7 @@ ALLOWED_VALUES: dict[tuple[str, str], tuple[str, ...]] = {
     ("orders", "order_type"): ("sale", "replacement", "sample", "internal"),
     ("orders", "fulfilment_model"): ("make_to_stock", "make_to_order"),
     ("orders", "cancelled_by"): ("buyer", "seller"),
-    ("order_lines", "line_kind"): ("goods", "service", "fee"),
+    ("order_lines", "line_kind"): ("goods", "service", "fee", "discount"),
     ("order_lines", "cancelled_by"): ("buyer", "seller"),
     ("shipments", "failure_caused_by"): ("buyer", "seller", "carrier"),
     ("invoices", "invoice_kind"): ("invoice", "credit", "reversal"),
@@ -74,6 +74,12 @@ UPPER_BOUNDS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "order_lines": (("cancelled_qty", ("ordered_qty",)),),
 }
 """Quantities that cannot exceed another quantity: the first of the columns named that is not empty."""
+
+SIGNED: dict[str, tuple[str, ...]] = {
+    "order_lines": ("ordered_qty", "unit_price_amount"),
+    "invoice_lines": ("billed_qty", "unit_price_amount", "line_amount", "tax_amount"),
+}
+"""Columns that may be negative for a discount. Of an invoice line, a rule across rows knows whether it is one."""
 
 LIMIT = 1_000_000_000
 

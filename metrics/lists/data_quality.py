@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import ColumnElement, Connection, case, func, select
 
 from metrics.lists.rows import Listing, Row, rows_of
-from metrics.schema import checks, mapped_columns, quarantine, restatements, run_files, runs
+from metrics.schema import checks, mapped_columns, quarantine, restatements, run_files, run_warnings, runs
 
 RULES_READ = 50_000
 """Most quarantined records read to count broken rules. Their rules are JSON, which the engines read differently."""
@@ -121,6 +121,14 @@ def restated_records(connection: Connection, *, page: int = 1, size: int = 25) -
     return Listing(
         rows=rows_of(connection, listing),
         total=int(connection.execute(select(func.count()).select_from(restatements)).scalar_one()),
+    )
+
+
+def warnings(connection: Connection) -> list[Row]:
+    """Return the present warnings about loaded records, newest run first."""
+    c = run_warnings.c
+    return rows_of(
+        connection, select(run_warnings).order_by(c.run_id.desc(), c.feed, c.code, c.object_name, c.column_name)
     )
 
 

@@ -101,7 +101,7 @@ def movements(inputs: Inputs, order: Row) -> Iterator[tuple[Row, str | None, Dec
     lines = [
         row
         for row in inputs.rows("invoice_lines", order["order_id"])
-        if kinds.get(row["line_no"]) in ("goods", "service")
+        if kinds.get(row["line_no"]) in ("goods", "service", "discount")
     ]
     with_lines = {row["invoice_id"] for row in inputs.feeds.get("invoice_lines", [])}
 

@@ -61,10 +61,18 @@ class OrderLine:
         for row in self.inputs.rows("invoice_lines", *self.keys):
             document = self.inputs.invoices.get(row["invoice_id"])
             if document is not None and document["invoice_kind"] == kind and self.dated(document) <= self.as_of:
-                documents.append((document, row))
+                documents.append((document, unsigned(row)))
         return documents
 
     def dated(self, document: Row) -> datetime:
         at = event(document, "invoiced_at", self.zone)
         assert at is not None
         return at
+
+
+def unsigned(bill: Row) -> Row:
+    """Return a billed line with a positive quantity: a discount of -1 at 20 is 1 at -20."""
+    if bill["billed_qty"] is None or bill["billed_qty"] >= 0:
+        return bill
+    price = bill["unit_price_amount"]
+    return {**bill, "billed_qty": -bill["billed_qty"], "unit_price_amount": None if price is None else -price}

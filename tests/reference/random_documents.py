@@ -74,14 +74,16 @@ def a_line(draft: OrderDraft, number: int) -> Row:
         cancellation["cancelled_qty"] = pick(
             draw, None, quantity, quantity / 2, quantity / 2, min(quantity, Decimal(1))
         )
+    kind = pick(draw, *["goods"] * 12, "service", "fee", "discount")
+    price = pick(draw, "5.00", "5.00", "1.3333", "0", None)
     return order_line(
         order_id=draft.order_id,
         line_no=str(number),
         product_id=pick(draw, "P", "P", "P", "K", "K", "E", "X", None),
         ordered_qty=quantity,
-        unit_price_amount=pick(draw, "5.00", "5.00", "1.3333", "0", None),
+        unit_price_amount=f"-{price}" if kind == "discount" and price else price,
         tax_rate=pick(draw, *["0.2"] * 6, "0.07", "0", None),
-        line_kind=pick(draw, *["goods"] * 12, "service", "fee"),
+        line_kind=kind,
         requested_by=draft.maybe(8, 0, 1),
         promised_by=draft.maybe(6, 0, -1, 1, 2),
         deleted=draft.deleted(),

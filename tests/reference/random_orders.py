@@ -32,6 +32,13 @@ from tests.support.builders import (
 )
 
 
+def negative_quantity(row: Row) -> Row:
+    """Return a billed discount written with a negative quantity and a positive price."""
+    return {
+        **row, **{one: None if row[one] is None else -row[one] for one in ("billed_qty", "unit_price_amount")}
+    }  # fmt: skip
+
+
 def a_history(draft: OrderDraft) -> dict[str, list[Row]]:
     """Return one random order with its lines, consignments, bills, changes and events."""
     draw = draft.draw
@@ -52,7 +59,8 @@ def a_history(draft: OrderDraft) -> dict[str, list[Row]]:
             sent = sum((row["shipped_qty"] for row in contents if row["line_no"] == line["line_no"]), Decimal(0))
             due = sent if line["line_kind"] == "goods" else line["ordered_qty"]
             for _ in range(pick(draw, 1, 1, 1, 1, 1, 0)):
-                billed.append(an_invoice_line(draft, bill, line, len(billed) + 1, due))
+                row = an_invoice_line(draft, bill, line, len(billed) + 1, due)
+                billed.append(negative_quantity(row) if line["line_kind"] == "discount" and chance(draw, 2) else row)
     return {
         "orders": [the_order],
         "order_lines": lines,

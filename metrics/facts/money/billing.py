@@ -12,6 +12,7 @@ from sqlalchemy import (
     false,
     func,
     literal,
+    or_,
     select,
     true,
     union_all,
@@ -27,7 +28,7 @@ from metrics.sql.moments import moment_span
 
 
 def invoiced_lines(context: BuildContext) -> Rows:
-    """Select one signed row per invoice, credit and reversal line of a goods or service line.
+    """Select one signed row per invoice, credit and reversal line of a goods, service or discount line.
 
     A reversal without its own lines reverses the lines of the invoice it names, once.
     """
@@ -71,7 +72,11 @@ def _documented(tables: FromClause, document: Columns, original: Columns, body: 
             ).label("quantity"),
         )
         .select_from(tables)
-        .where(~body.deleted, line.line_kind.in_(("goods", "service")), dated.hi <= literal(context.as_of, DateTime))
+        .where(
+            ~body.deleted,
+            line.line_kind.in_(("goods", "service", "discount")),
+            dated.hi <= literal(context.as_of, DateTime),
+        )
     )
 
 
@@ -102,11 +107,12 @@ def _lineless_reversals() -> FromClause:
 def _unit_cost_known(line: Columns, quantity: Expression) -> Expression:
     """Return whether a billed line's product cost is known.
 
-    A service without a unit cost has no product cost; its cost is part of the cost to serve.
+    A service without a unit cost has no product cost; its cost is part of the cost to serve. A discount has no cost.
     """
-    return and_(
+    with_cost = and_(
         quantity.is_not(None), case((line.line_kind == "service", true()), else_=line.unit_cost_amount.is_not(None))
     )
+    return or_(line.line_kind == "discount", with_cost)
 
 
 def net_sales(billed: CTE, context: BuildContext) -> Rows:
@@ -145,6 +151,7 @@ def product_cost(billed: CTE, context: BuildContext) -> Rows:
     tables, rate = join_rate(tables, b.currency, b.day, context.mapped)
     cost = case(
         (rate.is_(None), typed_null(AMOUNT)),
+        (line.line_kind == "discount", cast(literal(0, Integer), AMOUNT)),
         (and_(line.line_kind == "service", line.unit_cost_amount.is_(None)), cast(literal(0, Integer), AMOUNT)),
         else_=cast(times(b.quantity, line.unit_cost_amount), AMOUNT),
     )

@@ -1,8 +1,8 @@
 """`money_facts`: one row per movement of money (a billed or credited line, its product cost, or a cost to serve).
 
-There are three kinds, usually positive. `net_sales`: invoices less credits less reversals of goods and service
-lines, without tax and without lines that name no order line. `product_cost`: the net billed quantity of that line
-times the unit cost of the order's day. `cost_to_serve`: service costs, freight of shipments and costs of
+There are three kinds, usually positive. `net_sales`: invoices less credits less reversals of goods, service
+and discount lines, without tax and without lines that name no order line. `product_cost`: the net billed quantity of
+that line times the unit cost of the order's day. `cost_to_serve`: service costs, freight of shipments and costs of
 cases. Freight and case costs count only for orders without a service cost for the same activity.
 
 `amount` is in the reporting currency at the rate of the movement's day. It is null without a rate; sums exclude these

@@ -35,7 +35,7 @@ def bills(lines: FromClause, *, as_of: datetime, mapped: frozenset[str], by_docu
         select(
             *keys,
             count_if(is_invoice).label("billed_n"),
-            sum_if(and_(is_invoice, body.billed_qty.is_not(None)), body.billed_qty).label("billed_qty"),
+            sum_if(and_(is_invoice, body.billed_qty.is_not(None)), _unsigned(body.billed_qty)).label("billed_qty"),
             count_if(and_(is_invoice, body.billed_qty.is_(None))).label("quantity_unknown_n"),
             sum_if(is_invoice, body.line_amount).label("invoiced_amount"),
             sum_if(header.invoice_kind != "invoice", body.line_amount).label("credited_amount"),
@@ -92,7 +92,7 @@ def _comparisons(is_invoice: Expression, line: Columns, mapped: frozenset[str]) 
         (
             "price",
             {"invoice_lines.unit_price_amount", "order_lines.unit_price_amount"},
-            differ(body.unit_price_amount, line.unit_price_amount),
+            differ(_price(body), line.unit_price_amount),
         ),
         ("amount", {"invoice_lines.billed_qty", "invoice_lines.unit_price_amount"}, not_zero(difference)),
         ("tax", {"invoice_lines.tax_amount", "order_lines.tax_rate"}, not_zero(tax_difference)),
@@ -107,6 +107,15 @@ def _comparisons(is_invoice: Expression, line: Columns, mapped: frozenset[str]) 
         tested = true() if columns <= mapped else false()
         for outcome, condition in (("wrong", wrong), ("unknown", unknown)):
             yield count_if(and_(is_invoice, tested, condition)).label(f"{name}_{outcome}_n")
+
+
+def _unsigned(quantity: Expression) -> Expression:
+    """Return a billed quantity without its sign: -1 at 20 is 1 at -20, as in `order_lines`. R17 (discounts)."""
+    return case((quantity < 0, -quantity), else_=quantity)
+
+
+def _price(body: Columns) -> Expression:
+    return case((body.billed_qty < 0, -body.unit_price_amount), else_=body.unit_price_amount)
 
 
 def _first_reversals() -> FromClause:

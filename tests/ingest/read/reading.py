@@ -38,7 +38,7 @@ class Reader:
         finally:
             for (table,) in self.connection.execute("SELECT table_name FROM duckdb_tables()").fetchall():
                 self.connection.execute(f'DROP TABLE "{table}"')
-        return Staged(rows, reading.objects, [note.message for note in reading.notes])
+        return Staged(rows, reading.objects, [note.message for note in reading.warnings])
 
 
 @dataclass

@@ -41,6 +41,44 @@ def test_r24_ledger_by_document_date_and_cohort_by_order_date(warehouse: Connect
     assert value(warehouse, "product_cost") == Decimal(300)
 
 
+def test_i9_net_sales_include_a_discount_line_and_its_credit(warehouse: Connection) -> None:
+    """Goods 1,000 less a voucher of 20, written as 1 at -20 and, in the next order, as -1 at 20: 980 + 980.
+
+    The voucher of the second order is credited again, +20: 1,980. A discount has no product cost: 2 x 300.
+    """
+    two = [builders.order(order_id=name) for name in ("O", "Q")]
+    lines = [
+        line
+        for name in ("O", "Q")
+        for line in (
+            builders.order_line(order_id=name),
+            builders.order_line(
+                order_id=name, line_no="2", line_kind="discount", ordered_qty=1, unit_price_amount=-20, product_id="V"
+            ),
+        )
+    ]
+    bills = [
+        builders.invoice_line(line_amount=1000),
+        builders.invoice_line(invoice_line_no="2", line_no="2", billed_qty=1, unit_price_amount=-20, line_amount=-20),
+        builders.invoice_line(invoice_id="I2", order_id="Q", line_amount=1000),
+        builders.invoice_line(
+            invoice_id="I2", order_id="Q", invoice_line_no="2", line_no="2", billed_qty=-1, unit_price_amount=20,
+            line_amount=-20,
+        ),
+        builders.invoice_line(invoice_id="K", order_id="Q", line_no="2", billed_qty=None, line_amount=-20),
+    ]  # fmt: skip
+    invoices = [
+        builders.invoice(),
+        builders.invoice(invoice_id="I2"),
+        builders.invoice(invoice_id="K", invoice_kind="credit", credit_reason="goodwill"),
+    ]
+    build(
+        warehouse, sold(orders=two, order_lines=lines, invoices=invoices, invoice_lines=bills), APRIL_END, WITHOUT_RATES
+    )
+    assert value(warehouse, "net_sales_value") == Decimal(1980)
+    assert value(warehouse, "product_cost") == Decimal(600)
+
+
 def test_r24_net_sales_of_an_invoice_reversed_and_reissued(warehouse: Connection) -> None:
     """Invoice 1,000, reversal 1,000 (with its own lines), reissue 950: 950."""
     build(
