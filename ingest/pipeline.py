@@ -13,7 +13,6 @@ from sqlalchemy import Column, Connection, String, Table, insert, select
 
 from ingest.errors import HistoryNotWritten, RunAborted
 from ingest.load.clean_rows import clean_rows
-from ingest.load.key_conflicts import report_conflicts
 from ingest.load.load import load
 from ingest.load.touched_orders import affects_all_orders
 from ingest.mapping.mapping_file import Mapping, load_mapping
@@ -23,6 +22,7 @@ from ingest.read.read import read_all
 from ingest.read.source_objects import Reading
 from ingest.read.staging import staging_table
 from ingest.runs import clock, history
+from ingest.runs.earlier_records import report_conflicting_records, withdraw_missing_records
 from ingest.runs.ledger import check_balance, write_ledger
 from ingest.runs.report import RunReport, build_report
 from ingest.runs.run_state import RunState, effective_feeds, fingerprint, previous_runs
@@ -156,7 +156,9 @@ def _open_run(
             file_id = known.file_ids.get((feed, sha256, prints[feed]))
             return None if file_id in retried else known.taken.get((feed, sha256, prints[feed]))
 
-        state = Reading(mapping, folder, staging, database, pulls_from, seen, filled=known.filled)
+        state = Reading(
+            mapping, folder, staging, database, pulls_from, seen, filled=known.filled, last_names=known.last_names
+        )
         try:
             yield RunState(mapping, started_at, known, state), staging
         finally:
@@ -215,10 +217,15 @@ def load_clean(state: RunState, staging: Scratch, build: Build) -> Table | None:
     feeds = {feed: broken.get(feed, 0) for feed in state.mapping.feeds}
     with clean_rows(connection, staging, feeds, source=state.mapping.name, first_file_id=first) as clean:
         state.loaded = load(
-            connection, clean, arrived, run_id=state.known.next_run_id, touched=touched, first_load=empty
+            connection,
+            clean,
+            arrived,
+            run_id=state.known.next_run_id,
+            touched=touched,
+            first_load=empty,
+            after_merge=withdraw_missing_records(state, clean, connection, touched),
         )
-        names = {first + source.number: source.name for source in state.objects}
-        state.warnings.extend(report_conflicts(connection, state.loaded.conflicts, state.mapping.feeds, names))
+        report_conflicting_records(state, connection)
         everything = empty or affects_all_orders(connection, state.loaded)
         failpoint("ingest.load")
         _reject_rule_breaks(state, clean, connection)

@@ -9,10 +9,11 @@ import streamlit as st
 from dashboard import queries
 from dashboard.components import cards, formatting, tables, theme
 from dashboard.components.tables import Cell
-from dashboard.frame import page
+from dashboard.frame import links, page
 from dashboard.orders.records import pairs, record_link
 from metrics.lists import data_quality
 from metrics.lists.rows import Listing, Row
+from metrics.measures.catalog import MEASURES
 
 SIZE = 25
 CHECKS_SHOWN = 14
@@ -57,12 +58,27 @@ def _warnings(noted: list[Row]) -> str:
             Cell(formatting.in_words(one["feed"]), small=one["object_name"] or one["source"]),
             Cell(markup=f'<div class="bv-long">{formatting.html(one["message"])}</div>'),
             Cell(formatting.integer(int(one["rows_concerned"]))),
-            Cell(one["measures"] or formatting.DASH),
+            Cell(markup=_measures(one["measures"])),
         ]
         for one in noted
     ]
     heads = ("Feed", "Warning", "Records", "Affected measures")
     return tables.table(heads, rows, caption="Warnings about loaded records", numeric=(2,))
+
+
+def _measures(names: str | None) -> str:
+    """Return a count of measures that unfolds to links to their definitions."""
+    listed = names.split(", ") if names else []
+    if not listed:
+        return formatting.DASH
+    links_to = ", ".join(
+        f'<a href="{formatting.html(links.page_url("definitions", {"measure": name}))}" '
+        f'target="_self">{formatting.html(MEASURES[name].title)}</a>'
+        for name in listed
+        if name in MEASURES
+    )
+    count = formatting.count(len(listed), "measure")
+    return f'<div class="bv-long"><details><summary>{count}</summary>{links_to}</details></div>'
 
 
 def runs() -> None:

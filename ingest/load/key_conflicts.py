@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, FromClause, RowMapping, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, FromClause, RowMapping, and_, func, or_, select
 
 from ingest.errors import SourceRefused
 from ingest.load.restatements import content_columns
@@ -28,11 +29,14 @@ def find_conflicts(connection: Connection, feed: str, rows: FromClause) -> list[
     """Return the conflicts among rows whose key occurs more than once, one per file."""
     key, content = FEEDS[feed].key, content_columns(feed)
     group = [*(rows.c[one] for one in key), rows.c.file_id, rows.c.source_updated_at]
-    order = {"partition_by": group, "order_by": rows.c.row_no}
+
+    def above(name: str) -> ColumnElement[Any]:  # Any: a column of any type
+        return func.lag(rows.c[name]).over(partition_by=group, order_by=rows.c.row_no)
+
     pairs = select(
         *(rows.c[one] for one in (*key, "file_id", "row_no", *content)),
-        func.lag(rows.c.row_no).over(**order).label("above"),
-        *(func.lag(rows.c[one]).over(**order).label(f"above_{one}") for one in content),
+        above("row_no").label("above"),
+        *(above(one).label(f"above_{one}") for one in content),
     ).subquery()
     differs = {one: pairs.c[one].is_distinct_from(pairs.c[f"above_{one}"]) for one in content}
     wrong = and_(pairs.c.above.is_not(None), or_(*differs.values()))

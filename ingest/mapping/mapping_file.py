@@ -4,10 +4,7 @@ Opens only the mapping file. Reports all its problems at once, each with the key
 write instead. docs/mapping.md describes the keys.
 """
 
-import difflib
-import json
 import zoneinfo
-from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
@@ -18,8 +15,11 @@ from sqlalchemy import URL
 
 from ingest.errors import MappingRefused
 from ingest.mapping import file_kinds, formats
+from ingest.mapping.feed_checks import problems_of_records
 from ingest.mapping.file_kinds import Kind
 from ingest.mapping.file_options import file_problems
+from ingest.mapping.nearest import nearest as nearest
+from ingest.mapping.nearest import shown as shown
 from ingest.mapping.toml_file import read_toml
 from metrics.schema import FEEDS, Feed
 
@@ -103,6 +103,10 @@ class FeedMap(Origin):
     columns: dict[str, Annotated[ColumnMap, BeforeValidator(_as_column)]] = Field(default_factory=dict)
     same_key: Literal["last", "sum", "first_filled", "refuse"] | None = None
     """How different records of one file and key are combined. None: the last one is loaded, with a warning."""
+    full: bool | Literal["per_order"] | None = None
+    """True: the feed is read whole in every run, and what is missing is withdrawn. per_order: whole for each order."""
+    full_limit: Annotated[float, Field(ge=0, le=1)] = 0.2
+    """Largest share of loaded records that a full extract may withdraw."""
     fill_down: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = ()
     """Columns whose empty cells take the value of the record above."""
 
@@ -206,19 +210,6 @@ def required(name: str) -> tuple[str, ...]:
     )
 
 
-def nearest(word: str, words: Iterable[str]) -> str:
-    """Return `; did you mean "…"?`, or the list of valid words if none is similar."""
-    known = list(words)
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    valid = (one if one.isprintable() else shown(one) for one in known)
-    return f"; did you mean {shown(close[0])}?" if close else f"; valid: {', '.join(valid)}"
-
-
-def shown(name: str) -> str:
-    """Return a name in quotes, as TOML reads it, with invisible characters as escapes."""
-    return json.dumps(name, ensure_ascii=not name.isprintable())
-
-
 def _parse(model: type[T], table: object, key: str, problems: list[str]) -> T | None:
     try:
         return model.model_validate(table)
@@ -265,22 +256,12 @@ def _parse_feed(name: str, table: object, problems: list[str]) -> FeedMap | None
             problems.append(
                 f"{name}.columns.{column}: decimal and thousands are both {one.decimal!r}; use two different signs"
             )
-    _check_fill_down(name, feed, problems)
+    problems.extend(problems_of_records(name, feed))
     if feed.select is None:
         for column in required(name):
             if column not in feed.columns:
                 problems.append(f'{name}.columns.{column}: must be mapped; add {column} = "NAME IN THE SOURCE"')
     return feed
-
-
-def _check_fill_down(name: str, feed: FeedMap, problems: list[str]) -> None:
-    """Check that `fill_down` names mapped columns, by their own name or by the name in the source."""
-    names = [*feed.columns, *(one.column for one in feed.columns.values() if one.column)]
-    for column in feed.fill_down:
-        if column == "deleted":
-            problems.append(f"{name}.fill_down: an empty 'deleted' means false; remove it")
-        elif column not in names:
-            problems.append(f"{name}.fill_down: {column!r} is not a mapped column{nearest(column, names)}")
 
 
 def _check_origin(key: str, origin: Origin, problems: list[str]) -> bool:

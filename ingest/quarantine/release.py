@@ -73,7 +73,7 @@ def drop_replaced(connection: Connection, run_id: int, first_file_id: int) -> di
         for row in connection.execute(_replaced_waiting_rows(feed, waiting_table)):
             (dropped.add if row.is_outdated else dropped.discard)((row.file_id, row.row_no))
     set_status(connection, dropped, "dropped")
-    _delete_waiting(connection, dropped)
+    delete_waiting(connection, dropped)
     return dict(Counter(file_id for file_id, _ in dropped))
 
 
@@ -90,7 +90,7 @@ def _replaced_waiting_rows(feed: str, waiting_table: Table) -> Rows:
     )
 
 
-def _delete_waiting(connection: Connection, dropped: Iterable[tuple[int, int]]) -> None:
+def delete_waiting(connection: Connection, dropped: Iterable[tuple[int, int]]) -> None:
     """Delete dropped records from the waiting rows."""
     marked = create_temporary(connection, "forgotten", Column("file_id", BigInteger), Column("row_no", BigInteger))
     if insert_rows(connection, marked, ({"file_id": file_id, "row_no": row_no} for file_id, row_no in dropped)):

@@ -19,7 +19,8 @@ from ingest.read.mapping_sql import needs_sandbox, stage_for_sandbox
 from ingest.read.same_key import combine_same_keys
 from ingest.read.source_objects import Reading, SourceObject
 from ingest.read.stage_text import query_rows, read_query, stage_text, to_text
-from ingest.read.staging import create_staging, stage_csv
+from ingest.read.staging import create_staging, stage_csv, staging_table
+from ingest.storage.scratch_database import quoted
 from metrics.warehouse.failpoint import failpoint
 
 Progress = Callable[[str, float], None]
@@ -42,6 +43,8 @@ def read_all(reading: Reading, progress: Progress) -> None:
             for path, object_name, file_scan in files[feed]:
                 _stage_file(reading, feed, feed_map, path, object_name, file_scan)
         check_empty(reading, feed, feed_map)
+        if reading.skip_unchanged_extract(feed):
+            reading.connection.execute(f"DELETE FROM {quoted(staging_table(feed))}")
         fill_down(reading, feed, reading.selected.get(feed, feed_map))
         combine_same_keys(reading, feed, feed_map)
         if feed == "order_lines":
@@ -59,7 +62,7 @@ def _stage_file(
             stage_csv(reading, feed, feed_map, path, object_name, file_scan.result())
             return
         sha256 = text_tables.file_hash(path)
-        rows = reading.seen(feed, object_name, sha256)
+        rows = reading.read_before(feed, object_name, sha256)
         if rows is not None:
             reading.repeated.append(SourceObject(-1, feed, object_name, sha256, rows, rows))
             return

@@ -1,7 +1,7 @@
 """Source objects of a run, and the state of reading."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ingest.mapping.mapping_file import FeedMap, Mapping, Origin
@@ -46,6 +46,10 @@ class Reading:
     repeated: list[SourceObject] = field(default_factory=list)
     selected: dict[str, FeedMap] = field(default_factory=dict)
     """Mappings of feeds, completed with the columns of their SELECT."""
+    last_names: dict[str, frozenset[str]] = field(default_factory=dict)
+    """Names of the objects in the last run of each feed."""
+    unchanged: dict[str, list[bool]] = field(default_factory=dict)
+    """For each object of a full extract: True if its content was read before."""
     states: dict[Path, tuple[int, int]] = field(default_factory=dict)
     """Size and modification time of each file before the run read it."""
     filled: frozenset[str] = frozenset()
@@ -53,6 +57,27 @@ class Reading:
     warnings: list[RunWarning] = field(default_factory=list)
     """Warnings of the run, in the order in which they were found."""
     tables: int = 0
+
+    def read_before(self, feed: str, name: str, sha256: str) -> int | None:
+        """Return the number of rows of an object that was read before and can be skipped; otherwise None.
+
+        A part of a full extract is always read, because a record that another part lacks may be in it.
+        """
+        rows = self.seen(feed, name, sha256)
+        if not self.mapping.feeds[feed].full:
+            return rows
+        self.unchanged.setdefault(feed, []).append(rows is not None)
+        return None
+
+    def skip_unchanged_extract(self, feed: str) -> bool:
+        """Skip a full extract of the same parts as in the last run. Returns True if it was skipped."""
+        parts = [one for one in self.objects if one.feed == feed]
+        same = self.last_names.get(feed) == frozenset(one.name for one in parts)
+        if not parts or not same or not all(self.unchanged.get(feed, [False])):
+            return False
+        self.objects[:] = [one for one in self.objects if one.feed != feed]
+        self.repeated.extend(replace(one, number=-1) for one in parts)
+        return True
 
     def next_table(self) -> str:
         """Return an unused name for a text table."""

@@ -103,7 +103,7 @@ def stage_text(reading: Reading, feed: str, texts: list[QueryRows]) -> None:
     """Convert text tables to rows of the feed's staging table."""
     feed_map = reading.mapping.feeds[feed]
     for text in texts:
-        rows = reading.seen(feed, text.name, text.sha256)
+        rows = reading.read_before(feed, text.name, text.sha256)
         if rows is not None:
             reading.repeated.append(SourceObject(-1, feed, text.name, text.sha256, rows, rows))
             continue

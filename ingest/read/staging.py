@@ -51,7 +51,7 @@ def needed_columns(feed: str, feed_map: FeedMap) -> list[str]:
 
 def stage_csv(reading: Reading, feed: str, feed_map: FeedMap, path: Path, object_name: str, file_scan: CsvScan) -> None:
     """Stage a CSV, unless its content was read before."""
-    rows = reading.seen(feed, object_name, file_scan.sha256)
+    rows = reading.read_before(feed, object_name, file_scan.sha256)
     if rows is not None:
         reading.repeated.append(SourceObject(-1, feed, object_name, file_scan.sha256, rows, rows))
         return

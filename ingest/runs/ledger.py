@@ -14,6 +14,8 @@ from ingest.quarantine import quarantine, release
 from ingest.read import cursors
 from ingest.read.source_objects import SourceObject
 from ingest.runs import clock
+from ingest.runs.empty_columns import find_empty_columns
+from ingest.runs.excess_receipts import find_excess_receipts
 from ingest.runs.run_state import RunState, effective_feeds, fingerprint, was_kept_out
 from ingest.storage import tables
 from ingest.storage.bulk_insert import insert_rows
@@ -47,6 +49,8 @@ def write_ledger(state: RunState, build: Build) -> None:
     )
     insert_rows(connection, checks, ({"run_id": run_id, **check} for check in state.checks))
     _write_mapped(state, connection)
+    state.warnings.extend(find_empty_columns(connection, state.mapping.name, effective_feeds(state)))
+    state.warnings.extend(find_excess_receipts(connection, state.mapping.name))
     objects_read = [(source.feed, source.name) for source in state.objects]
     replace_warnings(connection, state.warnings, run_id=run_id, source=state.mapping.name, objects=objects_read)
     _write_taken(state, connection)

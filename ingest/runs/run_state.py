@@ -32,6 +32,8 @@ class PreviousRuns:
     cursors: dict[str, object] = field(default_factory=dict)
     filled: frozenset[str] = frozenset()
     """Feeds of this source that had records."""
+    last_names: dict[str, frozenset[str]] = field(default_factory=dict)
+    """Names of the objects in the last run of each feed, repeated ones included."""
 
 
 @dataclass
@@ -87,7 +89,18 @@ def previous_runs(connection: Connection, mapping: Mapping) -> PreviousRuns:
         if row.feed in mapping.feeds and row.column_name in (mapping.feeds[row.feed].cursor, None)
     }
     last_run = connection.scalar(select(func.max(runs.c.run_id))) or 0
-    return PreviousRuns(max(files, default=0) + 1, last_run + 1, taken, file_ids, latest, stored, filled)
+    last_names = _last_names(connection, source)
+    return PreviousRuns(max(files, default=0) + 1, last_run + 1, taken, file_ids, latest, stored, filled, last_names)
+
+
+def _last_names(connection: Connection, source: str) -> dict[str, frozenset[str]]:
+    c = run_files.c
+    last = select(c.feed, func.max(c.run_id).label("run_id")).where(c.source == source).group_by(c.feed).subquery()
+    found: dict[str, set[str]] = {}
+    same = (c.feed == last.c.feed) & (c.run_id == last.c.run_id) & (c.source == source)
+    for feed, name in connection.execute(select(c.feed, c.name).join(last, same)):
+        found.setdefault(feed, set()).add(name)
+    return {feed: frozenset(names) for feed, names in found.items()}
 
 
 def fingerprint(feed_map: FeedMap, mapping: Mapping) -> str:

@@ -70,7 +70,7 @@ EVENTS: dict[str, tuple[str, ...]] = {
 """Moments and days of past events. They cannot be later than the watermark of the data."""
 
 UPPER_BOUNDS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
-    "shipment_lines": (("damaged_qty", ("received_qty", "shipped_qty")), ("received_qty", ("shipped_qty",))),
+    "shipment_lines": (("damaged_qty", ("received_qty", "shipped_qty")),),
     "order_lines": (("cancelled_qty", ("ordered_qty",)),),
 }
 """Quantities that cannot exceed another quantity: the first of the columns named that is not empty."""

@@ -1,0 +1,204 @@
+"""Records that are gone from a file or query: withdrawn if the mapping declares a full extract, else a warning.
+
+A withdrawn record stays in its table with `deleted`, like a record that its source withdraws. It returns with the next
+extract that contains it. Source: R33 (duplicates and late records).
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Select,
+    String,
+    Table,
+    and_,
+    cast,
+    func,
+    insert,
+    literal,
+    not_,
+    select,
+    union,
+    union_all,
+    update,
+)
+
+from ingest.errors import SourceRefused
+from ingest.load.restatements import as_json
+from ingest.load.result import LoadResult
+from ingest.load.touched_orders import add_orders
+from ingest.mapping.mapping_file import FeedMap
+from ingest.quarantine.records import Rejected
+from ingest.quarantine.release import delete_waiting, set_status
+from ingest.storage.bulk_insert import create_temporary, insert_rows
+from ingest.storage.run_warnings import RunWarning
+from metrics.schema import FEEDS, quarantine, restatements, run_files
+
+
+@dataclass(frozen=True)
+class Extract:
+    """What a run read for a feed."""
+
+    feed: str
+    feed_map: FeedMap
+    source: str
+    clean: Table
+    rejected: tuple[Rejected, ...]
+    names: tuple[str, ...]
+    """The objects read in this run."""
+    run_id: int
+    first_file_id: int
+
+
+def withdraw_missing(connection: Connection, extract: Extract, result: LoadResult, touched: Table) -> list[RunWarning]:
+    """Withdraw loaded records that a full extract lacks, or warn of records that are gone from a file.
+
+    Raises SourceRefused if more records are missing than the limit of the mapping allows.
+    """
+    feed_map, feed = extract.feed_map, extract.feed
+    if feed_map.full is False or feed_map.cursor is not None or not extract.names:
+        return []
+    unreadable = sum(1 for one in extract.rejected if any(one.key.get(name) is None for name in FEEDS[feed].key))
+    if feed_map.full and unreadable:
+        message = (
+            f"{unreadable:,} records of the full extract have no readable key. So no record that it lacks was "
+            "withdrawn. Correct these records."
+        )
+        return [RunWarning(feed, "full_extract_unreadable", message, rows=unreadable)]
+    if not feed_map.full and connection.execute(_earlier_files(extract).limit(1)).first() is None:
+        return []
+    present = _present_keys(connection, extract)
+    among = _scope(extract, present)
+    target = FEEDS[feed].table
+    missing = create_temporary(connection, f"missing_{feed}", *(Column(one.name, one.type) for one in target.columns))
+    gone = select(target).where(among, not_(_is_present(feed, extract.clean, present)))
+    connection.execute(insert(missing).from_select([one.name for one in missing.columns], gone))
+    count = connection.scalar(select(func.count()).select_from(missing)) or 0
+    total = connection.scalar(select(func.count()).select_from(target).where(among)) or 0
+    if feed_map.full:
+        _refuse_too_many(extract, count, total)
+        if count:
+            _withdraw(connection, extract, missing, result)
+        _drop_quarantined(connection, extract, present, result, touched)
+        return []
+    return [_warning(extract, count, total)] if count else []
+
+
+def _present_keys(connection: Connection, extract: Extract) -> Table:
+    """Return the keys of rejected records as text, each with its order."""
+    key = FEEDS[extract.feed].key
+    table = create_temporary(
+        connection,
+        f"present_{extract.feed}",
+        *(Column(f"key_{one}", String) for one in key),
+        Column("of_order", String),
+    )
+    insert_rows(
+        connection,
+        table,
+        ({**{f"key_{one}": row.key.get(one) for one in key}, "of_order": row.order_id} for row in extract.rejected),
+    )
+    return table
+
+
+def _is_present(feed: str, clean: Table, present: Table) -> ColumnElement[bool]:
+    target, key = FEEDS[feed].table, FEEDS[feed].key
+    loaded = select(literal(1)).where(and_(*(clean.c[one] == target.c[one] for one in key)))
+    rejected = select(literal(1)).where(and_(*(present.c[f"key_{one}"] == cast(target.c[one], String) for one in key)))
+    return loaded.exists() | rejected.exists()
+
+
+def _scope(extract: Extract, present: Table) -> ColumnElement[bool]:
+    """Return the condition of the loaded records that the extract should contain."""
+    target = FEEDS[extract.feed].table
+    mine = and_(target.c.source == extract.source, ~target.c.deleted, target.c.file_id < extract.first_file_id)
+    if extract.feed_map.full == "per_order":
+        return and_(mine, target.c.order_id.in_(_orders(extract, present)))
+    if extract.feed_map.full:
+        return mine
+    return and_(mine, target.c.file_id.in_(_earlier_files(extract)))
+
+
+def _earlier_files(extract: Extract) -> Select[tuple[int]]:
+    """Select the earlier readings of the same objects."""
+    c = run_files.c
+    return select(c.file_id).where(
+        c.source == extract.source, c.feed == extract.feed, c.name.in_(extract.names), c.file_id < extract.first_file_id
+    )
+
+
+def _orders(extract: Extract, present: Table) -> Select[tuple[str]]:
+    of_rejected = select(present.c.of_order).where(present.c.of_order.is_not(None))
+    return select(union(select(extract.clean.c.order_id), of_rejected).subquery("orders_of_extract").c.order_id)
+
+
+def _refuse_too_many(extract: Extract, count: int, total: int) -> None:
+    limit = extract.feed_map.full_limit
+    if count > limit * total:
+        raise SourceRefused(
+            ", ".join(extract.names),
+            extract.feed,
+            f"it lacks {count:,} of {total:,} loaded records ({count / total:.0%}); the limit is {limit:.0%}",
+            f"Check that the extract is complete. If the records are gone, raise full_limit of [{extract.feed}].",
+        )
+
+
+def _withdraw(connection: Connection, extract: Extract, missing: Table, result: LoadResult) -> None:
+    feed, target, key = extract.feed, FEEDS[extract.feed].table, FEEDS[extract.feed].key
+    keys = connection.execute(select(*(missing.c[one] for one in key))).mappings().all()
+    same = and_(missing.c.file_id == target.c.file_id, missing.c.row_no == target.c.row_no)
+    connection.execute(update(target).where(select(literal(1)).where(same).exists()).values(deleted=True))
+    columns = [one.name for one in target.columns]
+    changed = [table for table in (result.changed.get(feed), missing) if table is not None]
+    result.changed[feed] = union_all(*(select(*(table.c[one] for one in columns)) for table in changed)).subquery()
+    result.restated += insert_rows(
+        connection,
+        restatements,
+        (
+            {
+                "run_id": extract.run_id,
+                "feed": feed,
+                "key": as_json(dict(row)),
+                "before": as_json({"deleted": False}),
+                "after": as_json({"deleted": True}),
+                "why": "deletion",
+            }
+            for row in keys
+        ),
+    )
+
+
+def _drop_quarantined(
+    connection: Connection, extract: Extract, present: Table, result: LoadResult, touched: Table
+) -> None:
+    """Drop quarantined records of earlier extracts. Those that are still wrong came again in this one."""
+    q, c = quarantine.c, run_files.c
+    earlier = select(c.file_id).where(c.source == extract.source, c.feed == extract.feed)
+    mine = [
+        q.feed == extract.feed,
+        q.status.in_(["rejected", "waiting"]),
+        q.file_id < extract.first_file_id,
+        q.file_id.in_(earlier),
+    ]
+    if extract.feed_map.full == "per_order":
+        mine.append(q.order_id.in_(_orders(extract, present)))
+    rows = {(row.file_id, row.row_no) for row in connection.execute(select(q.file_id, q.row_no).where(*mine))}
+    if rows:
+        add_orders(connection, touched, select(q.order_id).where(*mine))
+        set_status(connection, rows, "dropped")
+        delete_waiting(connection, rows)
+        for file_id, n in Counter(file_id for file_id, _ in rows).items():
+            result.counts.quarantined[file_id] -= n
+            result.counts.superseded[file_id] += n
+
+
+def _warning(extract: Extract, count: int, total: int) -> RunWarning:
+    names = ", ".join(extract.names)
+    message = (
+        f"{names} no longer contains {count:,} of the {total:,} records that it had before. They stay loaded. "
+        f"If it is a full extract, write full = true for [{extract.feed}]. If it has changes only, full = false."
+    )
+    return RunWarning(extract.feed, "records_are_gone", message, extract.names[0], count)

@@ -1,0 +1,24 @@
+"""Check the keys of a feed that combine, fill or withdraw records: `fill_down`, `full`."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ingest.mapping.nearest import nearest
+from metrics.schema import FEEDS
+
+if TYPE_CHECKING:
+    from ingest.mapping.mapping_file import FeedMap
+
+
+def problems_of_records(name: str, feed: "FeedMap") -> Iterator[str]:
+    """Yield the problems of a feed's `fill_down` and `full`."""
+    names = [*feed.columns, *(one.column for one in feed.columns.values() if one.column)]
+    for column in feed.fill_down:
+        if column == "deleted":
+            yield f"{name}.fill_down: an empty 'deleted' means false; remove it"
+        elif column not in names:
+            yield f"{name}.fill_down: {column!r} is not a mapped column{nearest(column, names)}"
+    if feed.full and feed.cursor:
+        yield f"{name}.full: a pull by cursor is no full extract; remove full, or cursor and cursor_start"
+    if feed.full == "per_order" and (name == "orders" or "order_id" not in FEEDS[name].table.c):
+        yield f"{name}.full: its records belong to no order; write full = true"

@@ -1,0 +1,110 @@
+"""I8: a full extract withdraws what it no longer contains. R33 (duplicates and late records)."""
+
+import pytest
+from sqlalchemy import Connection, select
+
+from ingest.errors import MappingRefused, SourceRefused
+from metrics.facts.orders import order_facts_table
+from metrics.schema import order_lines, restatements
+from metrics.warehouse import reading
+from tests.ingest.files import LINES, Source, kept
+
+HEADER = "no,pos,item,qty\n"
+TEN = HEADER + "".join(f"O1,{number},P1,1\n" for number in range(1, 8)) + "O2,1,P1,7\nO2,2,P2,1\nO9,1,P1,1\n"
+"""Ten lines; the order of the last one is not known, so that line waits."""
+
+
+def full(source: Source, value: str = "true", limit: float | None = None) -> Source:
+    keys = "" if limit is None else f"\nfull_limit = {limit}"
+    source.origin["order_lines"] = f'read = "order_lines*.csv"\nfull = {value}{keys}'
+    return source
+
+
+def present(connection: Connection) -> set[tuple[str, str]]:
+    rows = connection.execute(select(order_lines.c.order_id, order_lines.c.line_no).where(~order_lines.c.deleted))
+    return {(row.order_id, row.line_no) for row in rows}
+
+
+def test_i8_a_full_extract_withdraws_what_is_missing_and_takes_it_back(any_source: Source) -> None:
+    """1 of 9 loaded lines is gone (11 %): it is withdrawn. So is the waiting line of O9. A rejected line is present."""
+    any_source.write("order_lines.csv", TEN)
+    full(any_source).take_in()
+    two = TEN.replace("O2,2,P2,1\n", "").replace("O9,1,P1,1\n", "").replace("O1,7,P1,1", "O1,7,P1,x")
+    any_source.write("order_lines.csv", two)
+    report = any_source.take_in()
+    assert report.restated == 1
+    with reading(any_source.location) as connection:
+        assert present(connection) == {*(("O1", str(number)) for number in range(1, 8)), ("O2", "1")}
+        assert [(one.order_id, one.status) for one in kept(connection)] == [("O9", "dropped"), ("O1", "rejected")]
+        assert connection.execute(select(restatements.c.why, restatements.c.key)).all() == [
+            ("deletion", '{"order_id": "O2", "line_no": "2"}')
+        ]
+        lines = select(order_facts_table.c.line_count).where(order_facts_table.c.order_id == "O2")
+        assert connection.scalar(lines) == 1, "the order was judged again"
+    assert any_source.take_in().outcome == "unchanged"
+    any_source.write("order_lines.csv", TEN)
+    any_source.take_in()
+    with reading(any_source.location) as connection:
+        assert ("O2", "2") in present(connection)
+
+
+def test_i8_more_than_the_limit_refuses_the_run(source: Source) -> None:
+    """2 of 9 loaded lines are gone: 22 % is more than 20 %."""
+    source.write("order_lines.csv", TEN)
+    full(source).take_in()
+    source.write("order_lines.csv", TEN.replace("O2,2,P2,1\n", "").replace("O1,7,P1,1\n", ""))
+    with pytest.raises(SourceRefused, match=r"lacks 2 of 9 loaded records \(22%\); the limit is 20%.*full_limit"):
+        source.take_in()
+    with reading(source.location) as connection:
+        assert len(present(connection)) == 9
+    full(source, limit=0.3).take_in()
+    with reading(source.location) as connection:
+        assert len(present(connection)) == 7
+
+
+def test_i8_an_extract_of_several_files_counts_as_a_whole(source: Source) -> None:
+    """A file that did not change is a part of the extract; a file that is gone is missing from it."""
+    source.write("order_lines.csv", HEADER + "O1,1,P1,10\nO1,2,P2,5\n")
+    source.write("order_lines_2.csv", HEADER + "O2,1,P1,7\n")
+    full(source, limit=0.5).take_in()
+    source.write("order_lines_2.csv", HEADER + "O2,1,P1,8\n")
+    source.take_in()
+    with reading(source.location) as connection:
+        assert present(connection) == {("O1", "1"), ("O1", "2"), ("O2", "1")}
+    (source.folder / "order_lines_2.csv").unlink()
+    source.take_in()
+    with reading(source.location) as connection:
+        assert present(connection) == {("O1", "1"), ("O1", "2")}
+
+
+def test_i8_per_order_compares_the_orders_of_the_extract_only(source: Source) -> None:
+    source.write("order_lines.csv", LINES)
+    full(source, '"per_order"', 0.5).take_in()
+    source.write("order_lines.csv", HEADER + "O1,1,P1,10\n")
+    source.take_in()
+    with reading(source.location) as connection:
+        assert present(connection) == {("O1", "1"), ("O2", "1")}
+    source.origin["shipments"] = 'read = "shipments.csv"\nfull = "per_order"'
+    with pytest.raises(MappingRefused, match=r"shipments.full: its records belong to no order"):
+        source.take_in()
+
+
+def test_i8_without_a_declaration_the_run_says_what_is_gone(source: Source) -> None:
+    source.take_in()
+    source.write("order_lines.csv", LINES.replace("O1,2,P2,5\n", ""))
+    (warning,) = source.take_in().warnings
+    assert (warning.code, warning.rows) == ("records_are_gone", 1)
+    assert "no longer contains 1 of the 3 records" in warning.message
+    full(source, "false")
+    source.write("order_lines.csv", HEADER + "O1,1,P1,10\n")
+    assert source.take_in().warnings == ()
+
+
+def test_i8_nothing_is_withdrawn_while_a_record_cannot_be_read(source: Source) -> None:
+    source.write("order_lines.csv", TEN)
+    full(source).take_in()
+    source.write("order_lines.csv", TEN.replace("O2,2,P2,1\n", "O2,2\n"))
+    (warning,) = source.take_in().warnings
+    assert warning.code == "full_extract_unreadable"
+    with reading(source.location) as connection:
+        assert ("O2", "2") in present(connection)
