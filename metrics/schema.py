@@ -276,7 +276,9 @@ unit_factors = feed(
     text("product_id", "key", required=True),
     text("unit", "key: box, pallet ... or the base unit itself (factor 1) to give its rounding step", required=True),
     Column("valid_from", Date, nullable=False, comment="key: first local day of order"),
-    Column("factor", FACTOR, nullable=False, comment="base units in one"),
+    Column("factor", FACTOR, nullable=False, comment="base units in one; numerator / denominator, if these are given"),
+    Column("numerator", FACTOR, comment="exact factor as a fraction: numerator / denominator base units in one"),
+    Column("denominator", FACTOR, comment="denominator of the exact factor; empty with numerator set: 1"),
     Column(
         "rounding_step",
         QTY,

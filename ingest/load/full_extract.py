@@ -64,7 +64,7 @@ def withdraw_missing(connection: Connection, extract: Extract, result: LoadResul
     unreadable = sum(1 for one in extract.rejected if any(one.key.get(name) is None for name in FEEDS[feed].key))
     if feed_map.full and unreadable:
         message = (
-            f"{unreadable:,} records of the full extract have no readable key. So no record that it lacks was "
+            f"Records of the full extract without a readable key: {unreadable:,}. So no record that it lacks was "
             "withdrawn. Correct these records."
         )
         return [RunWarning(feed, "full_extract_unreadable", message, rows=unreadable)]

@@ -1,14 +1,15 @@
 """Convert quantities and prices to base units during the merge.
 
 A row is converted if its unit is not the base unit of its product. Quantities are multiplied by the factor, and prices
-are divided by it. The factor is the one valid on the local day of the order. A row without a factor waits in
-quarantine. A row whose quantity does not fit four decimals is rejected. The row keeps its `unit`, and its original is
-stored in `as_sent_<feed>`, so a corrected factor converts the original. Source: R12 (unit conversion).
+are divided by it. The factor is the one valid on the local day of the order, as an exact fraction. Quantities are
+rounded to four decimals (half up), which is finer than any rounding step. A row without a factor waits in quarantine. A
+row whose quantity is too large, or too small for four decimals, is rejected. The row keeps its `unit`, and its original
+is stored in `as_sent_<feed>`, so a corrected factor converts the original. Source: R12 (unit conversion).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal, localcontext
 
 from sqlalchemy import (
     BigInteger,
@@ -17,6 +18,8 @@ from sqlalchemy import (
     Connection,
     Date,
     FromClause,
+    Integer,
+    Numeric,
     String,
     Table,
     and_,
@@ -24,14 +27,16 @@ from sqlalchemy import (
     cast,
     func,
     insert,
+    literal,
     or_,
     select,
+    union,
 )
 
 from ingest.storage.bulk_insert import create_temporary, insert_rows
 from ingest.validate.cross_row_rules import CrossRowRule
 from metrics.schema import FACTOR, FEEDS, PRICE, QTY, order_lines, orders, products, unit_factors
-from metrics.sql.dialects import Expression, Rows, local_time, times, typed_null
+from metrics.sql.dialects import Expression, Rows, local_time
 
 QUANTITIES = {
     "order_lines": ("ordered_qty", "cancelled_qty"),
@@ -44,22 +49,25 @@ PRICED = ("order_lines", "invoice_lines")
 LIMIT = 1_000_000_000
 """Quantities and prices must be smaller than this, converted or not."""
 STEP = Decimal("0.00000001")
+QUANTITY_STEP = Decimal("0.0001")
+FRACTION = ("numerator", "denominator")
 
 
 @dataclass(frozen=True)
 class Units:
     """Conversions of some rows of a feed.
 
-    rows: a table of file_id, row_no, product_id, unit, day, factor. prices: the converted price of each price and
-    factor, or None.
+    rows: a table of file_id, row_no, product_id, unit, day, numerator, denominator (null: no factor). prices and
+    quantities: the converted value of each value and fraction.
     """
 
     rows: Table
     prices: Table | None
+    quantities: Table
 
     def drop(self, connection: Connection) -> None:
         """Drop the temporary tables."""
-        for table in (self.rows, self.prices):
+        for table in (self.rows, self.prices, self.quantities):
             if table is not None:
                 table.drop(connection)
 
@@ -89,19 +97,26 @@ def find_units(connection: Connection, feed: str, rows: FromClause) -> Units | N
         connection,
         f"units_{feed}",
         *(Column(column.name, column.type) for column in named.columns),
-        Column("factor", FACTOR),
+        *(Column(one, FACTOR) for one in FRACTION),
     )
-    base = _version_on_day(named, products, products.c.base_unit, [], "base")
-    factor = _version_on_day(named, unit_factors, unit_factors.c.factor, ["unit"], "factors")
+    u = unit_factors.c
+    base = _version_on_day(named, products, {"base_unit": products.c.base_unit}, [], "base")
+    one = cast(literal(1, Integer), FACTOR)
+    fraction: dict[str, Expression] = {
+        "numerator": func.coalesce(u.numerator, u.factor),
+        "denominator": case((u.numerator.is_(None), one), else_=func.coalesce(u.denominator, one)),
+    }
+    factor = _version_on_day(named, unit_factors, fraction, ["unit"], "factors")
     beside = named.outerjoin(base, _same_conversion(named, base)).outerjoin(factor, _same_conversion(named, factor))
     wanted = (
-        select(*named.columns, factor.c.value)
+        select(*named.columns, *(factor.c[name] for name in FRACTION))
         .select_from(beside)
-        .where(or_(base.c.value.is_(None), base.c.value != named.c.unit))
+        .where(or_(base.c.base_unit.is_(None), base.c.base_unit != named.c.unit))
     )
     connection.execute(insert(to_convert).from_select([column.name for column in to_convert.columns], wanted))
     named.drop(connection)
-    return Units(to_convert, _prices(connection, feed, rows, to_convert) if feed in PRICED else None)
+    prices = _prices(connection, feed, rows, to_convert) if feed in PRICED else None
+    return Units(to_convert, prices, _quantities(connection, feed, rows, to_convert))
 
 
 def _rows_with_unit(feed: str, rows: FromClause) -> Rows:
@@ -123,8 +138,10 @@ def _rows_with_unit(feed: str, rows: FromClause) -> Rows:
     )
 
 
-def _version_on_day(named: Table, versions: Table, value: Expression, more: list[str], alias: str) -> FromClause:
-    """Select product_id, unit, day and value: the newest version valid on each day."""
+def _version_on_day(
+    named: Table, versions: Table, values: Mapping[str, Expression], more: list[str], alias: str
+) -> FromClause:
+    """Select product_id, unit, day and the values of the newest version valid on each day."""
     wanted = select(named.c.product_id, named.c.unit, named.c.day).distinct().subquery()
     place = func.row_number().over(
         partition_by=[wanted.c.product_id, wanted.c.unit, wanted.c.day], order_by=versions.c.valid_from.desc()
@@ -134,12 +151,10 @@ def _version_on_day(named: Table, versions: Table, value: Expression, more: list
         versions.c.valid_from <= wanted.c.day,
         ~versions.c.deleted,
     )
-    ranked = select(wanted, value.label("value"), place.label("place")).join_from(wanted, versions, same).subquery()
-    return (
-        select(ranked.c.product_id, ranked.c.unit, ranked.c.day, ranked.c.value)
-        .where(ranked.c.place == 1)
-        .subquery(alias)
-    )
+    labelled = (value.label(name) for name, value in values.items())
+    ranked = select(wanted, *labelled, place.label("place")).join_from(wanted, versions, same).subquery()
+    columns = (ranked.c[one] for one in ("product_id", "unit", "day", *values))
+    return select(*columns).where(ranked.c.place == 1).subquery(alias)
 
 
 def _same_conversion(named: Table, conversions: FromClause) -> ColumnElement[bool]:
@@ -147,31 +162,59 @@ def _same_conversion(named: Table, conversions: FromClause) -> ColumnElement[boo
 
 
 def _prices(connection: Connection, feed: str, rows: FromClause, to_convert: Table) -> Table:
-    """Return a table of each price and factor, and their quotient. Null: the quotient is too large for a price.
+    """Return a table of each price and fraction, and their quotient. Null: the quotient is too large for a price."""
+
+    def convert(price: Decimal, numerator: Decimal, denominator: Decimal) -> Decimal | None:
+        base = (price * denominator / numerator).quantize(STEP, ROUND_HALF_EVEN)
+        return base if abs(base) < LIMIT else None
+
+    return _converted(connection, f"unit_prices_{feed}", rows, to_convert, ["unit_price_amount"], PRICE, convert)
+
+
+def _quantities(connection: Connection, feed: str, rows: FromClause, to_convert: Table) -> Table:
+    """Return a table of each quantity and fraction, and the quantity in base units. Null: it does not fit."""
+
+    def convert(quantity: Decimal, numerator: Decimal, denominator: Decimal) -> Decimal | None:
+        base = (quantity * numerator / denominator).quantize(QUANTITY_STEP, ROUND_HALF_UP)
+        return base if abs(base) < LIMIT and bool(base) == bool(quantity) else None
+
+    return _converted(connection, f"unit_quantities_{feed}", rows, to_convert, QUANTITIES[feed], QTY, convert)
+
+
+def _converted(
+    connection: Connection,
+    name: str,
+    rows: FromClause,
+    to_convert: Table,
+    columns: Iterable[str],
+    kind: "Numeric[Decimal]",
+    convert: Callable[[Decimal, Decimal, Decimal], Decimal | None],
+) -> Table:
+    """Create a table of each value of some columns and its fraction, with the converted value.
 
     Python divides, because engines divide decimals differently.
     """
-    prices = create_temporary(
-        connection, f"unit_prices_{feed}", Column("price", PRICE), Column("factor", FACTOR), Column("base_price", PRICE)
+    table = create_temporary(
+        connection, name, Column("amount", kind), *(Column(one, FACTOR) for one in FRACTION), Column("base", kind)
     )
-    pairs = (
-        select(rows.c.unit_price_amount, to_convert.c.factor)
-        .join_from(rows, to_convert, _same_row(rows, to_convert))
-        .where(rows.c.unit_price_amount.is_not(None), to_convert.c.factor.is_not(None))
-        .distinct()
+    fraction = [to_convert.c[one] for one in FRACTION]
+    values = union(
+        *(
+            select(rows.c[one].label("amount"), *fraction)
+            .join_from(rows, to_convert, _same_row(rows, to_convert))
+            .where(rows.c[one].is_not(None), to_convert.c.numerator.is_not(None))
+            .distinct()
+            for one in columns
+        )
     )
-    quotients = (
-        (price, factor, (price / factor).quantize(STEP, ROUND_HALF_EVEN)) for price, factor in connection.execute(pairs)
-    )
-    insert_rows(
-        connection,
-        prices,
-        (
-            {"price": price, "factor": factor, "base_price": one if one < LIMIT else None}
-            for price, factor, one in quotients
-        ),
-    )
-    return prices
+    with localcontext() as context:
+        context.prec = 60
+        converted = [
+            dict(zip(("amount", *FRACTION, "base"), (*row, convert(*row)), strict=True))
+            for row in connection.execute(values)
+        ]
+    insert_rows(connection, table, converted)
+    return table
 
 
 def _same_row(rows: FromClause, conversions: FromClause) -> ColumnElement[bool]:
@@ -192,41 +235,40 @@ def rules(feed: str, rows: FromClause, units: Units) -> Iterator[CrossRowRule]:
             "valid on that day. If this is the base unit of the product, send it as base_unit in products."
         ),
         select(to_convert.c.file_id, to_convert.c.row_no, described.label("value")).where(
-            to_convert.c.factor.is_(None)
+            to_convert.c.numerator.is_(None)
         ),
         "unit_factors",
     )
-    joined = rows.join(to_convert, _same_row(rows, to_convert))
-    inexact = or_(*(_is_inexact(rows.c[one], to_convert.c.factor) for one in QUANTITIES[feed]))
-    yield CrossRowRule(
-        "quantity_converts_exactly",
-        "unit",
-        "Quantity × factor has more than four decimals or is too large. Correct the quantity or the factor.",
-        select(rows.c.file_id, rows.c.row_no, described.label("value"))
-        .select_from(joined)
-        .where(to_convert.c.factor.is_not(None), inexact),
-    )
-    if units.prices is not None:
-        price = units.prices
-        same = and_(price.c.price == rows.c.unit_price_amount, price.c.factor == to_convert.c.factor)
-        yield CrossRowRule(
+    for name, column, columns, table, do in (
+        (
+            "quantity_converts",
+            "unit",
+            QUANTITIES[feed],
+            units.quantities,
+            "Quantity × factor is too large, or too small for four decimals. Correct the quantity or the factor.",
+        ),
+        (
             "price_converts",
             "unit_price_amount",
+            ("unit_price_amount",),
+            units.prices,
             "Price ÷ factor is too large for a price. Correct the price or the factor.",
-            select(rows.c.file_id, rows.c.row_no, described.label("value"))
-            .select_from(joined.join(price, same))
-            .where(price.c.base_price.is_(None)),
-        )
+        ),
+    ):
+        if table is not None:
+            misfits = (_misfits(to_convert, rows.c[one], table) for one in columns)
+            joined = rows.join(to_convert, _same_row(rows, to_convert))
+            broken = select(rows.c.file_id, rows.c.row_no, described.label("value")).select_from(joined)
+            yield CrossRowRule(name, column, do, broken.where(or_(*misfits)))
 
 
-def _in_base_units(quantity: Expression, factor: Expression) -> Expression:
-    product = times(quantity, factor)
-    return case((product < LIMIT, cast(product, QTY)), else_=typed_null(QTY))
+def _same_value(value: Expression, to_convert: FromClause, table: FromClause) -> ColumnElement[bool]:
+    return and_(table.c.amount == value, *(table.c[one] == to_convert.c[one] for one in FRACTION))
 
 
-def _is_inexact(quantity: Expression, factor: Expression) -> ColumnElement[bool]:
-    base = _in_base_units(quantity, factor)
-    return and_(quantity.is_not(None), or_(base.is_(None), base != times(quantity, factor)))
+def _misfits(to_convert: Table, value: Expression, table: Table) -> ColumnElement[bool]:
+    """Return the condition that a value has a factor and does not convert."""
+    return select(literal(1)).where(_same_value(value, to_convert, table), table.c.base.is_(None)).exists()
 
 
 def select_converted(feed: str, rows: FromClause, units: Units | None) -> Rows:
@@ -234,15 +276,13 @@ def select_converted(feed: str, rows: FromClause, units: Units | None) -> Rows:
     names = [column.name for column in FEEDS[feed].table.columns]
     if units is None:
         return select(*(rows.c[one] for one in names))
-    factor = units.rows.c.factor
-    new: dict[str, Expression] = {one: _in_base_units(rows.c[one], factor) for one in QUANTITIES[feed]}
     joined = rows.outerjoin(units.rows, _same_row(rows, units.rows))
+    new: dict[str, Expression] = {}
+    tables = dict.fromkeys(QUANTITIES[feed], units.quantities)
     if units.prices is not None:
-        price = units.prices
-        joined = joined.outerjoin(price, and_(price.c.price == rows.c.unit_price_amount, price.c.factor == factor))
-        new["unit_price_amount"] = price.c.base_price
-    columns = (
-        case((factor.is_not(None), new[one]), else_=rows.c[one]).label(one) if one in new else rows.c[one]
-        for one in names
-    )
-    return select(*columns).select_from(joined)
+        tables["unit_price_amount"] = units.prices
+    for one, table in tables.items():
+        converted = table.alias(f"converted_{one}")
+        joined = joined.outerjoin(converted, _same_value(rows.c[one], units.rows, converted))
+        new[one] = case((units.rows.c.numerator.is_not(None), converted.c.base), else_=rows.c[one]).label(one)
+    return select(*(new.get(one, rows.c[one]) for one in names)).select_from(joined)

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 
 
 def problems_of_records(name: str, feed: "FeedMap") -> Iterator[str]:
-    """Yield the problems of a feed's `fill_down` and `full`."""
+    """Yield the problems of a feed's factor, `fill_down` and `full`."""
+    if name == "unit_factors" and not feed.select and not {"factor", "numerator"} & {*feed.columns}:
+        yield f"{name}.columns.factor: must be mapped; add factor, or numerator and denominator"
     names = [*feed.columns, *(one.column for one in feed.columns.values() if one.column)]
     for column in feed.fill_down:
         if column == "deleted":

@@ -203,10 +203,14 @@ def mappable(feed: Feed) -> tuple[str, ...]:
 def required(name: str) -> tuple[str, ...]:
     """Return the columns of a feed that a mapping must name."""
     feed = FEEDS[name]
+    # A fraction replaces the factor: ingest/mapping/feed_checks.py checks that one of them is mapped.
     return tuple(
         column
         for column in mappable(feed)
-        if not feed.table.c[column].nullable and column not in DERIVED and column not in DEFAULTS.get(name, {})
+        if not feed.table.c[column].nullable
+        and column not in DERIVED
+        and column not in DEFAULTS.get(name, {})
+        and (name, column) != ("unit_factors", "factor")
     )
 
 

@@ -15,6 +15,7 @@ from ingest.read.discounts import stage_discounts
 from ingest.read.empty_feeds import check_empty
 from ingest.read.fill_down import fill_down
 from ingest.read.find_files import refuse_changed, scan_files
+from ingest.read.fractions import stage_fractions
 from ingest.read.mapping_sql import needs_sandbox, stage_for_sandbox
 from ingest.read.same_key import combine_same_keys
 from ingest.read.source_objects import Reading, SourceObject
@@ -49,6 +50,8 @@ def read_all(reading: Reading, progress: Progress) -> None:
         combine_same_keys(reading, feed, feed_map)
         if feed == "order_lines":
             stage_discounts(reading)
+        elif feed == "unit_factors":
+            stage_fractions(reading)
         failpoint("ingest.read")
     refuse_changed(reading, files)
     progress("read", 1.0)

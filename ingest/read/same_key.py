@@ -75,7 +75,7 @@ def _add_up(reading: Reading, feed: str) -> None:
     own = [one for one in columns if not one.startswith(("ok_", "_"))]
     others = [one for one in own if one not in (*added, *FEEDS[feed].key, "source_updated_at")]
     every = ", ".join(quoted(one) for one in own)
-    sums = "".join(f", {_sum(column)} AS {quoted(column)}" for column in added)
+    sums = "".join(f", {_sum(feed, column)} AS {quoted(column)}" for column in added)
     fits = [f"ok_{column}" for column in added if f"ok_{column}" in columns]
     rest = ", ".join(f"'{one}': {quoted(one)}" for one in others)
     whole = "".join(f" AND bool_and({quoted(one)})" for one in fits)
@@ -98,14 +98,15 @@ def _add_up(reading: Reading, feed: str) -> None:
     connection.execute("DROP TABLE sums")
 
 
-def _sum(column: str) -> str:
+def _sum(feed: str, column: str) -> str:
     """Return SQL for the sum of a column over the different records of a key.
 
     An empty received quantity is the shipped quantity. Recorded damage counts even if another part has no record.
     """
-    value = f"coalesce({column}, shipped_qty)" if column == "received_qty" else quoted(column)
+    as_shipped = (feed, column) == ("shipment_lines", "received_qty")
+    value = f"coalesce({column}, shipped_qty)" if as_shipped else quoted(column)
     total = f"TRY_CAST(sum({value}) FILTER (copy = 1) AS DECIMAL(18,4))"
-    if column == "received_qty":
+    if as_shipped:
         return f"CASE WHEN count({column}) > 0 THEN {total} END"
     complete = f"count({value}) FILTER (copy = 1) = count(*) FILTER (copy = 1)"
     if column == "damaged_qty":

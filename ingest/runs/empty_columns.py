@@ -1,6 +1,7 @@
 """Mapped columns that are empty in all records, with the measures that depend on them. Source: P3 (three values)."""
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 
 from sqlalchemy import Connection, func, literal, select
 
@@ -40,8 +41,17 @@ def find_empty_columns(connection: Connection, source: str, feeds: Mapping[str, 
                 yield _warning(feed, name, rows)
 
 
+@cache
+def _measures_by_column() -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name, measure in MEASURES.items():
+        for column in columns_behind(measure):
+            found.setdefault(column, []).append(name)
+    return found
+
+
 def _warning(feed: str, column: str, rows: int) -> RunWarning:
-    measures = tuple(name for name, one in MEASURES.items() if f"{feed}.{column}" in columns_behind(one))
+    measures = tuple(_measures_by_column().get(f"{feed}.{column}", ()))
     named = ", ".join(measures[:NAMED]) + (f" and {len(measures) - NAMED} more" if len(measures) > NAMED else "")
     concerned = f"{len(measures)} measures depend on it: {named}. " if measures else "No measure depends on it. "
     message = (

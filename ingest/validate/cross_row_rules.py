@@ -168,7 +168,8 @@ def _unit_factors(rows: FromClause) -> tuple[CrossRowRule, ...]:
         ~rows.c.deleted,
         ~other.c.deleted,
     )
-    contradicted = select(1).where(same, rows.c.factor != other.c.factor).exists()
+    parts = (rows.c[one].is_distinct_from(other.c[one]) for one in ("factor", "numerator", "denominator"))
+    contradicted = select(1).where(same, or_(*parts)).exists()
     do = "The file has another factor for this unit, valid from the same day. Send only the correct factor."
     return (CrossRowRule("factor_is_single", "factor", do, _select(rows, cast(rows.c.factor, String), contradicted)),)
 

@@ -29,6 +29,7 @@ from ingest.validate.rule_lists import (
 from metrics.policy import MOST_DAYS
 from metrics.schema import FEEDS
 
+FACTOR = ("unit_factors", "factor")
 Kind = Literal["present", "true", "between", "in_set"]
 
 
@@ -123,7 +124,8 @@ def _types(feed: str, feed_map: FeedMap, mapped: Iterable[str]) -> Iterator[RowR
 def _presence(feed: str, feed_map: FeedMap, mapped: Iterable[str]) -> Iterator[RowRule]:
     for column in mapped:
         schema_column = FEEDS[feed].table.c[column]
-        if schema_column.nullable or column in ("deleted", "ship_to_time_zone"):
+        # A numerator replaces the factor: the rule factor_is_given covers both.
+        if schema_column.nullable or column in ("deleted", "ship_to_time_zone") or (feed, column) == FACTOR:
             continue
         do = "Fill this column. Every record needs it."
         if isinstance(schema_column.type, String) and feed_map.columns[column].codes is None:

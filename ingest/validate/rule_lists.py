@@ -91,6 +91,12 @@ RANGES: dict[tuple[str, str], tuple[float, float, str]] = {
     ("order_events", "event_no"): (1, LIMIT, "Number the attempts at a step 1, 2, 3 ..."),
     ("promises", "revision_no"): (1, LIMIT, "Number the promises of a line 1, 2, 3 ..., the first promise being 1."),
     ("unit_factors", "factor"): (LEAST, LIMIT, "Write the number of base units in one unit: more than 0."),
+    ("unit_factors", "numerator"): (LEAST, LIMIT, "Write the numerator of the factor: more than 0, or empty."),
+    ("unit_factors", "denominator"): (
+        LEAST,
+        LIMIT,
+        "Write the denominator: more than 0, or empty for 1.",
+    ),
     ("unit_factors", "rounding_step"): (
         0.0001,
         LIMIT,
@@ -133,6 +139,14 @@ KNOWN_NAMES: dict[tuple[str, str], tuple[tuple[str, ...], str]] = {
 """Columns that name a measure or an assumption of Buyerview."""
 
 ROW_CLAIMS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
+    "unit_factors": (
+        (
+            "factor_is_given",
+            "factor",
+            "factor IS NOT NULL OR NOT ok_factor OR NOT ok_numerator OR NOT ok_denominator",
+            "Fill factor, or numerator and denominator.",
+        ),
+    ),
     "messages": (
         (
             "message_is_addressed",

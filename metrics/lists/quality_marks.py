@@ -43,7 +43,8 @@ GIVEN_UP = (
     "order_lines.cancelled_by",
     "order_lines.cancelled_qty",
 )
-OWED = ("order_lines.ordered_qty", "order_lines.unit", "order_lines.line_kind", "unit_factors.factor", *GIVEN_UP)
+FACTORS = ("unit_factors.factor", "unit_factors.numerator", "unit_factors.denominator")
+OWED = ("order_lines.ordered_qty", "order_lines.unit", "order_lines.line_kind", *FACTORS, *GIVEN_UP)
 CAME = (
     "shipments.received_at",
     "shipments.shipped_at",

@@ -27,6 +27,18 @@ BILLING = ("invoices", "invoice_lines")
 Row = dict[str, Any]  # Any: values of every column type
 Rows = dict[str, list[Row]]
 
+WARNING = {
+    "run_id": 1,
+    "source": "small",
+    "feed": "orders",
+    "code": "same_key_differs",
+    "object_name": "orders.csv",
+    "column_name": None,
+    "rows_concerned": 2,
+    "message": f"2 keys occur more than once, for example {EVIL}",
+    "measures": "otif, on_time",
+}
+
 RESTATEMENT = {
     "run_id": 1,
     "feed": "orders",
@@ -339,6 +351,7 @@ def _run_log(
         (schema.checks, checks),
         (schema.quarantine, _quarantined(rejected)),
         (schema.restatements, [RESTATEMENT]),
+        (schema.run_warnings, [WARNING]),
     ):
         _insert(connection, table, log_rows)
 

@@ -139,10 +139,11 @@ class Billing(LineVerdicts):
             return True
         if any(bill[column] is None for column in columns):
             return None
-        return bool(
-            abs(bill["line_amount"] - bill["billed_qty"] * bill["unit_price_amount"])
-            <= half_minor(document["currency"])
-        )
+        difference = abs(bill["line_amount"] - bill["billed_qty"] * bill["unit_price_amount"])
+        rounded = Decimal(0)
+        if bill["unit"] is not None:
+            rounded = abs(bill["unit_price_amount"]) * Decimal("0.00005") + abs(bill["billed_qty"]) * Decimal("1e-8")
+        return bool(difference <= half_minor(document["currency"]) + rounded)
 
     def tax_right(self, document: Row, bill: Row) -> Verdict:
         """Return whether the billed tax has the agreed rate, to half a minor unit."""

@@ -11,7 +11,7 @@ from sqlalchemy import DateTime, FromClause, and_, case, false, func, literal, o
 from sqlalchemy import cast as sql_cast
 
 from metrics.policy import BILLING_CREDIT_REASONS, CODE, DAMAGE_REASONS, MINOR_UNITS_0, MINOR_UNITS_3
-from metrics.schema import AMOUNT, QTY, invoice_lines, invoices
+from metrics.schema import AMOUNT, PRICE, QTY, invoice_lines, invoices
 from metrics.sql.dialects import Columns, Expression, Rows, count_if, least_code, sum_if, times
 from metrics.sql.moments import Span, moment_span, span_of
 
@@ -83,9 +83,13 @@ def _comparisons(is_invoice: Expression, line: Columns, mapped: frozenset[str]) 
     def differ(billed: Expression, agreed: Expression) -> tuple[Expression, Expression]:
         return billed != agreed, or_(billed.is_(None), agreed.is_(None))
 
-    def not_zero(amount: Expression) -> tuple[Expression, Expression]:
-        return or_(amount > half_minor, amount < -half_minor), amount.is_(None)
+    def not_zero(amount: Expression, allowed: Expression = half_minor) -> tuple[Expression, Expression]:
+        return or_(amount > allowed, amount < -allowed), amount.is_(None)
 
+    # Conversion rounds a quantity to four decimals and a price to eight (R12, unit conversion).
+    rounding = times(func.abs(body.unit_price_amount), sql_cast(literal("0.00005"), PRICE))
+    rounding += times(func.abs(body.billed_qty), sql_cast(literal("0.00000001"), PRICE))
+    converted = half_minor + case((body.unit.is_(None), sql_cast(literal("0"), AMOUNT)), else_=rounding)
     difference = body.line_amount - times(body.billed_qty, body.unit_price_amount)
     tax_difference = body.tax_amount - times(body.line_amount, line.tax_rate)
     for name, columns, (wrong, unknown) in (
@@ -94,7 +98,7 @@ def _comparisons(is_invoice: Expression, line: Columns, mapped: frozenset[str]) 
             {"invoice_lines.unit_price_amount", "order_lines.unit_price_amount"},
             differ(_price(body), line.unit_price_amount),
         ),
-        ("amount", {"invoice_lines.billed_qty", "invoice_lines.unit_price_amount"}, not_zero(difference)),
+        ("amount", {"invoice_lines.billed_qty", "invoice_lines.unit_price_amount"}, not_zero(difference, converted)),
         ("tax", {"invoice_lines.tax_amount", "order_lines.tax_rate"}, not_zero(tax_difference)),
         (
             "terms",

@@ -135,6 +135,15 @@ def test_data_quality_names_the_measures_a_failed_check_touches(page_of_small: O
     assert "All rows reconciled" in html
 
 
+def test_data_quality_lists_the_warnings_of_loaded_records(page_of_small: Open) -> None:
+    html = markup(page_of_small("data_quality"))
+    table = html.split("Warnings about loaded records")[2].split("</table>")[0]
+    assert "2 keys occur more than once" in table
+    assert "orders.csv" in table
+    assert "2 measures" in table
+    assert "definitions?measure=on_time" in table
+
+
 def test_bars_stand_in_the_order_given_and_totals_are_marks() -> None:
     spec = chart_types.bar_chart(
         [Bar("b", 3, "three"), Bar("a", 5, "five", start=2, tone="bad-strong"), Bar("c", 4, "four", total=True)],

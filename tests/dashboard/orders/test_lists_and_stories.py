@@ -105,6 +105,7 @@ def _check_data_quality(small: Connection) -> None:
     assert data_quality.restated_records(small).total == 1
     assert data_quality.freshness(small)["data_as_of"] == AS_OF
     assert data_quality.stand_ins(small) == []
+    assert [row["code"] for row in data_quality.warnings(small)] == ["same_key_differs"]
     assert "invoices" in data_quality.mapped_feeds(small)
     assert all(
         row["rows_in"] == row["rows_loaded"] + row["rows_quarantined"] + row["rows_superseded"]

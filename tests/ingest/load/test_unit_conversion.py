@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import Connection, select
 
+from metrics.facts.orders import order_facts_table
 from metrics.schema import order_lines, restated_quantities, restatements, shipment_lines
 from metrics.warehouse import reading
 from tests.ingest.files import Source, add, kept, ledger, rows
@@ -179,12 +180,12 @@ def test_r12_the_base_unit_needs_no_factor(any_source: Source) -> None:
 @pytest.mark.parametrize(
     ("factor", "quantity", "price", "rule"),
     [
-        ("0.5", "0.0001", "1", "quantity_converts_exactly"),
-        ("999999999", "999999999", "1", "quantity_converts_exactly"),
+        ("0.1", "0.0001", "1", "quantity_converts"),
+        ("999999999", "999999999", "1", "quantity_converts"),
         ("0.00000001", "0", "999999999", "price_converts"),
     ],
 )
-def test_r12_what_does_not_convert_exactly_is_quarantined(
+def test_r12_a_quantity_that_vanishes_or_is_too_large_is_quarantined(
     any_source: Source, factor: str, quantity: str, price: str, rule: str
 ) -> None:
     in_boxes(any_source).write("unit_factors.csv", FACTORS + f"P2,box,2026-01-01,{factor}\n")
@@ -207,3 +208,39 @@ def test_r12_billed_quantities_convert_and_charges_without_an_order_line_stay(an
             for row in rows(connection, "invoice_lines")
         ]
         assert found == [("box", 12, Decimal("8.33333333"), 100), ("trip", 1, 30, 30)]
+
+
+def test_i11_fractions_are_exact_and_other_quantities_are_rounded_to_four_decimals(any_source: Source) -> None:
+    """12 and 7 pieces in dozens: 1 and 0.5833. 10 lb are 4.5359237, so 4.5359 kg; 5 x 2 lb count as complete."""
+    add(any_source, "orders", "order_id,customer_id,ordered_at,promised_by\nO1,C1,2026-03-02,2026-03-10\n")
+    add(any_source, "products", "product_id,base_unit\nEGG,dozen\nNUT,kg\n")
+    add(
+        any_source,
+        "unit_factors",
+        "product_id,unit,numerator,denominator,factor\nEGG,piece,1,12,\nNUT,lb,,,0.45359237\nNUT,oz,0.45359237,16,\n"
+        "NUT,t,,,\n",
+    )
+    add(
+        any_source,
+        "order_lines",
+        "order_id,line_no,product_id,unit,ordered_qty,unit_price_amount\nO1,1,EGG,piece,12,0.3\nO1,2,EGG,piece,7,0.1\n"
+        "O1,3,NUT,lb,10,1\nO1,4,NUT,oz,16,1\nO1,5,EGG,piece,12,0.3\n",
+    )
+    add(any_source, "shipments", "shipment_id,shipped_at,received_at\nS1,2026-03-02,2026-03-03\n")
+    parts = "".join(f"S1,{number},O1,3,lb,2\n" for number in range(3, 8))
+    add(
+        any_source,
+        "shipment_lines",
+        "shipment_id,shipment_line_no,order_id,line_no,unit,shipped_qty\nS1,1,O1,1,piece,12\nS1,2,O1,2,piece,7\n"
+        + parts
+        + "S1,8,O1,4,oz,16\nS1,9,O1,5,piece,12\n",
+    )
+    any_source.take_in()
+    with reading(any_source.location) as connection:
+        lines = rows(connection, "order_lines")
+        assert [str(row["ordered_qty"]) for row in lines] == ["1.0000", "0.5833", "4.5359", "0.4536", "1.0000"]
+        assert [row["unit_price_amount"] for row in lines][:2] == [Decimal("3.6"), Decimal("1.2")]
+        assert broken(connection) == {("unit_factors", "rejected"): ["factor_is_given"]}
+        assert connection.execute(select(order_facts_table.c.complete)).scalar_one() is True
+        factor = next(row for row in rows(connection, "unit_factors") if row["unit"] == "piece")
+        assert (factor["factor"], factor["numerator"], factor["denominator"]) == (Decimal("0.08333333"), 1, 12)
