@@ -230,10 +230,13 @@ def plant_repeated_header(kind: Kind, parts: Parts, spot: Spot) -> None:
 
 
 def plant_totals_line(kind: Kind, parts: Parts, _spot: Spot) -> None:
-    """Append a line of totals, as spreadsheets do."""
+    """Insert a line of totals above the last record, as in two reports pasted together.
+
+    Below the last record it would be a footer, and ingest skips footers.
+    """
     part = parts[kind.feed]
     row = dict.fromkeys(part.header, "") | {part.header[0]: "TOTAL", "qty": f"{len(part.lines) * 37}.000"}
-    part.add(len(part.lines) - 1, part.text(row), kind.mark)
+    part.add(len(part.lines) - 2, part.text(row), kind.mark)
 
 
 def plant_repeat(kind: Kind, parts: Parts, spot: Spot) -> None:

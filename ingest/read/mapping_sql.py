@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 
 from ingest.errors import MappingRefused, SourceRefused
-from ingest.mapping.columns import sql_column
+from ingest.mapping.columns import sql_column, text_column
 from ingest.mapping.mapping_file import ColumnMap, FeedMap, Mapping, Origin, mappable, nearest, required
 from ingest.read import sql_sandbox
 from ingest.read.csv_scan import refuse_unreadable
@@ -166,6 +166,11 @@ def _complete_mapping(feed: str, feed_map: FeedMap, columns: list[str], file: st
         f"{feed}.select: the SELECT lacks the column {column!r}, which the feed needs{nearest(column, columns)}"
         for column in required(feed)
         if column not in mapped
+    ]
+    problems += [
+        f"{feed}.select: {column!r} is a name that Buyerview uses itself; give the result column another name"
+        for column in columns
+        if text_column(column) != column
     ]
     if problems:
         raise MappingRefused(file, problems)

@@ -15,7 +15,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 import xlsxwriter
-from sqlalchemy import select
+from sqlalchemy import create_engine, select, text
 
 from metrics.facts.orders.tables import order_facts_table, order_line_facts_table
 from metrics.warehouse import reading
@@ -57,8 +57,8 @@ def as_csv(value: object) -> str:
         return ""
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() else repr(value).replace(".", ",")
-    text = str(value)
-    return '"' + text.replace('"', '""') + '"' if set(text) & set(',"\n') else text
+    cell = str(value)
+    return '"' + cell.replace('"', '""') + '"' if set(cell) & set(',"\n') else cell
 
 
 def write_kind(source: Source, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,8 +105,20 @@ def write_kind(source: Source, kind: str, monkeypatch: pytest.MonkeyPatch) -> No
             pyarrow.parquet.write_table(pyarrow.Table.from_pylist(records), path)
         else:
             plain = [{k: str(v) if isinstance(v, datetime) else v for k, v in one.items()} for one in records]
-            text = json.dumps(plain) if kind == "json array" else "".join(json.dumps(one) + "\n" for one in plain)
-            path.write_text(text)
+            content = json.dumps(plain) if kind == "json array" else "".join(json.dumps(one) + "\n" for one in plain)
+            path.write_text(content)
+
+
+def copy_to_postgres(url: str) -> None:
+    kinds = {str: "text", float: "double precision", int: "numeric(10, 2)", datetime: "timestamp"}
+    engine = create_engine(url)
+    with engine.begin() as database:
+        for feed, records in RECORDS.items():
+            columns = ", ".join(f'"{name}" {kinds[type(value)]}' for name, value in records[0].items())
+            database.execute(text(f"CREATE TABLE {feed} ({columns})"))
+            places = ", ".join(f":{name}" for name in records[0])
+            database.execute(text(f"INSERT INTO {feed} VALUES ({places})"), records)
+    engine.dispose()
 
 
 def facts(source: Source) -> dict[str, Any]:
@@ -134,6 +146,24 @@ def test_every_kind_of_file_gives_the_same_facts(
         source.columns[feed][column] = '{ from = "qty", decimal = ",", thousands = "." }'
     source.columns["orders"]["special_request"] = '"note"'
     write_kind(source, kind, monkeypatch)
+    check_facts(source, known)
+
+
+@pytest.mark.long
+@pytest.mark.postgres
+def test_postgresql_gives_the_same_facts(
+    source: Source, postgres_database: str, known: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Line numbers are `numeric(10, 2)`: 1.00 is the key 1."""
+    copy_to_postgres(postgres_database)
+    monkeypatch.setenv("ERP", postgres_database)
+    source.columns["orders"]["special_request"] = '"note"'
+    for feed in RECORDS:
+        source.origin[feed] = f'connection = "env:ERP"\nquery = "select * from {feed} order by 1, 2"'
+    check_facts(source, known)
+
+
+def check_facts(source: Source, known: dict[str, Any]) -> None:
     source.take_in()
     found = facts(source)
     assert [(row["order_id"], row["promised_by_is_date"]) for row in found["orders"]] == [
