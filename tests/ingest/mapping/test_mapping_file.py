@@ -33,7 +33,9 @@ def problems(tmp_path: Path, text: str) -> list[str]:
         ('read = "orders*.csv"', 'raed = "orders*.csv"', 'orders.raed: unknown key; did you mean "read"?'),
         ('read = "orders*.csv"', 'read = "/etc/orders.csv"', "leaves the data folder"),
         ('read = "orders*.csv"', 'read = "../orders.csv"', "leaves the data folder"),
-        ('read = "orders*.csv"', 'read = "orders.txt"', "has no supported ending"),
+        ('read = "orders*.csv"', 'read = "orders.doc"', "has no known ending"),
+        ('read = "orders*.csv"', 'read = "orders*.csv"\nskip_rows = 1\nheader_row = 2', "say the same"),
+        ('{ from = "unit_cost", decimal = "," }', '{ from = "unit_cost", day = true }', "only moments take it"),
         ('read = "orders*.csv"', 'connection = "postgresql://u:secret@h/d"\nquery = "select 1"', 'write "env:NAME"'),
         (
             'read = "orders*.csv"',
