@@ -19,7 +19,7 @@ MOST_TITLE_ROWS = 50
 """The header is looked for in this many rows."""
 TOTALS = re.compile(
     r"((grand |sub-?)?totals?|sum|summe|gesamt(summe|betrag)?|totale|totaal|total général|suma|итого|合計|合计|总计"
-    r"|end of (report|file|data)|ende|(number of )?(rows?|records?|lines?)|zeilen|anzahl|count)(?!\w)",
+    r"|end of (report|file|data)|((number of )?(rows|records|lines)|zeilen|anzahl|count)\W+\d+)(?!\w)",
     re.IGNORECASE,
 )
 """First words of a totals row."""
