@@ -93,6 +93,8 @@ class Origin(_Table):
     may_be_empty: bool = False
     settle: Annotated[float, Field(ge=0, le=3600)] | None = None
     """Seconds that a file must not have changed; default 5 for patterns, 0 for names."""
+    manifest: str | None = None
+    """Name of a JSON file inside the data folder with rows, bytes and SHA-256 of every file."""
     done: str | None = None
     """Name of the marker that shows that a file is complete; `*` is the file's name."""
 
@@ -295,6 +297,8 @@ def _check_origin(key: str, origin: Origin, problems: list[str]) -> bool:
             f"{key}.cursor: the query must use it; write e.g. "
             f"… where {origin.cursor} >= :cursor order by {origin.cursor}"
         )
+    if origin.manifest is not None and (Path(origin.manifest).is_absolute() or ".." in Path(origin.manifest).parts):
+        problems.append(f"{key}.manifest: {origin.manifest!r} leaves the data folder; write a path inside it")
     if origin.skip_rows is not None and origin.header_row is not None:
         problems.append(f"{key}: skip_rows and header_row say the same; keep one of them")
     problems.extend(

@@ -16,6 +16,7 @@ from ingest.read.empty_feeds import check_empty
 from ingest.read.fill_down import fill_down
 from ingest.read.find_files import refuse_changed, scan_files
 from ingest.read.fractions import stage_fractions
+from ingest.read.manifest import check_files, check_rows
 from ingest.read.mapping_sql import needs_sandbox, stage_for_sandbox
 from ingest.read.same_key import combine_same_keys
 from ingest.read.source_objects import Reading, SourceObject
@@ -32,6 +33,7 @@ def read_all(reading: Reading, progress: Progress) -> None:
     """Stage every feed of the mapping. Raises SourceRefused or MappingRefused; then the run publishes nothing."""
     mapping = reading.mapping
     files = scan_files(reading)
+    check_files(reading, files)
     staged = stage_for_sandbox(reading, files) if needs_sandbox(mapping) else {}
     for position, (feed, feed_map) in enumerate(mapping.feeds.items()):
         progress(f"read {feed}", position / len(mapping.feeds))
@@ -43,6 +45,7 @@ def read_all(reading: Reading, progress: Progress) -> None:
         else:
             for path, object_name, file_scan in files[feed]:
                 _stage_file(reading, feed, feed_map, path, object_name, file_scan)
+        check_rows(reading, feed, feed_map)
         check_empty(reading, feed, feed_map)
         if reading.skip_unchanged_extract(feed):
             reading.connection.execute(f"DELETE FROM {quoted(staging_table(feed))}")

@@ -6,6 +6,7 @@ Each test reads files only. The same rows must come out as from the plain file.
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import os
 import zipfile
@@ -167,6 +168,33 @@ def test_a_file_cut_after_the_line_end_is_refused_up_to_its_very_end(read: Reade
     for content, keys in ((HEADER + ROWS + "S3", {}), ((HEADER + ROWS + "S").encode("utf-16"), {"encoding": "utf-16"})):
         with pytest.raises(SourceRefused, match="does not end with a line break"):
             staged(read, tmp_path, "f.csv", content, **keys)
+
+
+def test_a_file_that_differs_from_its_manifest_is_refused(read: Reader, tmp_path: Path) -> None:
+    """T7: a file cut just after a line end looks whole. Its manifest says 2 records, 31 bytes."""
+    content = HEADER + ROWS
+    right = {"rows": 2, "bytes": len(content), "sha256": hashlib.sha256(content.encode()).hexdigest()}
+
+    def with_manifest(manifest: object, text: str = content) -> Staged:
+        (tmp_path / "m.json").write_text(json.dumps(manifest))
+        return staged(read, tmp_path, "f.csv", text, manifest="m.json")
+
+    assert found(with_manifest({"f.csv": right, "other.csv": {"rows": 1}})) == RIGHT
+    assert found(with_manifest({"f.csv": {"rows": 2}})) == RIGHT
+    cut = content[: content.index("S2")]
+    for manifest, text, reason in (
+        ({"f.csv": right}, cut, "it has 20 bytes, but m.json says 31"),
+        ({"f.csv": {"rows": 2}}, cut, "it has 1 records, but m.json says 2"),
+        ({"f.csv": {"sha256": right["sha256"]}}, content.replace("5", "6", 1), "SHA-256"),
+        ({"g.csv": right}, content, "does not list it"),
+        ([1], content, "no manifest"),
+        ({"f.csv": {"rows": "two"}}, content, "whole numbers"),
+    ):
+        with pytest.raises(SourceRefused, match=reason):
+            with_manifest(manifest, text)
+    (tmp_path / "m.json").unlink()
+    with pytest.raises(SourceRefused, match="manifest cannot be read"):
+        staged(read, tmp_path, "f.csv", content, manifest="m.json")
 
 
 def test_a_feed_without_records_is_noted_and_refused_if_it_had_records(read: Reader, tmp_path: Path) -> None:
