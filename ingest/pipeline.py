@@ -26,7 +26,7 @@ from ingest.runs.earlier_records import report_conflicting_records, withdraw_mis
 from ingest.runs.ledger import check_balance, write_ledger
 from ingest.runs.report import RunReport, build_report
 from ingest.runs.run_state import RunState, effective_feeds, fingerprint, previous_runs
-from ingest.runs.watermark import latest_event, passed_by_events
+from ingest.runs.watermark import last_watermark, latest_event, passed_by_events
 from ingest.storage import tables
 from ingest.storage.bulk_insert import create_temporary, insert_rows
 from ingest.storage.scratch_database import Scratch, scratch
@@ -117,6 +117,7 @@ def _run_steps(
         read_all(state.reading, report_progress)
         if not state.objects and state.reading.repeated:
             # All objects were read before. A second run of the same files publishes no generation.
+            state.as_of = last_watermark(build.connection)
             return build_report(state, "unchanged", build.base.number if build.base else None)
         report_progress("validate", 0.0)
         validate(state)

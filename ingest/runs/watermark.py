@@ -33,12 +33,18 @@ def latest_event(connection: Connection, time_zone: str, *, present: datetime) -
     return min(max(latest_events), present) if latest_events else None
 
 
+def last_watermark(connection: Connection) -> datetime | None:
+    """Return the watermark of the last published run."""
+    found: datetime | None = connection.scalar(select(runs.c.data_as_of).order_by(runs.c.run_id.desc()).limit(1))
+    return found
+
+
 def passed_by_events(connection: Connection, *, before_file: int) -> bool:
     """Return whether records of earlier runs contain an instant after the watermark of the last run.
 
     before_file: the first file_id of this run.
     """
-    last = connection.scalar(select(runs.c.data_as_of).order_by(runs.c.run_id.desc()).limit(1))
+    last = last_watermark(connection)
     return last is not None and any(
         connection.execute(
             select(literal(1))

@@ -258,8 +258,8 @@ def _order_in_time(feed: str, mapped: list[str], latest_event: datetime, time_zo
             is_day = isinstance(table.c[column].type, Date)
             claim = by_day if is_day else f"CASE WHEN {quoted(f'{column}_is_date')} THEN {by_day} ELSE {by_instant} END"
             do = (
-                f"It is after {latest_event.isoformat()}Z, the end of the data. "
-                "Correct it, or correct data_as_of in the mapping."
+                f"It is after {latest_event.isoformat()}Z, the latest possible event. Correct it. If it is right, "
+                "correct data_as_of in the mapping or the machine's clock; a later run tries the record again."
             )
             yield RowRule(f"{column}_has_happened", column, "true", do, claim=claim)
 

@@ -37,7 +37,9 @@ def test_records_rejected_by_a_clock_behind_are_loaded_by_the_next_run_with_the_
         assert {row.status for row in kept(connection)} <= {"dropped", "released"}
         assert all(sum(counts[1:]) == counts[0] for counts in ledger(connection).values())
     assert watermark(any_source) == datetime(2026, 3, 11, 22, 59, 59, 999999), "the end of the last day in Berlin"
-    assert any_source.take_in().outcome == "unchanged", "nothing is left to try again"
+    third = any_source.take_in()
+    assert third.outcome == "unchanged", "nothing is left to try again"
+    assert third.data_as_of == watermark(any_source)
 
 
 def test_a_clock_before_the_last_publish_publishes_nothing(source: Source) -> None:
