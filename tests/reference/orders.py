@@ -43,7 +43,7 @@ class OrderJudging:
         if not self.sale or self.owed:
             return self.state()
         billed = any(line.billed_qty or line.billed_amount for line in self.lines)
-        if not billed and all(line.line_kind == "goods" for line in self.lines):
+        if not billed and not any(line.line_kind in ("service", "fee") for line in self.lines):
             return "excluded"
         due = [moment for line in self.lines for moment in (line.deadline_at, line.first_due_at) if moment is not None]
         return "pending" if any(moment > self.inputs.as_of for moment in due) else "judged"

@@ -98,7 +98,7 @@ def _billing_state(x: Columns, state: Expression, *, sale: Expression, now: Expr
     A sale without goods owed is judged too, if it has services or fees, or if something was billed. It is pending while
     a date of a line lies ahead. Source: R17 (services and fees).
     """
-    billable = or_(x.not_goods_n > 0, x.billed_lines > 0)
+    billable = or_(x.service_n > 0, x.billed_lines > 0)
     ahead = or_(func.coalesce(x.last_deadline_at > now, false()), func.coalesce(x.last_due_at > now, false()))
     return case(
         (or_(~sale, x.goods_owed_n > 0), state),
@@ -187,7 +187,7 @@ def sums_of_lines(lines: FromClause, *grain: Expression) -> FromClause:
             func.min(case((and_(goods_owed, line.on_time.is_(False)), line.deadline_at), else_=None)).label(
                 "missed_deadline_at"
             ),
-            count_if(~goods).label("not_goods_n"),
+            count_if(line.line_kind.in_(("service", "fee"))).label("service_n"),
             count_if(or_(func.coalesce(line.billed_qty, 0) != 0, func.coalesce(line.billed_amount, 0) != 0)).label(
                 "billed_lines"
             ),
