@@ -84,7 +84,7 @@ def _add_up(reading: Reading, feed: str) -> None:
         "count(*) - count(*) FILTER (copy = 1) AS repeats, "
         f"max(source_updated_at) AS source_updated_at{sums} FROM ("
         f"SELECT g, row_number() OVER (PARTITION BY g, {every} ORDER BY r) AS copy, x.* "
-        f"FROM {stage} AS x JOIN same_key_rows ON x.rowid = r) GROUP BY g HAVING count(*) FILTER (copy = 1) > 1"
+        f"FROM {stage} AS x JOIN same_key_rows ON x.rowid = r) GROUP BY g"
     )
     new = ", ".join(
         f"{name} = CASE WHEN f.fits THEN f.{name} ELSE s.{name} END"
@@ -115,7 +115,7 @@ def _sum(feed: str, column: str) -> str:
 
 
 def _warn_of_repeats(reading: Reading, feed: str) -> None:
-    """Warn of equal records next to different ones: they were not added."""
+    """Warn of equal records: they were not added."""
     connection, stage = reading.connection, quoted(staging_table(feed))
     found = connection.execute(
         f"SELECT s._object, sum(f.repeats) FROM sums AS f JOIN {stage} AS s ON s.rowid = f.g "

@@ -21,7 +21,7 @@ TWICE = (
 )
 PALLETS = (
     "delivery,item,no,pos,qty\nS1,1,O1,1,6\nS1,1,O1,1,4\nS1,1,O1,1,4\nS1,2,O1,2,5\nS2,1,O2,1,3\nS2,1,O2,2,4\n"
-    "S2,2,O2,1,2\nS2,2,O2,1,x\n"
+    "S2,2,O2,1,2\nS2,2,O2,1,x\nS2,3,O2,1,1\nS2,3,O2,1,1\n"
 )
 
 
@@ -65,19 +65,22 @@ def test_i7_first_filled_takes_the_first_value_of_each_column(any_source: Source
 
 
 def test_i7_sum_adds_quantities_once_per_different_record_and_rejects_what_cannot_be_added(any_source: Source) -> None:
-    """S1/1: 6 + 4 = 10, the repeat of 4 is not added. S2/1 names two order lines; S2/2 has an unreadable quantity."""
+    """S1/1: 6 + 4 = 10, the repeat of 4 is not added. S2/1 names two order lines; S2/2 has an unreadable quantity.
+
+    S2/3 is twice the same record: it counts once, with a warning.
+    """
     any_source.write("shipment_lines.csv", PALLETS)
     any_source.origin["shipment_lines"] = 'read = "shipment_lines.csv"\nsame_key = "sum"'
     report = any_source.take_in()
-    assert [(one.code, one.rows) for one in report.warnings] == [("equal_records_not_added", 1)]
+    assert [(one.code, one.rows) for one in report.warnings] == [("equal_records_not_added", 2)]
     with reading(any_source.location) as connection:
         loaded = connection.execute(
             select(shipment_lines.c.shipment_line_no, shipment_lines.c.shipped_qty).order_by(
                 shipment_lines.c.shipment_line_no
             )
         )
-        assert [tuple(row) for row in loaded] == [("1", Decimal(10)), ("2", Decimal(5))]
-        assert ledger(connection)["shipment_lines.csv"] == (8, 2, 4, 2)
+        assert [tuple(row) for row in loaded] == [("1", Decimal(10)), ("2", Decimal(5)), ("3", Decimal(1))]
+        assert ledger(connection)["shipment_lines.csv"] == (10, 3, 4, 3)
         assert {rule["rule"] for one in kept(connection) for rule in json.loads(one.rules)} == {
             "same_key_adds_up",
             "shipped_qty_fits_type",
