@@ -295,10 +295,6 @@ SELECT order_id, customer_id, customer_name, segment, region, channel, fulfilmen
     CASE WHEN state = 'judged' THEN billed_accurately END AS billed_accurately, billed_accurately_reason,
     CASE WHEN state = 'judged'
         THEN otif AND damage_free AND filled_accurately AND billed_accurately END AS perfect_order,
-    state = 'judged'
-        AND otif IS NOT NULL
-        AND coalesce(damage_free, received_qty = 0) IS NOT NULL
-        AND billed_accurately IS NOT NULL AS perfect_order_known,
     first_pass_full,
     CASE WHEN arrived THEN settled_at END AS settled_at,
     CASE WHEN arrived THEN arrived_day END AS arrived_day,

@@ -48,6 +48,7 @@ def targets(start: From = None, end: To = None, where: Where = None, as_json: As
     """Show every target and its status."""
     from metrics.lists.data_quality import freshness
     from metrics.measures.catalog import MEASURES
+    from metrics.model.point import provisional_note
     from metrics.model.question import Question
     from metrics.queries.answer import answer
     from metrics.targets.in_view import targets_in_view
@@ -72,8 +73,11 @@ def targets(start: From = None, end: To = None, where: Where = None, as_json: As
             (result,) = answer(connection, question)
             target = target_for([row], row["measure"], scope or chosen)
             state = state_of(result, MEASURES[row["measure"]], target)
-            rows.append({**row, "value": result.value, "state": str(state), "no_data": result.no_data})
-    show(rows, ("measure", "scope", "target_value", "tolerance", "value", "state"), as_json=as_json)
+            note = "; ".join(text for text in (result.no_data, provisional_note(result)) if text) or None
+            figures = {"value": result.value, "worst": result.worst, "best": result.best}
+            rows.append({**row, **figures, "state": str(state), "note": note})
+    columns = ("measure", "scope", "target_value", "tolerance", "value", "worst", "best", "state", "note")
+    show(rows, columns, as_json=as_json)
 
 
 def ladder(start: From = None, end: To = None, where: Where = None, as_json: AsJson = False) -> None:
@@ -89,17 +93,24 @@ def ladder(start: From = None, end: To = None, where: Where = None, as_json: AsJ
             "rung": step.rung.name,
             "adds": step.rung.adds,
             "out of": step.rung.base,
-            "numerator": step.numerator,
-            "denominator": step.denominator,
+            "numerator": None if step.skipped else step.numerator,
+            "denominator": None if step.skipped else step.denominator,
+            "unknown": None if step.skipped else step.unknown,
             "value": step.value,
+            "worst": step.answer.worst,
+            "best": step.answer.best,
             "skipped": step.skipped,
         }
         for step in result.steps
     ]
-    show(rows, ("rung", "adds", "out of", "numerator", "denominator", "value", "skipped"), as_json=as_json)
+    figures = ("numerator", "denominator", "unknown", "value", "worst", "best")
+    show(rows, ("rung", "adds", "out of", *figures, "skipped"), as_json=as_json)
     screen.print(
-        f"{result.orders:,} orders known on every rung; {result.dropped:,} left out because a rung could not judge them"
+        f"{result.orders:,} orders in view; orders that a rung cannot judge are unknown, not in its denominator"
     )
+
+
+DIFF_COLUMNS = ("order", "before", "after", "rule", "reason before", "reason after")
 
 
 def diff(
@@ -134,6 +145,10 @@ def diff(
             )
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
+    if result.no_data:
+        show([], DIFF_COLUMNS, as_json=as_json)
+        screen.print(f"{verdict}: {result.no_data}")
+        return
     rows = [
         {
             "order": flip.order_id,
@@ -145,12 +160,17 @@ def diff(
         }
         for flip in result.flips
     ]
-    show(rows, ("order", "before", "after", "rule", "reason before", "reason after"), as_json=as_json)
+    show(rows, DIFF_COLUMNS, as_json=as_json)
     (before, after), (of_before, of_after) = result.numerators, result.denominators
     screen.print(
         f"{verdict}: {before:,} of {of_before:,} → {after:,} of {of_after:,}; "
         f"{len(rows):,} of {result.judged:,} orders judged under both policies change"
     )
+    if any(result.unknown):
+        screen.print(
+            f"Unknown: {result.unknown[0]:,} → {result.unknown[1]:,}; "
+            f"{result.became_unknown:,} became unknown and are not listed"
+        )
     if result.only_first or result.only_other:
         screen.print(
             f"Not compared, because only one policy judges them: {result.only_first:,} and {result.only_other:,}"
@@ -196,6 +216,8 @@ def explain(
         for part in result.parts
     ]
     used = [name for name in ("mix", "rate", "effect", "shift") if any(row[name] is not None for row in rows)]
+    for period in result.provisional:
+        screen.print(period)
     show(rows, (by, "before", "after", *used), as_json=as_json)
     if result.why_not:
         screen.print(f"{measure}: {result.why_not}")

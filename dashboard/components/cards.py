@@ -11,10 +11,11 @@ from urllib.parse import quote
 from dashboard.components import formatting
 from dashboard.components.status import Status, better_or_worse
 from dashboard.components.theme import palette
-from metrics.model.measure import Direction, Measure
+from metrics.model.measure import Direction, Measure, Unit
+from metrics.model.point import comparable, range_of
 from metrics.model.question import Answer
 from metrics.policy import MIN_N
-from metrics.targets.targets import Target, is_withheld, state_of
+from metrics.targets.targets import Target, state_of
 
 SegmentAnswer = tuple[str, Answer, Target | None]
 """A segment's name, its answer and its target."""
@@ -59,7 +60,7 @@ def value(answer: Answer, measure: Measure) -> str:
 
     Source: P7 (point, coverage and range).
     """
-    if bounds := is_withheld(answer):
+    if bounds := range_of(answer):
         return formatting.percent_range(*bounds)
     return formatting.number(answer.value, measure.unit)
 
@@ -103,22 +104,29 @@ def _tile(tile: Tile, colour: dict[str, str]) -> str:
             target = f'<span class="bv-muted">target {formatting.number(tile.target.value, measure.unit)}</span>'
         parts.append(f'<div class="bv-row">{state(status)}{target}</div>')
     parts += _changes(tile, tile.now)
-    notes = (coverage(tile.now), too_few_text(tile.now, measure))
+    notes = (coverage(tile.now), provisional_text(tile.now, measure), too_few_text(tile.now, measure))
     parts += [f'<div class="bv-note">{note}</div>' for note in notes if note]
     parts.append(sparkline(tile.series, tile.target, measure, colour[_LINE.get(status, "accent")], colour["muted"]))
     return f'<li class="{classes}">{"".join(parts)}</li>'
 
 
 def _changes(tile: Tile, now: Answer) -> list[str]:
-    """Return the rows of a tile that compare its value with the prior period and with last year."""
-    pairs = ((tile.before, tile.versus), (tile.year, VERSUS_YEAR))
+    """Return the rows of a tile that compare its value with the prior period and with last year.
+
+    Of a provisional share, only the complete part is compared.
+    """
+    until = "" if now.provisional is None else f", through {formatting.day(now.provisional.through, year=False)}"
+    pairs = ((tile.before, tile.versus + until), (tile.year, VERSUS_YEAR + until))
     compared = [(other, versus) for other, versus in pairs if other is not None]
-    if compared and (now.value is None or all(other.value is None for other, _ in compared)):
-        ranges = now.value is None or any(is_withheld(other) for other, _ in compared)
+    current, earlier = comparable(now), [comparable(other) for other, _ in compared]
+    if compared and (current is None or None in earlier):
+        return ['<div class="bv-row bv-muted">Provisional: not compared</div>']
+    if compared and (current is None or current.value is None or all(one and one.value is None for one in earlier)):
+        ranges = any(one is not None and range_of(one) for one in (current, *earlier))
         text = "Not enough evidence to compare" if ranges else "No earlier data to compare"
         return [f'<div class="bv-row bv-muted">{text}</div>']
     explain = ""
-    if tile.explain_url and tile.before is not None and tile.before.value is not None and now.value is not None:
+    if tile.explain_url and tile.before is not None and earlier[0] is not None and earlier[0].value is not None:
         explain = f'<a class="bv-why" href="{formatting.html(tile.explain_url)}" target="_self">Why?</a>'
     return [
         f'<div class="bv-row">{change(now, other, tile.measure, versus)}{"" if at else explain}</div>'
@@ -152,10 +160,15 @@ def change_text(now: Answer, before: Answer | None, measure: Measure, versus: st
 
 
 def _change(now: Answer, before: Answer | None, measure: Measure) -> tuple[str, str]:
-    """Return the tone and the text of a change."""
-    if before is None or now.value is None or before.value is None:
+    """Return the tone and the text of a change. Only complete parts are compared."""
+    if before is None:
         return "muted", "No value to compare"
-    moved = float(now.value) - float(before.value)
+    current, earlier = comparable(now), comparable(before)
+    if current is None or earlier is None:
+        return "muted", "Provisional: not compared"
+    if current.value is None or earlier.value is None:
+        return "muted", "No value to compare"
+    moved = float(current.value) - float(earlier.value)
     size = formatting.difference(moved, measure.unit)
     if size == formatting.difference(0, measure.unit):
         return "muted", "→ No change"
@@ -169,11 +182,28 @@ def coverage(answer: Answer) -> str:
     if answer.coverage is None or float(answer.coverage) >= 1:
         return ""
     known = _floor(float(answer.coverage))
-    if is_withheld(answer):
+    if range_of(answer):
         return f"Coverage {known}: too low for one number"
     if answer.worst is None or answer.best is None:
         return f"Coverage {known}"
     return f"Coverage {known} (range {formatting.percent_range(float(answer.worst), float(answer.best))})"
+
+
+def provisional_text(answer: Answer, measure: Measure) -> str:
+    """Return the value up to the last complete day, and the range after it; "" if no row is inside a window.
+
+    "81.6% of orders due through May 31; later ones are still inside their claims window".
+    """
+    found = answer.provisional
+    if found is None:
+        return ""
+    day, rows = formatting.day(found.through, year=False), f"{measure.grain}s"
+    if found.complete is None:
+        return f"Every {measure.grain} is due after {day} and some are still inside their {found.window}"
+    of = f" of {rows}" if measure.unit is Unit.SHARE else f" {rows}"
+    text = f"{value(found.complete, measure)}{of} due through {day}; later ones are still inside their {found.window}"
+    after = None if found.later is None else found.later.worst, None if found.later is None else found.later.best
+    return text if after[0] is None or after[1] is None else f"{text} ({formatting.percent_range(after[0], after[1])})"
 
 
 def too_few_text(answer: Answer, measure: Measure) -> str:
@@ -280,6 +310,6 @@ def figures(pairs: Sequence[tuple[str, str]]) -> str:
 
 def legend() -> str:
     """Return the legend of status shapes."""
-    shapes = "".join(state(status) + " " for status in (Status.ON, Status.WATCH, Status.OFF, Status.NOT_PROVEN))
-    note = f"{Status.NOT_PROVEN.word}: not enough evidence to compare with the target"
+    shapes = "".join(state(status) + " " for status in (Status.ON, Status.WATCH, Status.OFF, Status.INCONCLUSIVE))
+    note = f"{Status.INCONCLUSIVE.word}: not enough evidence to compare with the target"
     return f'<p class="bv bv-legend">{shapes}<span class="bv-muted">{note}</span></p>'

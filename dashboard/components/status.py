@@ -13,14 +13,14 @@ class Status(Enum):
     ON = ("on", "●", State.ON)
     WATCH = ("watch", "◆", State.WATCH)
     OFF = ("off", "▲", State.OFF)
-    NOT_PROVEN = ("unproven", "◌", State.NOT_PROVEN)
+    INCONCLUSIVE = ("unproven", "◌", State.INCONCLUSIVE)
     NO_TARGET = ("none", "", State.NO_TARGET)
     NO_DATA = ("none", "", State.NO_DATA)
 
     def __init__(self, css: str, shape: str, state: State) -> None:
         self.css = css
         self.shape = shape
-        self.word = "inconclusive" if state is State.NOT_PROVEN else str(state)
+        self.word = str(state)
 
 
 def status(

@@ -22,7 +22,8 @@ def value_cell(answer: Answer | None, measure: Measure, target: Target | None = 
             )
         )
     state = cards.state(cards.status_of(answer, measure, target), shown)
-    return Cell(markup=f'<span title="{formatting.html(answer.remark)}">{state}</span>' if answer.remark else state)
+    notes = "; ".join(note for note in (answer.remark, cards.provisional_text(answer, measure)) if note)
+    return Cell(markup=f'<span title="{formatting.html(notes)}">{state}</span>' if notes else state)
 
 
 def linked(cell: Cell, url: str) -> Cell:

@@ -11,7 +11,7 @@ from dashboard.measure_page.trend import by_period
 from dashboard.measure_page.view import Answers, MeasureView
 from metrics.measures.catalog import MEASURES
 from metrics.model.measure import SNAPSHOT
-from metrics.model.question import Question
+from metrics.model.question import Answer, Question
 
 
 def load_tiles(view: MeasureView) -> dict[str, Tile]:
@@ -32,9 +32,7 @@ def load_tiles(view: MeasureView) -> dict[str, Tile]:
             view.answers.get(name),
             None if is_snapshot else earlier.get(BEFORE, {}).get(name),
             view.target(name),
-            []
-            if is_snapshot
-            else [None if answer is None or answer.value is None else float(answer.value) for answer in values],
+            [] if is_snapshot else [_settled_value(answer) for answer in values],
             main=not place,
             year=None if is_snapshot else earlier.get(LAST_YEAR, {}).get(name),
             drill_down_url=links.drill_down_url(name),
@@ -43,6 +41,13 @@ def load_tiles(view: MeasureView) -> dict[str, Tile]:
             versus=f"vs {view.filters.period.prior_name}",
         )
     return found
+
+
+def _settled_value(answer: Answer | None) -> float | None:
+    """Return a value for the sparkline; None for a period that is provisional or has no value."""
+    if answer is None or answer.value is None or answer.provisional is not None:
+        return None
+    return float(answer.value)
 
 
 def tiles_markup(view: MeasureView, *, is_dark: bool) -> str:

@@ -14,8 +14,8 @@ from dashboard.frame import chart_download, links, menu, page
 from dashboard.frame.period import BEFORE, LAST_YEAR, periods, same_weekdays
 from dashboard.measure_page.view import MeasureView
 from metrics.measures.catalog import MEASURES
+from metrics.model.point import range_of
 from metrics.model.question import Answer, Question
-from metrics.targets.targets import is_withheld
 
 Series = dict[tuple[str, date | None], Answer]
 """Answers by measure and first day of the period (day, week, month, ...)."""
@@ -64,7 +64,7 @@ def points(trend: Trend, name: str) -> list[Point]:
             for compared, days in earlier.items()
         }
         value = None if answer is None or answer.value is None else float(answer.value)
-        partial = period.partial(day, grain)
+        partial = period.partial(day, grain) or (answer is not None and answer.provisional is not None)
         coverage = answer.coverage if answer else None
         found.append(
             Point(
@@ -75,7 +75,7 @@ def points(trend: Trend, name: str) -> list[Point]:
                 before=then.get(BEFORE),
                 year=then.get(LAST_YEAR),
                 judged=None if answer is None or answer.denominator is None else float(answer.denominator),
-                bounds=is_withheld(answer) if answer is not None else None,
+                bounds=range_of(answer) if answer is not None else None,
             )
         )
     return found
@@ -110,10 +110,10 @@ def chart_note(trend: Trend, name: str) -> str:
     if any(point.year is not None for point in shown):
         notes.append("Long-dashed line: last year.")
     if any(point.partial and point.value is not None for point in shown):
-        notes.append("Hollow points: incomplete periods.")
+        notes.append("Hollow points: incomplete or provisional periods.")
     if any(point.bounds for point in shown):
         notes.append("Vertical bars: ranges, because too much evidence is missing for one number.")
-    if any(point.status is Status.NOT_PROVEN and point.value is not None for point in shown):
+    if any(point.status is Status.INCONCLUSIVE and point.value is not None for point in shown):
         notes.append("Round blue points: inconclusive against the target.")
     return " ".join(notes)
 
@@ -123,7 +123,7 @@ def with_trend(names: Sequence[str], answers: Mapping[str, Answer]) -> tuple[str
     return tuple(
         name
         for name in names
-        if (answer := answers.get(name)) is not None and (answer.value is not None or is_withheld(answer))
+        if (answer := answers.get(name)) is not None and (answer.value is not None or range_of(answer))
     )
 
 

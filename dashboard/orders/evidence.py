@@ -325,6 +325,8 @@ _SENTENCES: dict[str, Callable[[FailedLine], str]] = {
 def explanation_of(row: Row) -> str:
     """Return the reasons for which a listed order failed, in a few words."""
     reasons = [reason(row[f"{verdict}_reason"]) for verdict in VERDICTS if row[verdict] is False]
+    if not reasons and row["otif"] is False:
+        reasons = [reason(row["otif_reason"])]
     if not reasons:
         return formatting.DASH
     return ", ".join([reasons[0], *(text[:1].lower() + text[1:] for text in reasons[1:])])

@@ -6,7 +6,7 @@ picture with alternative text, and a plain-text part with the same content.
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -29,6 +29,7 @@ from metrics.alerts.rules import last_full_period
 from metrics.errors import NothingPublished, SettingRefused
 from metrics.lists.data_status import data_status
 from metrics.measures.catalog import MEASURES
+from metrics.model.point import comparable
 from metrics.model.question import Answer, Question
 from metrics.policy import MIN_N
 from metrics.warehouse import locate
@@ -161,13 +162,19 @@ def worse_measures(now: Iterable[Answer], before: Iterable[Answer]) -> list[Wors
         if one.measure in TILES and _key(one) in then
     ]
     return sorted(
-        (one for one in found if _proven(one)),
+        (one for one in map(_complete, found) if one is not None and _proven(one)),
         key=lambda one: (str(MEASURES[one.measure].unit) != "share", -abs(one.moved)),
     )
 
 
 def _key(one: Answer) -> tuple[str, str | None]:
     return one.measure, one.dimensions.get("segment")
+
+
+def _complete(one: Worse) -> Worse | None:
+    """Return the complete parts of both weeks, because a provisional week is not compared."""
+    now, before = comparable(one.now), comparable(one.before)
+    return None if now is None or before is None else replace(one, now=now, before=before)
 
 
 def _proven(one: Worse) -> bool:

@@ -98,7 +98,7 @@ def report_text(shown: Scorecard, as_of: datetime | None, measure: str) -> dict[
             "note": trend.chart_note(shown.trend, measure),
         },
         "segments": _segments(view, withheld),
-        "legend": [(one.css, one.word) for one in (Status.ON, Status.WATCH, Status.OFF, Status.NOT_PROVEN)],
+        "legend": [(one.css, one.word) for one in (Status.ON, Status.WATCH, Status.OFF, Status.INCONCLUSIVE)],
         "reasons": _reasons(view),
         "footer": _footer(view, as_of),
         "made": (as_of or datetime(2000, 1, 1)).isoformat(),
@@ -141,6 +141,7 @@ def _tile(tile: Tile, is_withheld: bool) -> dict[str, str]:
     notes = (
         cards.change_text(tile.now, tile.before, measure),
         cards.coverage(tile.now),
+        cards.provisional_text(tile.now, measure),
         cards.too_few_text(tile.now, measure),
     )
     return {

@@ -7,10 +7,11 @@ from dashboard.components.tables import Cell
 from dashboard.frame import save_view
 from dashboard.sections import alerts_form
 from metrics.alerts import storage
-from metrics.alerts.rules import FIRING, NOT_PROVEN, OFF_TARGET, Rule, State
+from metrics.alerts.rules import FIRING, OFF_TARGET, Rule, State
 from metrics.errors import StoreUnusable
 from metrics.lists.rows import Row
 from metrics.measures.catalog import MEASURES
+from metrics.model.point import INCONCLUSIVE
 from metrics.store.connection import open_store
 from metrics.warehouse import locate
 
@@ -86,7 +87,7 @@ def _rules(rules: list[Rule], states: dict[int, tuple[State, int | None]], last:
         )
         if state.status == FIRING:
             stands = '<span class="bv-state bv-off"><i aria-hidden="true">▲</i>firing</span>'
-        elif seen is None or str(seen["decided"]).startswith(NOT_PROVEN):
+        elif seen is None or str(seen["decided"]).startswith(INCONCLUSIVE):
             stands = '<span class="bv-state bv-unproven"><i aria-hidden="true">◌</i>inconclusive</span>'
         else:
             stands = '<span class="bv-state bv-on"><i aria-hidden="true">●</i>clear</span>'
@@ -96,7 +97,9 @@ def _rules(rules: list[Rule], states: dict[int, tuple[State, int | None]], last:
             else f"{alerts_form.number(rule.measure, float(seen['number']) if seen['number'] else None)}"
         )
         when = "" if seen is None else formatting.date_range(seen["starts_on"], seen["ends_on"])
-        why = str(seen["decided"]).partition(": ")[2] if seen and str(seen["decided"]).startswith(NOT_PROVEN) else when
+        why = (
+            str(seen["decided"]).partition(": ")[2] if seen and str(seen["decided"]).startswith(INCONCLUSIVE) else when
+        )
         channels = ", ".join(channel.partition(":")[2] for channel in rule.channels) or "no channel"
         rows.append(
             [

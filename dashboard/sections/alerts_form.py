@@ -16,7 +16,6 @@ from metrics.alerts.rules import (
     BELOW,
     CONDITIONS,
     MOVED,
-    NOT_PROVEN,
     OFF_TARGET,
     OTHER,
     PERIODS,
@@ -28,6 +27,7 @@ from metrics.errors import BuyerviewError
 from metrics.measures.catalog import MEASURES
 from metrics.model.dimensions import DIMENSIONS
 from metrics.model.measure import Unit
+from metrics.model.point import INCONCLUSIVE
 from metrics.model.statistics import Number
 from metrics.store.connection import open_store
 from metrics.warehouse import locate
@@ -237,7 +237,7 @@ def _back_test(rule: Rule) -> None:
         st.caption(formatting.markdown(str(error)))
         return
     events = [one for one in seen if one.event]
-    known = [one for one in seen if not one.decided.startswith(NOT_PROVEN)]
+    known = [one for one in seen if not one.decided.startswith(INCONCLUSIVE)]
     times = formatting.count(sum(one.event == "fired" for one in events), "time")
     periods = f"periods of {rule.period}" if rule.period.endswith("s") else f"{rule.period}s"
     said = f"<b>Over the last {BACK_TEST_PERIODS} {periods} it would have fired {times}</b>"

@@ -14,6 +14,7 @@ from dashboard.measure_page.view import MeasureView
 from metrics.lists.buyers_view import failure_combinations
 from metrics.lists.rows import VERDICTS
 from metrics.measures.catalog import MEASURES
+from metrics.model.point import INCONCLUSIVE, range_of
 
 COMBINATIONS_SHOWN = 12
 TONES = {Status.ON: "good-strong", Status.WATCH: "watch-strong", Status.OFF: "bad-strong"}
@@ -50,11 +51,13 @@ def five_tests(view: MeasureView) -> None:
     """Draw the five tests as bars, each against its target, with the range of incomplete shares."""
     answers = view.answers
     st.header("The five tests and the perfect order", anchor=False)
-    bars, told = [], []
+    bars, told, ranges = [], [], list[str]()
     partly: list[tuple[float, str]] = []
     for name in (*VERDICTS, view.main):
         answer, measure = answers[name], MEASURES[name]
         if answer.value is None:
+            if range_of(answer) is not None:
+                ranges.append(f"{cards.title(measure)}: {cards.value(answer, measure)}, {INCONCLUSIVE}.")
             continue
         stands = cards.status_of(answer, measure, view.target(name))
         said = f"{stands.shape} {cards.value(answer, measure)}".strip()
@@ -84,7 +87,7 @@ def five_tests(view: MeasureView) -> None:
             f" In brackets: the possible range, because evidence is missing. Lowest coverage: {title}, "
             f"{formatting.percent(coverage)}."
         )
-    st.caption(note)
+    st.caption(" ".join((note, *ranges)))
 
 
 def failing_together(view: MeasureView) -> None:

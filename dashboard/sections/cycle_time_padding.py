@@ -16,8 +16,8 @@ from dashboard.measure_page.cells import linked, value_cell
 from dashboard.measure_page.view import Answers, MeasureView, answers_by
 from metrics.lists.rows import Row
 from metrics.measures.catalog import MEASURES
+from metrics.model.point import range_of
 from metrics.policy import MIN_N
-from metrics.targets.targets import is_withheld
 
 SLACK, KEPT = "promise_padding", "promise_kept"
 HEADS = {SLACK: "Padding", "promise_lead": "Promised in", KEPT: "Kept"}
@@ -34,7 +34,7 @@ def padding_against_kept(view: MeasureView) -> None:
     measures = tuple(HEADS)
     whole = view.answers
     for name in (SLACK, KEPT):
-        if whole[name].value is None and not is_withheld(whole[name]):
+        if whole[name].value is None and not range_of(whole[name]):
             theme.show_html(
                 cards.empty(
                     f"No {(MEASURES[name].short or name).lower()}",
@@ -104,7 +104,7 @@ def _template(is_dark: bool) -> str:
 
 def _point(at: int, name: str, answers: Answers) -> Row:
     kept = answers[KEPT]
-    lowest, highest = is_withheld(kept) or (None, None)
+    lowest, highest = range_of(kept) or (None, None)
     return {
         "number": at,
         "name": name or "(none)",

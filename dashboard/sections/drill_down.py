@@ -127,7 +127,11 @@ def number(found: DrillDown, one: DrillDownRequest) -> str:
     why = f'<span class="bv-muted">{formatting.html(answer.no_data)}</span>' if shown == formatting.DASH else ""
     notes = "".join(
         f'<p class="bv-muted">{note}</p>'
-        for note in (cards.coverage(answer), formatting.html(answer.remark) if answer.remark else "")
+        for note in (
+            cards.coverage(answer),
+            cards.provisional_text(answer, measure),
+            formatting.html(answer.remark) if answer.remark else "",
+        )
         if note
     )
     tabs = "".join(

@@ -75,7 +75,9 @@ def sentences(scorecard: Scorecard) -> list[Sentence]:
         is_at_target = abs(gap) < 5e-4
         first += ", at target" if is_at_target else ""
         first += "" if is_at_target else f", {formatting.difference(gap, measure.unit)} {side} the target of {aim}"
-    return [(value, f"{first}."), headline.worst_segment(view, view.main)]
+    provisional = cards.provisional_text(answer, measure)
+    named: list[Sentence] = [(f"{provisional}.",)] if provisional else []
+    return [(value, f"{first}."), *named, headline.worst_segment(view, view.main)]
 
 
 def headline_markup(scorecard: Scorecard) -> str:

@@ -16,6 +16,7 @@ from dashboard.frame.filters import EARLIEST, Filters
 from dashboard.frame.links import EXPLAINED
 from dashboard.frame.period import BEFORE, COMPARISONS, LAST_YEAR, Days
 from dashboard.measure_page.cells import value_cell
+from dashboard.measure_page.headline import as_sentence
 from metrics.measures.catalog import MEASURES
 from metrics.model.dimensions import DIMENSIONS
 from metrics.model.measure import Measure, Unit
@@ -75,9 +76,12 @@ def explanation(measure: Measure, by: str, before: Days, filters: Filters) -> Ex
 
 
 def sentence(found: Explanation, measure: Measure, before: Days, after: Days) -> str:
-    """Return the change in one sentence, as markup."""
+    """Return the change in one sentence, as markup. Provisional periods are named first."""
+    before, after = found.compared or (before, after)
+    named = "".join(f"<p>{formatting.html(as_sentence(period))}</p>" for period in found.provisional)
     if found.change is None or found.why_not:
-        return cards.empty("No change to explain", formatting.html(found.why_not or "One of the periods has no value."))
+        why = as_sentence(found.why_not or "one of the periods has no value")
+        return named + cards.empty("No change to explain", formatting.html(why))
     direction = "rose" if found.change > 0 else "fell" if found.change < 0 else "did not change"
     judged = better_or_worse(float(found.change), measure.direction) or "muted"
     size = (
@@ -93,7 +97,7 @@ def sentence(found: Explanation, measure: Measure, before: Days, after: Days) ->
             f" Largest contributor: <strong>{formatting.html(strongest.value or '(none)')}</strong> "
             f"({_sign(float(strongest.effect or 0), measure.unit)})."
         )
-    return f'<div class="bv bv-headline"><span>{text}</span></div>'
+    return f'<div class="bv bv-headline"><span>{named}{text}</span></div>'
 
 
 def _linked(value: Number | None, measure: Measure, days: Days) -> str:
@@ -147,6 +151,7 @@ def _steps(found: Explanation, measure: Measure) -> list[Bar]:
 
 def parts(found: Explanation, measure: Measure, by: str, before: Days, after: Days) -> str:
     """Return the contributions as a table, the largest first, and their sum."""
+    before, after = found.compared or (before, after)
     shown = found.parts[:PARTS_SHOWN]
     ratio = any(part.mix is not None for part in shown)
     heads = [formatting.in_words(by), "Before", "Now"] + (["Rate effect", "Mix effect"] if ratio else [])

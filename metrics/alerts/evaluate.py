@@ -16,20 +16,20 @@ from metrics.alerts.rules import (
     CLEAR,
     COMPARED,
     FIRED,
-    NOT_PROVEN,
     OVER,
     PERIODS,
     Reading,
     Rule,
     State,
+    inconclusive_because,
     last_full_period,
     next_state,
-    not_proven,
     notify_at,
     reading_of,
 )
 from metrics.errors import BuyerviewError
 from metrics.measures.catalog import find
+from metrics.model.point import INCONCLUSIVE
 from metrics.model.question import Answer, Question
 from metrics.queries.answer import answer
 from metrics.schema import Row
@@ -45,7 +45,7 @@ class RuleCheck:
     state: State
     event: str | None
     decided: str
-    """clear, firing, or the reason why neither is proven."""
+    """clear, firing, or "inconclusive" and the reason."""
 
 
 def read_measure(warehouse: Connection, rule: Rule, as_of: date, back: int = 0) -> Reading:
@@ -71,8 +71,8 @@ def check(rule: Rule, state: State, reading: Reading) -> RuleCheck:
     """Check a rule against a reading."""
     direction = find(rule.measure).direction
     after, event = next_state(rule, state, reading, direction)
-    why = not_proven(rule, reading)
-    return RuleCheck(reading, after, event, f"{NOT_PROVEN}: {why}" if why else after.status)
+    why = inconclusive_because(rule, reading)
+    return RuleCheck(reading, after, event, f"{INCONCLUSIVE}: {why}" if why else after.status)
 
 
 def back_test(warehouse: Connection, rule: Rule, as_of: date, *, periods: int = 26) -> list[RuleCheck]:
@@ -97,8 +97,8 @@ def check_all(
 ) -> list[RuleCheck]:
     """Check all rules against a generation, once, and put the messages into the outbox.
 
-    base: address of the dashboard, for links in messages. A rule that can no longer be evaluated is recorded as not
-    proven; the others are still checked.
+    base: address of the dashboard, for links in messages. A rule that can no longer be evaluated is recorded as
+    inconclusive; the others are still checked.
     """
     checks = []
     states, earlier = storage.states(store), storage.last_readings(store)
@@ -111,7 +111,7 @@ def check_all(
             result = check(rule, _state_before_period(state, reading, earlier.get(rule.rule_id)), reading)
         except BuyerviewError as error:  # its measure or a filter no longer exists; the page shows the error
             start, end = last_full_period(rule.period if rule.period in PERIODS else "week", as_of.date())
-            result = RuleCheck(Reading(start, end, None, why=str(error)), state, None, f"{NOT_PROVEN}: {error}")
+            result = RuleCheck(Reading(start, end, None, why=str(error)), state, None, f"{INCONCLUSIVE}: {error}")
         if (
             storage.add_reading(
                 store, rule, generation, result.reading, result.state, result.decided, result.event, at=now

@@ -3,7 +3,7 @@ numbers.
 
 A rule is checked once per generation, over the last full period of its kind. It fires when its condition was met
 `in_a_row` times. It stays firing until the value is back beyond `clear_at`, so that a value near the limit sends one
-message only. A reading that is not proven (too few judged, low coverage, withheld) neither fires nor clears the rule.
+message only. An inconclusive reading (too few judged, low coverage) neither fires nor clears the rule.
 
 Source: P7 (point, coverage and range), P8 (small numbers).
 """
@@ -13,6 +13,7 @@ from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from metrics.model.measure import Direction
+from metrics.model.point import INCONCLUSIVE, point_of
 from metrics.model.question import Answer
 from metrics.model.statistics import Number
 from metrics.policy import MIN_COVERAGE
@@ -24,7 +25,6 @@ COMPARED = (MOVED, OTHER)
 """Conditions on the change since the period before: for the worse, or in either direction."""
 CLEAR, FIRING = "clear", "firing"
 FIRED, OVER = "fired", "over"
-NOT_PROVEN = "not proven"
 PERIODS = {"day": 1, "week": 7, "4 weeks": 28, "13 weeks": 91, "month": None}
 """Length in days of each kind of period; weeks run from Monday to Sunday, and None is a calendar month.
 
@@ -75,6 +75,8 @@ class Reading:
     tolerance: float = 0.0
     why: str | None = None
     """Reason why there is no value."""
+    provisional: str | None = None
+    """Reason why the period cannot be compared: some rows are still inside a window."""
 
 
 @dataclass(frozen=True)
@@ -138,23 +140,25 @@ def undeliverable(rule: Rule) -> list[str]:
     return errors
 
 
-def not_proven(rule: Rule, reading: Reading) -> str | None:
-    """Return the reason why a reading proves nothing, or None if it does."""
+def inconclusive_because(rule: Rule, reading: Reading) -> str | None:
+    """Return the reason why a reading is inconclusive, or None if it is not."""
     if reading.value is None:
-        return reading.why or "no value"
+        return (reading.why or "no value").removeprefix(f"{INCONCLUSIVE}: ")
     if reading.denominator is not None and reading.denominator < rule.min_n:
         return f"only {reading.denominator:,} judged, {rule.min_n:,} required"
     if reading.coverage is not None and reading.coverage < rule.min_coverage:
         return f"only {reading.coverage:.1%} known, {rule.min_coverage:.1%} required"
     if rule.condition == OFF_TARGET and reading.target is None:
         return "no target"
+    if rule.condition in COMPARED and reading.provisional is not None:
+        return reading.provisional
     if rule.condition in COMPARED and reading.before is None:
         return "no earlier value to compare with"
     return None
 
 
 def condition_met(rule: Rule, reading: Reading, direction: Direction) -> bool:
-    """Return true if a proven reading meets the condition."""
+    """Return true if a conclusive reading meets the condition."""
     return _beyond(rule, reading, direction, None)
 
 
@@ -178,7 +182,7 @@ def _beyond(rule: Rule, reading: Reading, direction: Direction, clear_at: float 
 
 def next_state(rule: Rule, state: State, reading: Reading, direction: Direction) -> tuple[State, str | None]:
     """Return the state after a reading, and its event: FIRED, OVER or None."""
-    if not_proven(rule, reading) is not None:
+    if inconclusive_because(rule, reading) is not None:
         return state, None
     if state.status == FIRING:
         end_at = rule.clear_at if rule.condition in (BELOW, ABOVE) and rule.clear_at is not None else None
@@ -226,18 +230,28 @@ def last_full_period(kind: str, as_of: date, back: int = 0) -> tuple[date, date]
 def reading_of(
     answer: Answer | None, before: Answer | None, target: targets.Target | None, start: date, end: date
 ) -> Reading:
-    """Return the reading of a period from its answer, the answer of the period before and the target."""
+    """Return the reading of a period from its answer, the answer of the period before and the target.
+
+    A rule has its own minimum coverage, so the reading has the point of a share also where pages show its range.
+    """
     reading = Reading(start, end, None, why="no data: nothing in this period and selection")
     if answer is None:
         return reading
     why = answer.no_data or reading.why
     reading = replace(
         reading,
-        value=answer.value,
+        value=point_of(answer),
         numerator=answer.numerator,
         denominator=answer.denominator,
         coverage=answer.coverage,
         why=why,
     )
-    reading = replace(reading, before=None if before is None else before.value)
+    open_periods = [one.provisional for one in (answer, before) if one is not None and one.provisional is not None]
+    reading = replace(
+        reading,
+        before=None if before is None else before.value,
+        provisional=f"provisional: {open_periods[0].open} still inside their {open_periods[0].window}"
+        if open_periods
+        else None,
+    )
     return reading if target is None else replace(reading, target=target.value, tolerance=target.tolerance)

@@ -48,8 +48,9 @@ availability_facts_table = fact_table(
     ),
     Column("got_when", Boolean, comment="on time by the requested date"),
     Column("got_quantity", Boolean, comment="complete"),
-    Column("got_all", Boolean, comment="true: all three are true"),
-    Column("all_known", Boolean, comment="true: none of the three is unknown"),
+    Column(
+        "got_all", Boolean, comment="true: all three are true; false: one of them is false, whatever the others are"
+    ),
 )
 
 
@@ -86,7 +87,6 @@ def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
             (or_(*[answer.is_(None) for answer in answers]), None),
             else_=true(),
         ),
-        "all_known": and_(*[answer.is_not(None) for answer in answers]),
     }
     return (
         select(

@@ -44,7 +44,7 @@ group_facts_table = fact_table(
     Column("line_count", BigInteger, comment="goods lines owed"),
     *[column for name in GOODS_VERDICTS for column in (Column(name, Boolean), Column(f"{name}_reason", String))],
     Column("perfect_group", Boolean),
-    Column("perfect_group_known", Boolean),
+    Column("next_change_at", DateTime, comment="next instant at which a verdict can change without new data"),
 )
 
 
@@ -69,7 +69,7 @@ def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
         "state": state,
         "line_count": x.goods_owed_n,
         "perfect_group": columns["perfect_order"],
-        "perfect_group_known": columns["perfect_order_known"],
+        "next_change_at": x.next_change_at,
         "product_category": one_or_several(x.category_first, x.category_last),
         "carrier": case((x.several_carriers_n > 0, SEVERAL), else_=one_or_several(x.carrier_first, x.carrier_last)),
     }

@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, DateTime, FromClause, and_, case, cast, false
 
 from metrics.facts.fact_table import BuildContext, only_stale, order_dimensions
 from metrics.facts.orders import order_facts_table, order_line_facts_table
+from metrics.facts.orders.conditions import FAILED
 from metrics.facts.orders.tables import GOODS_VERDICTS
 from metrics.policy import STRICT
 from metrics.schema import invoice_lines, invoices
@@ -44,7 +45,6 @@ def failed_orders(context: BuildContext) -> Rows:
         tables = tables.outerjoin(billed, billed.c.order_id == o.order_id)
         window_closed = plus_microseconds(o.settled_at, literal(STRICT.invoice_days * MICROSECONDS_A_DAY, BigInteger))
         billed_at = case((o.billed_accurately.is_(False), func.coalesce(billed.c.billed_at, window_closed)), else_=None)
-    failed = or_(*[func.coalesce(o[name].is_(False), false()) for name in GOODS_VERDICTS])
     # A verdict without a feed is not tested. Any other unknown verdict leaves the order unproven.
     tested = [name for name in GOODS_VERDICTS if name != "damage_free" or set(DAMAGE_COLUMNS) & context.mapped]
     unproven = or_(*[and_(o[name].is_(None), func.coalesce(o[f"{name}_reason"], "") != "no_feed") for name in tested])
@@ -62,10 +62,10 @@ def failed_orders(context: BuildContext) -> Rows:
             and_(
                 *[func.coalesce(o[name], True) for name in ("damage_free", "filled_accurately", "billed_accurately")]
             ).label("only_late"),
-            failed.label("failed"),
+            FAILED.label("failed"),
             unproven.label("unproven"),
             func.coalesce(o.on_time.is_(False), false()).label("late"),
-            case((failed, func.coalesce(moments, o.deadline_at, o.settled_at)), else_=typed_null(DateTime())).label(
+            case((FAILED, func.coalesce(moments, o.deadline_at, o.settled_at)), else_=typed_null(DateTime())).label(
                 "failed_at"
             ),
             *order_dimensions(),

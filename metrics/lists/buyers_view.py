@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, func, select
 
 from metrics.facts.orders import order_facts_table
-from metrics.lists.rows import VERDICTS, is_failed
+from metrics.lists.rows import SHOWN, is_failed, is_shown
 from metrics.model.question import Question
 from metrics.queries.statements import view_conditions
 
@@ -18,8 +18,8 @@ def failure_combinations(connection: Connection, question: Question) -> list[Com
     """
     o = order_facts_table.c
     view = [*view_conditions(order_facts_table, o.due_day, question), is_failed()]
-    inner = select(*[func.coalesce(o[name], True).label(name) for name in VERDICTS]).where(*view).subquery()
-    columns = [inner.c[name] for name in VERDICTS]
+    inner = select(*[is_shown(name).label(name) for name in SHOWN]).where(*view).subquery()
+    columns = [inner.c[name] for name in SHOWN]
     found = connection.execute(select(*columns, func.count().label("orders")).group_by(*columns)).mappings()
-    told = [(tuple(name for name in VERDICTS if not row[name]), int(row["orders"])) for row in found]
+    told = [(tuple(name for name in SHOWN if row[name]), int(row["orders"])) for row in found]
     return sorted(told, key=lambda one: (-one[1], one[0]))

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, and_, case, false, func, or_, 
 
 from metrics.facts.orders import order_facts_table
 from metrics.facts.recoveries import recovery_facts_table
-from metrics.lists.rows import VERDICTS, Listing, Row, Where, in_period, is_failed, rows_of, with_names
+from metrics.lists.rows import SHOWN, Listing, Row, Where, in_period, is_failed, is_shown, rows_of, with_names
 from metrics.measures.catalog import find
 from metrics.model.question import Question
 from metrics.queries.statements import view_conditions
@@ -19,7 +19,7 @@ def _broke(reasons: Sequence[str]) -> ColumnElement[bool]:
     facts = order_facts_table.c
     return or_(
         false(),
-        *(and_(facts[verdict].is_(False), facts[f"{verdict}_reason"].in_(list(reasons))) for verdict in VERDICTS),
+        *(and_(is_shown(verdict), facts[f"{verdict}_reason"].in_(list(reasons))) for verdict in SHOWN),
     )
 
 
@@ -92,12 +92,12 @@ def failure_reasons(
     """
     facts = order_facts_table.c
     # One pass over the facts: count each combination of reasons in SQL, then unfold the few combinations here.
-    told = [case((facts[verdict].is_(False), facts[f"{verdict}_reason"])).label(verdict) for verdict in VERDICTS]
+    told = [case((is_shown(verdict), facts[f"{verdict}_reason"])).label(verdict) for verdict in SHOWN]
     inner = select(*told).where(is_failed(), *in_period(start, end, where)).subquery()
-    columns = [inner.c[verdict] for verdict in VERDICTS]
+    columns = [inner.c[verdict] for verdict in SHOWN]
     found: Counter[tuple[str, str]] = Counter()
     for combination in rows_of(connection, select(*columns, func.count().label("orders")).group_by(*columns)):
-        for verdict in VERDICTS:
+        for verdict in SHOWN:
             if combination[verdict] is not None:
                 found[(verdict, combination[verdict])] += int(combination["orders"])
     ranked = sorted(found.items(), key=lambda item: (-item[1], item[0]))

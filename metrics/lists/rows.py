@@ -17,6 +17,9 @@ Where = Sequence[tuple[str, Sequence[str]]]
 VERDICTS = ("on_time", "complete", "damage_free", "filled_accurately", "billed_accurately")
 """The five tests of an order, in the order they are shown."""
 
+SHOWN = (*VERDICTS, "otif")
+"""The failures that lists show. `otif` is shown only if it is known to be false and neither of its parts is."""
+
 SEPARATOR = "\x1f"
 """Never part of an order number: ingest rejects control characters."""
 
@@ -42,7 +45,15 @@ def _dimension(name: str) -> ColumnElement[str]:
 # --- failed orders ----------------------------------------------------------------------------------------------------
 def is_failed() -> ColumnElement[bool]:
     """Return the condition on `order_facts` for orders that the measure `failed_orders` counts."""
-    return and_(order_facts_table.c.state == "judged", FAILED)
+    return FAILED
+
+
+def is_shown(name: str) -> ColumnElement[bool]:
+    """Return the condition on `order_facts` for one of SHOWN to have failed. Every failed order meets one of them."""
+    facts = order_facts_table.c
+    if name != "otif":
+        return facts[name].is_(False)
+    return and_(facts.otif.is_(False), facts.on_time.is_not(False), facts.complete.is_not(False))
 
 
 def in_period(start: date | None, end: date | None, where: Where) -> list[ColumnElement[bool]]:

@@ -9,7 +9,7 @@ from metrics.facts.anchor_dates import anchor_facts_table
 from metrics.facts.contract_verdicts import contract_facts_table
 from metrics.facts.delivery_groups import group_facts_table
 from metrics.measures.buyers_view import PERFECT_ORDER
-from metrics.measures.formulas import all_tests_passed, judged, order_share
+from metrics.measures.formulas import combined, judged, order_share
 from metrics.measures.needs import (
     BILLING_FEEDS,
     CORE_FEEDS,
@@ -19,6 +19,7 @@ from metrics.measures.needs import (
     NEEDS_REQUEST,
     PENDING,
 )
+from metrics.measures.windows import both_windows
 from metrics.model.measure import Need
 
 NEEDS_CONTRACT = Need(("customers.policy_id",), "no feed: customers.policy_id")
@@ -58,18 +59,17 @@ PERFECT_GROUP = order_share(
     title="Perfect delivery groups",
     short="Perfect group",
     facts=group_facts_table,
-    formula=all_tests_passed(g.perfect_group, g.perfect_group_known, g.state),
+    formula=combined(g.perfect_group, g.state),
     definition=(
         "Delivery groups that pass all five tests. A group is the lines of an order with the same deadline, and it is "
         "judged like an order."
     ),
     numerator="delivery groups with all five verdicts true",
-    denominator=(
-        "judged delivery groups whose five verdicts are all known (a group without any receipt counts as known)"
-    ),
+    denominator="judged delivery groups that pass all five tests or fail one, whatever the other tests are",
     source="SCOR-derived glossaries",
     feeds=(*CORE_FEEDS, *BILLING_FEEDS),
     needs=PERFECT_ORDER.needs,
+    windows=both_windows(g.perfect_group, group_facts_table),
 )
 ON_TIME_GROUP = order_share(
     name="on_time_group",
@@ -135,7 +135,7 @@ PERFECT_ORDER_CONTRACT = order_share(
     title="Perfect orders, under contract",
     short="Perfect, contract",
     facts=contract_facts_table,
-    formula=all_tests_passed(contract.perfect_order, contract.perfect_order_known, contract.state),
+    formula=combined(contract.perfect_order, contract.state),
     definition=(
         "Orders that pass all five tests with the tolerances, windows, claim days and invoice days of the contract. "
         "Each order is judged by the policy of its customer on the day of the order. Strict rules apply where the "
@@ -147,6 +147,7 @@ PERFECT_ORDER_CONTRACT = order_share(
     source="P10 (strict next to contract), R35 (valid on order day)",
     feeds=(*CORE_FEEDS, *BILLING_FEEDS, "customers", "policies"),
     needs=(NEEDS_CONTRACT, NEEDS_POLICIES, *PERFECT_ORDER.needs),
+    windows=both_windows(contract.perfect_order, contract_facts_table),
 )
 
 MEASURES = (

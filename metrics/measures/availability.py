@@ -7,7 +7,7 @@ from sqlalchemy import and_, func
 
 from metrics.facts.availability import availability_facts_table
 from metrics.facts.orders import order_facts_table, order_line_facts_table
-from metrics.measures.formulas import all_tests_passed, judged, line_amount_converted
+from metrics.measures.formulas import combined, judged, line_amount_converted
 from metrics.measures.needs import CORE_FEEDS, NEEDS_PRICE, NEEDS_RECEIPT, NEEDS_REQUEST, NEEDS_SHIPPED, PENDING
 from metrics.model.measure import Direction, Measure, Need, Part, Ratio, Unit
 
@@ -92,12 +92,12 @@ MEASURES = (
         direction=Direction.HIGHER,
         facts=availability_facts_table,
         date="due_day",
-        formula=all_tests_passed(three.got_all, three.all_known, three.state_all),
+        formula=combined(three.got_all, three.state_all),
         definition=(
             "Orders that met the item, the date and the quantity requested. Each order passes or fails as a whole."
         ),
         numerator="orders that met all three",
-        denominator="orders judged by the requested date for which all three answers are known",
+        denominator="orders judged by the requested date that met all three or failed one",
         exclusions=PENDING,
         source="docs/rules.md, product availability",
         feeds=CORE_FEEDS,

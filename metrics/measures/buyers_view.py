@@ -8,7 +8,7 @@ from sqlalchemy import and_, func
 
 from metrics.facts.invoices import invoice_facts_table
 from metrics.facts.orders import order_facts_table, order_line_facts_table
-from metrics.measures.formulas import all_tests_passed, judged, order_share, share_of
+from metrics.measures.formulas import combined, judged, order_share, share_of
 from metrics.measures.needs import (
     BILLING_FEEDS,
     CORE_FEEDS,
@@ -18,6 +18,7 @@ from metrics.measures.needs import (
     NEEDS_RECEIPT,
     PENDING,
 )
+from metrics.measures.windows import both_windows, claims_window, invoice_window
 from metrics.model.measure import Direction, Measure, Part, Ratio, Total, Unit
 from metrics.sql.dialects import Expression
 
@@ -66,6 +67,7 @@ DAMAGE_FREE = order_share(
     source="SCOR RL.2.4",
     feeds=(*CORE_FEEDS, "invoices"),
     needs=(NEEDS_DAMAGE,),
+    windows=(claims_window(),),
 )
 FILLED_ACCURATELY = order_share(
     name="filled_accurately",
@@ -94,6 +96,7 @@ BILLED_ACCURATELY = order_share(
     source="SCOR RL.2.3, RL.3.11, RL.3.45",
     feeds=(*CORE_FEEDS, *BILLING_FEEDS),
     needs=(NEEDS_BILLS,),
+    windows=(invoice_window(),),
 )
 INVOICES_RIGHT = Measure(
     name="invoices_right_first_time",
@@ -121,15 +124,16 @@ PERFECT_ORDER = order_share(
     name="perfect_order",
     title="Perfect orders",
     short="Perfect order",
-    formula=all_tests_passed(o.perfect_order, o.perfect_order_known, o.state),
+    formula=combined(o.perfect_order, o.state),
     definition=(
         "Orders that pass all five tests: on time, complete, damage free, filled accurately and billed accurately."
     ),
     numerator="orders with all five verdicts true",
-    denominator="judged orders whose five verdicts are all known (an order without any receipt counts as known)",
+    denominator="judged orders that pass all five tests or fail one, whatever the other tests are",
     source="SCOR RL.1.1",
     feeds=(*CORE_FEEDS, *BILLING_FEEDS),
     needs=(NEEDS_PROMISE, NEEDS_RECEIPT, NEEDS_DAMAGE, NEEDS_BILLS),
+    windows=both_windows(o.perfect_order),
 )
 OTIF = order_share(
     name="otif",

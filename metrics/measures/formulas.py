@@ -1,15 +1,17 @@
 """Formulas and constructors that several modules of measures share."""
 
+from dataclasses import replace
+
 from sqlalchemy import Table, and_
 
 from metrics.facts.orders import order_facts_table, order_line_facts_table
 from metrics.measures.needs import PENDING
-from metrics.model.measure import Direction, Measure, Need, Part, Ratio, Unit
+from metrics.model.measure import Direction, Measure, Need, Part, Ratio, Unit, Window
 from metrics.sql.dialects import Expression
 from metrics.sql.exchange_rates import converted
 
-HOUR = 3600
-"""Seconds in an hour: the ticks of a measure in hours whose values are seconds."""
+HOUR, DAY = 3600, 86_400
+"""Seconds in an hour and in a day: the ticks of measures whose values are seconds."""
 
 
 def share_of(true: Expression, among: Expression) -> Ratio:
@@ -27,18 +29,12 @@ def judged(verdict: Expression, state: Expression, *, but: Expression | None = N
     return share_of(verdict, state == "judged" if but is None else and_(state == "judged", ~but))
 
 
-def all_tests_passed(passed: Expression, known: Expression, state: Expression) -> Ratio:
+def combined(passed: Expression, state: Expression) -> Ratio:
     """Return the share of judged rows that pass several tests.
 
-    `known` can be true while `passed` is null: an order of which nothing was received counts as known.
+    `passed` is false as soon as one test is false, whatever the others are. Source: P7 (point, coverage and range).
     """
-    is_judged = state == "judged"
-    return Ratio(
-        Part(and_(is_judged, passed.is_(True))),
-        Part(and_(is_judged, known)),
-        Part(and_(is_judged, passed.is_(None))),
-        Part(is_judged),
-    )
+    return replace(judged(passed, state), combined=True)
 
 
 def mean(value: Expression, *, ticks: int = 1) -> Ratio:
@@ -68,6 +64,7 @@ def order_share(
     numerator: str = "orders whose verdict is true",
     denominator: str = "judged orders whose verdict is known",
     exclusions: str = PENDING,
+    windows: tuple[Window, ...] = (),
 ) -> Measure:
     """Return a share of judged orders, dated by due day. Higher is better."""
     return Measure(
@@ -86,5 +83,6 @@ def order_share(
         source=source,
         feeds=feeds,
         needs=needs,
+        windows=windows,
         product_rows=(1,),
     )

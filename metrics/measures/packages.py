@@ -42,8 +42,9 @@ from metrics.measures.package_fit import (
 )
 from metrics.measures.package_rows import RowResult
 from metrics.model.measure import Direction, Measure, Result, Study, Unit
+from metrics.model.point import share_answer
 from metrics.model.question import Answer, Ask, Question
-from metrics.model.statistics import DAYS_A_YEAR, divide, wilson
+from metrics.model.statistics import DAYS_A_YEAR
 
 
 def _share_kept(connection: Connection, question: Question, _ask: Ask) -> list[Answer]:
@@ -65,30 +66,15 @@ def _share_kept(connection: Connection, question: Question, _ask: Ask) -> list[A
     for (period, values), rows in groups.items():
         known = sum(row.kept is not None for row in rows)
         met = sum(row.kept is True for row in rows)
-        low, high = wilson(met, known) or (None, None)
-        answers.append(
-            Answer(
-                dict(zip(question.by, values, strict=True)),
-                period,
-                question.measures[0],
-                divide(met, known),
-                numerator=met,
-                denominator=known,
-                coverage=divide(known, len(rows)),
-                worst=divide(met, len(rows)),
-                best=divide(met + len(rows) - known, len(rows)),
-                low=low,
-                high=high,
-                judged=len(rows),
-                unknown=len(rows) - known,
-                no_data=None if known else "not proven: every row of the package lacks evidence",
-                remark=None
-                if question.grain is None
-                else (
-                    f"each {question.grain} is judged separately; a shorter period has fewer orders that can miss a row"
-                ),
-            )
+        remark = f"each {question.grain} is judged separately; a shorter period has fewer orders that can miss a row"
+        blank = Answer(
+            dict(zip(question.by, values, strict=True)),
+            period,
+            question.measures[0],
+            None,
+            remark=None if question.grain is None else remark,
         )
+        answers.append(share_answer(blank, met, known, len(rows) - known))
     return answers
 
 

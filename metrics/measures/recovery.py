@@ -12,9 +12,9 @@ from sqlalchemy import and_
 from metrics.facts.recoveries import CHAIN, RECOVERY_DAYS, recovery_facts_table
 from metrics.facts.recovery_costs import recovery_cost_facts_table
 from metrics.facts.retention import RETAINED_DAYS
-from metrics.measures.formulas import HOUR
+from metrics.measures.formulas import DAY, HOUR
 from metrics.measures.needs import BILLING_FEEDS, CORE_FEEDS, NEEDS_RECEIPT, NEEDS_UNIT_COST, PENDING
-from metrics.model.measure import Direction, Measure, Need, Part, Ratio, Survival, Total, Unit
+from metrics.model.measure import Direction, Measure, Need, Part, Ratio, Survival, Total, Unit, Window
 from metrics.sql.dialects import Expression
 
 order = recovery_facts_table.c
@@ -23,6 +23,8 @@ cost = recovery_cost_facts_table.c
 NEEDS_CHAIN = Need(tuple(sorted(CHAIN)), "no feed: messages or service_cases")
 NEEDS_CASE_COSTS = Need(("service_cases.cost_amount",), "no feed: service_cases")
 CHAIN_FEEDS = (*CORE_FEEDS, *BILLING_FEEDS, "messages", "service_cases")
+_in_recovery = and_(order.failed, ~order.limit_passed, order.detect_seconds <= RECOVERY_DAYS * DAY)
+"""Open failures. One detected later than the recovery days is not open, so that it does not make a year provisional."""
 _detected = and_(order.failed, order.detected_at.is_not(None))
 
 
@@ -155,6 +157,7 @@ MEASURES: tuple[Measure, ...] = (
         facts=recovery_facts_table,
         date="due_day",
         formula=Ratio(Part(and_(order.limit_passed, order.recovery == "recovered")), Part(order.limit_passed)),
+        windows=(Window("recovery window", _in_recovery),),
         definition=(
             f"Failures settled within {RECOVERY_DAYS} days of detection, as a share of failures older than that. An "
             "undetected failure counts from the day of the failure, and as not recovered."

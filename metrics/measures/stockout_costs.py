@@ -14,8 +14,8 @@ from metrics.errors import SettingRefused
 from metrics.facts.assumptions import assumed, assumption_scope
 from metrics.facts.stockout_events import OUTCOMES
 from metrics.measures.needs import NEEDS_SHIPPED
+from metrics.model.point import share_answer
 from metrics.model.question import NO_ROWS, Answer, Ask, Question
-from metrics.model.statistics import divide, wilson
 
 SMALL = 20
 """The number of events with an outcome below which a group's shares are drawn towards the overall shares: (count + 20 ×
@@ -90,27 +90,8 @@ def answer_rate(_: Connection, question: Question, ask: Ask) -> list[Answer]:
         if not lines.judged:
             answers.append(replace(blank, no_data=lines.no_data or NO_ROWS))
             continue
-        hit, known, unknown = events.numerator or 0, lines.denominator or 0, lines.unknown or 0
-        low, high = wilson(hit, known) or (None, None)
-        answers.append(
-            replace(
-                blank,
-                value=divide(hit, known),
-                numerator=hit,
-                denominator=known,
-                coverage=lines.coverage,
-                low=low,
-                high=high,
-                worst=divide(hit, lines.judged),
-                best=divide(float(hit) + float(unknown), lines.judged),
-                judged=lines.judged,
-                unknown=unknown,
-                no_data=None
-                if known
-                else ("not proven: no line has all its evidence; the share lies between the bounds"),
-                remark="based on receipts, because no source maps shipped_at" if by_receipt else None,
-            )
-        )
+        blank = replace(blank, remark="based on receipts, because no source maps shipped_at" if by_receipt else None)
+        answers.append(share_answer(blank, events.numerator or 0, lines.denominator or 0, lines.unknown or 0))
     return answers
 
 

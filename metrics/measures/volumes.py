@@ -6,6 +6,7 @@ from metrics.facts.orders import order_facts_table, order_line_facts_table
 from metrics.facts.orders.conditions import FAILED
 from metrics.measures.formulas import line_amount_converted
 from metrics.measures.needs import BILLING_FEEDS, CORE_FEEDS, NEEDS_BILLS, NEEDS_PRICE, NEEDS_RECEIPT
+from metrics.measures.windows import both_windows
 from metrics.model.measure import Direction, Measure, Part, Total, Unit
 
 o = order_facts_table.c
@@ -185,9 +186,10 @@ MEASURES = (
         direction=Direction.LOWER,
         facts=order_facts_table,
         date="due_day",
-        formula=Total(Part(and_(o.state == "judged", FAILED), None)),
-        definition="Judged orders that failed at least one of the five tests.",
-        numerator="judged orders that failed at least one of the five tests",
+        formula=Total(Part(FAILED)),
+        windows=both_windows(o.perfect_order),
+        definition="Judged orders with a failed test, whatever the other tests are.",
+        numerator="judged orders with a failed test",
         denominator="–",
         exclusions="Pending and excluded orders.",
         source="own definition",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, Connection, FromClause, Table, cast, literal
+from sqlalchemy import BigInteger, Connection, FromClause, Table, cast, literal, or_
 from sqlalchemy.sql.util import ClauseAdapter
 
 from metrics.model.question import Answer, Ask, Question
@@ -76,16 +76,17 @@ class Total:
 class Ratio:
     """Two sums, divided.
 
-    unknown: rows (or units) whose evidence is missing; without it there are no bounds (means, shares that are always
-    known). judged: all rows to be judged; by default denominator + unknown. ticks: numerator ticks (seconds) per unit
-    of the measure (hours); only means have more than 1.
+    denominator: true and false rows (or units). unknown: rows whose evidence is missing; None if the evidence is never
+    missing. Denominator + unknown is everything judged. ticks: numerator ticks (seconds) per unit of the measure
+    (hours); only means have more than 1. combined: a share of rows that pass several tests (P7 point, coverage and
+    range).
     """
 
     numerator: Part
     denominator: Part
     unknown: Part | None = None
-    judged: Part | None = None
     ticks: int = 1
+    combined: bool = False
 
     def parts(self) -> dict[str, Part]:
         """Return the additive parts by role."""
@@ -93,7 +94,6 @@ class Ratio:
             "numerator": self.numerator,
             "denominator": self.denominator,
             "unknown": self.unknown,
-            "judged": self.judged,
         }
         return {role: part for role, part in roles.items() if part is not None}
 
@@ -204,6 +204,22 @@ class Need:
 
 
 @dataclass(frozen=True)
+class Window:
+    """A window in which rows can still change without new records: "claims window", "recovery window", ...
+
+    open: rows of the fact table that are still inside it at `as_of`.
+    """
+
+    name: str
+    open: Expression
+
+    @property
+    def role(self) -> str:
+        """Return the role of its number of open rows, next to the roles of the formula's parts."""
+        return f"open_{self.name.partition(' ')[0]}"
+
+
+@dataclass(frozen=True)
 class Measure:
     """A named number: formula, unit, definition and source.
 
@@ -228,8 +244,17 @@ class Measure:
     assumptions: tuple[str, ...] = ()
     """The assumptions that can change the measure. The preview of an edit asks for these measures."""
     short: str = ""
+    windows: tuple[Window, ...] = ()
+    """The windows that make a recent period provisional, the longest first (`metrics/queries/provisional.py`)."""
     version: int = 1
     """The version of the definition. Each increase has a line in the changelog."""
+
+    @property
+    def parts(self) -> dict[str, Part]:
+        """Return the additive parts by role: those of the formula, and the open rows of any and of each window."""
+        formula = self.formula.parts() if isinstance(self.formula, Additive) else {}
+        any_open = {"open": Part(or_(*[window.open for window in self.windows]))} if self.windows else {}
+        return formula | any_open | {window.role: Part(window.open) for window in self.windows}
 
     @property
     def grain(self) -> str:

@@ -35,7 +35,7 @@ class Answer:
 
     judged: rows (or units) to be judged; unknown: rows whose evidence is missing; low, high: 95% Wilson interval;
     no_data: the reason why there is no value; remark: a note shown next to the value (left out because a rate is
-    missing, provisional ...).
+    missing ...). provisional: set if some rows can still change.
     """
 
     dimensions: dict[str, str | None]
@@ -53,6 +53,23 @@ class Answer:
     unknown: Number | None = None
     no_data: str | None = None
     remark: str | None = None
+    provisional: "Provisional | None" = None
+
+
+@dataclass(frozen=True)
+class Provisional:
+    """The rows of an answer that can still change without new records, because a window has not passed at `as_of`.
+
+    window: "claims window". open: rows still inside it. through: last day up to which evidence is complete, over all
+    rows of the measure. complete: the answer up to that day; None if the question begins later. later: the answer after
+    that day.
+    """
+
+    window: str
+    open: Number
+    through: datetime.date
+    complete: Answer | None = None
+    later: Answer | None = None
 
 
 Ask = Callable[[Question], list[Answer]]

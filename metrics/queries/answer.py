@@ -1,7 +1,8 @@
 """Answer questions over the catalogue. Pages, exports, the command line and alerts all call `answer`.
 
-`statements.py` builds the SELECTs, `division.py` divides their sums and `survival.py` answers measures of waiting
-times. An answer has its numerator and denominator, coverage, range and interval, or the reason why there is no number.
+`statements.py` builds the SELECTs, `division.py` divides their sums, `provisional.py` splits answers with open rows.
+`survival.py` answers measures of waiting times. An answer has its numerator and denominator, coverage, range and
+interval, or the reason why there is no number.
 
 Source: P1 (ratio of sums), P3 (three values), P6 (empty is null), P7 (point, coverage and range), P8 (small numbers),
 P9 (traceable numbers), P13 (consistency checks).
@@ -27,10 +28,11 @@ from metrics.model.measure import (
     Survival,
     Total,
 )
-from metrics.model.question import NO_ROWS, Answer, Ask, Question
+from metrics.model.question import NO_ROWS, Answer, Ask, Provisional, Question
 from metrics.policy import STRICT, Policy
-from metrics.queries.division import answer_of_row, missing_feed
-from metrics.queries.statements import batch_select, batches, key_of
+from metrics.queries.division import missing_feed
+from metrics.queries.provisional import answers_of_batch, with_open_rows
+from metrics.queries.statements import batches
 from metrics.queries.survival import survival_answers
 
 Key = tuple[tuple[str | None, ...], date | None]
@@ -74,10 +76,7 @@ def _answers(connection: Connection, question: Question, policy: Policy) -> Iter
         rejudged = what_if.get(batch.facts.name)
         if what_if and rejudged is None:
             continue  # answer() adds the reason
-        for row in connection.execute(batch_select(batch, question, rejudged)).mappings():
-            dimensions, period = key_of(row, question)
-            for measure in batch.measures:
-                yield answer_of_row(measure, row, dimensions, period, known)
+        yield from answers_of_batch(connection, batch, question, rejudged, known)
 
     def ask(other: Question) -> list[Answer]:
         return answer(connection, other, policy=policy)
@@ -91,7 +90,8 @@ def _answers(connection: Connection, question: Question, policy: Policy) -> Iter
         elif isinstance(formula, Derived):
             yield from _derived(measure, formula, question, ask)
         else:
-            yield from formula.work(connection, replace(question, measures=(measure.name,)), ask)
+            found = formula.work(connection, replace(question, measures=(measure.name,)), ask)
+            yield from with_open_rows(connection, measure, question, found)
 
 
 def _unanswerable(measure: Measure, question: Question, known: frozenset[str], policy: Policy) -> str | None:
@@ -130,7 +130,15 @@ def _derived(measure: Measure, formula: Derived, question: Question, ask: Ask) -
             denominator=result.denominator,
             no_data=result.no_data or (NO_ROWS if result.value is None else None),
             remark=result.remark,
+            provisional=_provisional_input(members),
         )
+
+
+def _provisional_input(answers: list[Answer]) -> Provisional | None:
+    """Return the provisional part of the inputs whose evidence ends first, without answers of its own."""
+    inputs = [input_answer.provisional for input_answer in answers if input_answer.provisional is not None]
+    first = min(inputs, key=lambda one: one.through, default=None)
+    return None if first is None else replace(first, complete=None, later=None)
 
 
 def _rejudged_facts(connection: Connection, policy: Policy) -> dict[str, FromClause]:

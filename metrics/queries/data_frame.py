@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import pandas as pd
 from sqlalchemy import Connection, select
 
+from metrics.model.point import provisional_note
 from metrics.model.question import Answer, Question
 from metrics.queries.answer import answer
 from metrics.schema import mapped_columns
@@ -17,7 +18,7 @@ def frame(connection: Connection, question: Question) -> pd.DataFrame:
     """Return the answers as a data frame: the dimensions, `period` (with a grain), then COLUMNS.
 
     Shares and means are doubles; counts and money are exact. If any answer needs one, a column `note` follows: the
-    reason for a missing value, and the stand-ins that a source declared.
+    reason for a missing value, its provisional part, and the stand-ins that a source declared.
     """
     return to_frame(answer(connection, question), question, stand_ins(connection))
 
@@ -42,9 +43,10 @@ def to_frame(answers: Iterable[Answer], question: Question, declared: tuple[str,
     ]
     names = [*question.by, *(["period"] if question.grain else []), *COLUMNS]
     table = pd.DataFrame(rows, columns=names, dtype=object)
-    notes = [
-        "; ".join([*[note for note in (result.no_data, result.remark) if note], *declared]) or None for result in listed
-    ]
+    notes = []
+    for result in listed:
+        told = [note for note in (result.no_data, result.remark, provisional_note(result)) if note]
+        notes.append("; ".join([*told, *declared]) or None)
     if any(notes):
         table["note"] = pd.Series(notes, dtype=object)
     return table

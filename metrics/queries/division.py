@@ -9,8 +9,9 @@ from datetime import date
 from sqlalchemy import RowMapping
 
 from metrics.model.measure import Measure, Percentile, Ratio, Spread, Total, Unit
+from metrics.model.point import share_answer
 from metrics.model.question import NO_ROWS, Answer
-from metrics.model.statistics import Number, divide, spread, wilson
+from metrics.model.statistics import Number, divide, spread
 from metrics.queries.rollups import rollup_column
 from metrics.schema import Row
 
@@ -26,7 +27,7 @@ def answer_of_row(
     """Return the answer of one measure from one row of a SELECT."""
     part: Row = {
         role: row.get(rollup_column(measure, role))
-        for role in ("numerator", "denominator", "unknown", "judged", "total", "squares", "value")
+        for role in ("numerator", "denominator", "unknown", "total", "squares", "value")
     }
     blank = Answer(dimensions, period, measure.name, None)
     lacking = missing_feed(measure, known)
@@ -58,26 +59,7 @@ def in_unit(ticks: Number | None, per_unit: int) -> Number | None:
 
 def _ratio(measure: Measure, formula: Ratio, part: Row, blank: Answer) -> Answer:
     numerator, denominator = in_unit(part["numerator"], formula.ticks), part["denominator"]
-    value = divide(numerator, denominator)
     if measure.unit is not Unit.SHARE:
-        return replace(blank, value=value, numerator=numerator, denominator=denominator)
-    interval = wilson(part["numerator"], denominator)
-    low, high = interval if interval and measure.formula.__class__ is Ratio else (None, None)
-    result = replace(blank, value=value, numerator=numerator, denominator=denominator, low=low, high=high)
-    if formula.unknown is None:
-        return replace(
-            result, coverage=1.0 if denominator else None, worst=value, best=value, judged=denominator, unknown=0
-        )
-    unknown = part["unknown"]
-    total = part["judged"] if formula.judged is not None else denominator + unknown
-    coverage, worst, best = divide(total - unknown, total), divide(numerator, total), divide(numerator + unknown, total)
-    result = replace(result, coverage=coverage, worst=worst, best=best, judged=total, unknown=unknown)
-    if value is not None and worst is not None and best is not None and not worst <= value <= best:
-        return replace(
-            result,
-            value=None,
-            no_data="not proven: orders with missing evidence would change it; it lies between the bounds",
-        )
-    if value is None and total:
-        return replace(result, no_data="not proven: no order has all its evidence; it lies between the bounds")
-    return result
+        return replace(blank, value=divide(numerator, denominator), numerator=numerator, denominator=denominator)
+    unknown = part["unknown"] if formula.unknown is not None else 0
+    return share_answer(blank, numerator or 0, denominator or 0, unknown, combined=formula.combined)

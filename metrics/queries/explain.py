@@ -10,6 +10,9 @@ Total: a part contributes its difference.
 Percentile: parts do not add up. For each part, the percentile is computed again with that part's rows of the earlier
 period. The difference shows how far the part shifted the percentile.
 
+A period with open rows is provisional. It is named first, and only its complete part is compared. A count of it is not
+compared, because its complete part is shorter than the period.
+
 Source: the midpoint decomposition (Bennet).
 """
 
@@ -21,8 +24,9 @@ from fractions import Fraction
 from sqlalchemy import Connection, and_, or_, select
 
 from metrics.measures.catalog import date_column, dimension_column, find
-from metrics.model.measure import Measure, Percentile, Ratio, Total
-from metrics.model.question import Answer, Question
+from metrics.model.measure import Formula, Measure, Percentile, Ratio, Total
+from metrics.model.point import comparable
+from metrics.model.question import Answer, Provisional, Question
 from metrics.queries.answer import answer
 
 Period = tuple[date, date]
@@ -54,7 +58,8 @@ class Contribution:
 class Explanation:
     """A measure's change and its parts, largest effect first.
 
-    adds_up: the effects add up to the change; why_not: the reason why there is no change to explain.
+    before, after: the answers compared. adds_up: the effects add up to the change; why_not: the reason why there is no
+    change to explain. provisional: a sentence for each provisional period.
     """
 
     measure: str
@@ -65,6 +70,9 @@ class Explanation:
     parts: tuple[Contribution, ...]
     adds_up: bool
     why_not: str | None = None
+    provisional: tuple[str, ...] = ()
+    compared: tuple[Period, Period] | None = None
+    """The days compared: those asked for, or their complete part."""
 
 
 def explain(
@@ -85,10 +93,21 @@ def explain(
     dimension_column(by, definition)
     then = Question((measure,), start=before[0], end=before[1], where=where, date=date_by)
     now = replace(then, start=after[0], end=after[1])
-    (whole_then,), (whole_now,) = answer(connection, then), answer(connection, now)
-    parts_then, parts_now = (_by_value(answer(connection, replace(question, by=(by,))), by) for question in (then, now))
-    blank = Explanation(measure, by, whole_then, whole_now, None, (), adds_up=False)
     formula = definition.formula
+    (whole_then,), (whole_now,) = answer(connection, then), answer(connection, now)
+    named = tuple(
+        _named(definition, question, whole.provisional)
+        for question, whole in ((then, whole_then), (now, whole_now))
+        if whole.provisional is not None
+    )
+    blank = Explanation(measure, by, whole_then, whole_now, None, (), adds_up=False, provisional=named)
+    if why := _not_comparable(formula, whole_then, whole_now):
+        return replace(blank, why_not=why)
+    then, now = _complete(then, whole_then), _complete(now, whole_now)
+    blank = replace(blank, before=comparable(whole_then) or whole_then, after=comparable(whole_now) or whole_now)
+    blank = replace(blank, compared=((before[0], then.end or before[1]), (after[0], now.end or after[1])))
+    whole_then, whole_now = blank.before, blank.after
+    parts_then, parts_now = (_by_value(answer(connection, replace(question, by=(by,))), by) for question in (then, now))
     if isinstance(formula, Ratio):
         return _of_ratio(blank, parts_then, parts_now)
     if isinstance(formula, Total):
@@ -101,6 +120,28 @@ def explain(
     if isinstance(formula, Percentile) and not missing:
         parts = _with_shifts(connection, definition, formula, by, then, now, parts)
     return replace(blank, change=change, parts=tuple(parts), why_not=_missing_value(whole_then, whole_now))
+
+
+def _named(measure: Measure, question: Question, provisional: Provisional) -> str:
+    """Return the sentence that names a provisional period."""
+    compared = f"; compared through {provisional.through}" if provisional.complete is not None else ""
+    rows = f"{provisional.open} {measure.grain}{'' if provisional.open == 1 else 's'}"
+    are = "is still inside its" if provisional.open == 1 else "are still inside their"
+    return f"provisional: {rows} of the period {question.start}..{question.end} {are} {provisional.window}{compared}"
+
+
+def _not_comparable(formula: Formula, then: Answer, now: Answer) -> str | None:
+    """Return the reason why provisional periods cannot be compared, or None."""
+    for name, whole in (("before", then), ("after", now)):
+        if comparable(whole) is None:
+            part = "" if isinstance(formula, Ratio) else ", so its value cannot be compared"
+            return f"the period {name} is provisional{part or ' as a whole'}; choose an earlier period"
+    return None
+
+
+def _complete(question: Question, whole: Answer) -> Question:
+    """Return the question about the complete part of an answer."""
+    return question if whole.provisional is None else replace(question, end=whole.provisional.through)
 
 
 def _by_value(answers: list[Answer], by: str) -> dict[Part, Answer]:
@@ -127,8 +168,10 @@ def _halves(result: Answer | None) -> tuple[Fraction, Fraction]:
 def _of_ratio(blank: Explanation, then: Mapping[Part, Answer], now: Mapping[Part, Answer]) -> Explanation:
     n0, d0 = _halves(blank.before)
     n1, d1 = _halves(blank.after)
+    if why := _missing_value(blank.before, blank.after):
+        return replace(blank, why_not=why)
     if not d0 or not d1:
-        return replace(blank, why_not=_missing_value(blank.before, blank.after))
+        return blank
     middle = (n0 / d0 + n1 / d1) / 2
     parts = []
     for value in _values(then, now):
@@ -145,9 +188,7 @@ def _of_ratio(blank: Explanation, then: Mapping[Part, Answer], now: Mapping[Part
         rate = part_n1 / d1 - part_n0 / d0 - moved * middle_of_part
         parts.append(Contribution(value, then.get(value), now.get(value), effect=rate + mix, mix=mix, rate=rate))
     change = n1 / d1 - n0 / d0
-    return replace(
-        blank, change=change, parts=_strongest(parts), adds_up=True, why_not=_missing_value(blank.before, blank.after)
-    )
+    return replace(blank, change=change, parts=_strongest(parts), adds_up=True)
 
 
 def _of_total(blank: Explanation, then: Mapping[Part, Answer], now: Mapping[Part, Answer]) -> Explanation:

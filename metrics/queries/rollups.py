@@ -72,7 +72,7 @@ def _parts_of(facts: Table, date_column: str) -> dict[str, Part]:
         rollup_column(measure, role): part
         for measure in MEASURES.values()
         if measure.facts is facts and measure.date == date_column and isinstance(measure.formula, Additive)
-        for role, part in measure.formula.parts().items()
+        for role, part in measure.parts.items()
     }
 
 

@@ -113,7 +113,7 @@ def _parts(measure: Measure, source: FromClause, *, stored: bool) -> list[Expres
         ]
     columns: list[Expression] = []
     assert isinstance(formula, Additive)
-    for role, part in formula.parts().items():
+    for role, part in measure.parts.items():
         name = rollup_column(measure, role)
         if stored:
             kind = source.c[name].type

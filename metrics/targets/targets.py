@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
+from metrics.model import point
 from metrics.model.measure import Direction, Measure
 from metrics.model.question import Answer
 from metrics.model.statistics import Number
@@ -21,7 +22,7 @@ class State(StrEnum):
     ON = "on target"
     WATCH = "watch"
     OFF = "off target"
-    NOT_PROVEN = "not proven"
+    INCONCLUSIVE = point.INCONCLUSIVE
     NO_TARGET = "no target"
     NO_DATA = "no data"
 
@@ -97,7 +98,7 @@ def state_of_value(
     if target is None or direction is Direction.NEITHER:
         return State.NO_TARGET
     if coverage is not None and coverage < MIN_COVERAGE:
-        return State.NOT_PROVEN
+        return State.INCONCLUSIVE
     ahead = (float(value) - target.value) * (1 if direction is Direction.HIGHER else -1)
     if ahead >= -_EPSILON:
         return State.ON
@@ -105,25 +106,13 @@ def state_of_value(
 
 
 def state_of(answer: Answer | None, measure: Measure, target: Target | None) -> State:
-    """Return the status of an answer. If its point is withheld, both bounds must agree; else it is not proven."""
-    if answer is None:
-        return State.NO_DATA
-    if bounds := is_withheld(answer):
-        ends = {state_of_value(bound, target, measure.direction) for bound in bounds}
-        return ends.pop() if len(ends) == 1 else State.NOT_PROVEN
-    return state_of_value(answer.value, target, measure.direction, coverage=answer.coverage)
-
-
-def is_withheld(answer: Answer) -> tuple[float, float] | None:
-    """Return the bounds of an answer whose point is withheld; None if it has a point or no evidence at all.
+    """Return the status of an answer against its target. If the range replaces the point, it is inconclusive.
 
     Source: P7 (point, coverage and range).
     """
-    if (
-        answer.value is not None
-        or answer.worst is None
-        or answer.best is None
-        or (answer.no_data or "").startswith(("no feed", "no data"))
-    ):
-        return None
-    return answer.worst, answer.best
+    if answer is None:
+        return State.NO_DATA
+    if point.range_of(answer) is not None:
+        has_target = target is not None and measure.direction is not Direction.NEITHER
+        return State.INCONCLUSIVE if has_target else State.NO_TARGET
+    return state_of_value(answer.value, target, measure.direction, coverage=answer.coverage)

@@ -68,10 +68,6 @@ def order_columns(order: OrderJudgement, lines: list[LineJudgement], zone: str) 
     def latest(name: str) -> date | None:
         return max((own[name] for line, own in columns if line in owed and own[name]), default=None)
 
-    tested = [order.findings[name] for name in ("otif", "damage_free", "filled_accurately", "billed_accurately")]
-    known = tested[0].verdict is not None and all(
-        finding.verdict is not None or finding.reason == "nothing_received" for finding in tested[1:]
-    )
     return {
         "line_count": len(lines),
         "goods_line_count": len(owed),
@@ -82,7 +78,6 @@ def order_columns(order: OrderJudgement, lines: list[LineJudgement], zone: str) 
         "shipped_day": None
         if any(own["shipped_day"] is None for line, own in columns if line in owed)
         else latest("shipped_day"),
-        "perfect_order_known": order.state == "judged" and known,
         "requested_day": latest("requested_day"),
         "promised_day": latest("promised_day"),
         "first_promised_day": latest("first_promised_day"),

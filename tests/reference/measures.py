@@ -112,18 +112,12 @@ def billed_orders(judgement: Judgement, cell: Cell) -> None:
 
 
 def perfect_orders(judgement: Judgement, cell: Cell) -> None:
-    """Return the perfect orders among orders whose parts are all known. `nothing_received` counts as known."""
+    """Return the perfect orders among orders that are perfect or failed a test. One known failure is enough."""
+    tests = ("otif", "damage_free", "filled_accurately", "billed_accurately")
     for order in judged_orders(judgement):
-        sums = cell(order, order.due_day)
-        parts = [order.findings[name] for name in ("otif", "damage_free", "filled_accurately", "billed_accurately")]
-        known = parts[0].verdict is not None and all(
-            part.verdict is not None or part.reason == "nothing_received" for part in parts[1:]
-        )
-        perfect = order.findings["perfect_order"].verdict
-        sums.judged += 1
-        sums.unknown += perfect is None
-        sums.denominator += known
-        sums.numerator += known and perfect is True
+        verdicts = [order.findings[name].verdict for name in tests]
+        failed, passed = False in verdicts, all(verdict is True for verdict in verdicts)
+        cell(order, order.due_day).add(False if failed else True if passed else None)
 
 
 def of_lines(verdict: Callable[[LineJudgement], Verdict]) -> Callable[[Judgement, Cell], None]:

@@ -2,7 +2,7 @@
 
 from sqlalchemy import and_, or_
 
-from metrics.facts.orders.tables import order_facts_table
+from metrics.facts.orders.tables import GOODS_VERDICTS, order_facts_table
 
 order = order_facts_table.c
 
@@ -10,9 +10,5 @@ LATE = and_(order.state == "judged", order.days_late.is_not(None))
 
 ARRIVED = and_(order.state == "judged", order.settled_at.is_not(None))
 
-FAILED = or_(
-    *[
-        order[name].is_(False)
-        for name in ("on_time", "complete", "damage_free", "filled_accurately", "billed_accurately")
-    ]
-)
+FAILED = and_(order.state == "judged", or_(*[order[name].is_(False) for name in GOODS_VERDICTS]))
+"""The only definition of a failed order: any verdict is false. `otif` can be false while its parts are unknown."""

@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from metrics.facts.orders.line_verdicts import one_or_several, verdict_of
 from metrics.facts.orders.tables import NONE, PARTS, SEVERAL, order_facts_table
-from metrics.policy import CODE, CODES, FIRST_UNKNOWN
+from metrics.policy import CODE, CODES
 from metrics.schema import AMOUNT, QTY
 from metrics.sql.dialects import Columns, Expression, Rows, count_if, days_between, greater, least_code, sum_if
 
@@ -112,8 +112,7 @@ def verdicts_over(x: Columns, state: Expression, billing_state: Expression | Non
     """Return the verdicts, reasons, parts of filled_accurately and perfect order, from the sums of some lines.
 
     billing_state: the state for `billed_accurately` if it differs.
-    `perfect_order_known` is true if all tests are known. Nothing received counts as known, because the order has failed
-    already. Source: P7 (point, coverage and range).
+    The perfect order is false as soon as one test is false, whatever the others are. Source: P3 (three values).
     """
     judged, pending = state == "judged", state == "pending"
     received_any, nothing = x.received_lines > 0, literal(CODE["nothing_received"])
@@ -132,11 +131,6 @@ def verdicts_over(x: Columns, state: Expression, billing_state: Expression | Non
     columns["perfect_order"], _ = verdict_of(
         least_code(*[codes[name] for name in tests]), judged=judged, pending=pending
     )
-    known = [
-        or_(codes[name].is_(None), codes[name] < FIRST_UNKNOWN, *([codes[name] == nothing] if name != "otif" else []))
-        for name in tests
-    ]
-    columns["perfect_order_known"] = case((judged, and_(*known)), else_=false())
     return columns
 
 

@@ -125,7 +125,6 @@ order_facts_table = Table(
         *_VERDICTS,
         *[(name, Boolean) for name in PARTS],
         ("perfect_order", Boolean),
-        ("perfect_order_known", Boolean),
         ("first_pass_full", Boolean),
         ("settled_at", DateTime),
         ("arrived_day", Date),

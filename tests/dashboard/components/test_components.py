@@ -106,7 +106,7 @@ def test_standing_against_a_target_where_more_is_better(value: float | None, exp
 def test_standing_where_less_is_better_and_where_too_little_is_known() -> None:
     assert status(7.0, Target(7.2), Direction.LOWER) is Status.ON
     assert status(7.3, Target(7.2), Direction.LOWER) is Status.OFF
-    assert status(0.99, Target(0.95), Direction.HIGHER, coverage=0.89) is Status.NOT_PROVEN
+    assert status(0.99, Target(0.95), Direction.HIGHER, coverage=0.89) is Status.INCONCLUSIVE
     assert better_or_worse(-0.5, Direction.LOWER) == "better"
     assert better_or_worse(1, Direction.NEITHER) is None
 

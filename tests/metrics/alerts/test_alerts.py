@@ -25,14 +25,16 @@ from metrics.alerts.rules import (  # fmt: skip
     Reading,
     Rule,
     State,
+    inconclusive_because,
     last_full_period,
     next_state,
-    not_proven,
     notify_at,
+    reading_of,
     validation_errors,
 )
 from metrics.errors import ChangedMeanwhile
 from metrics.model.measure import Direction
+from metrics.model.question import Answer, Provisional
 from metrics.store.connection import open_store
 from metrics.warehouse import Location
 from tests.support.ask_measures import built, sale, together
@@ -76,7 +78,7 @@ def test_so_often_in_a_row() -> None:
 def test_what_is_not_proven_neither_fires_nor_clears() -> None:
     few, little, none = saw(0.1, denominator=29), saw(0.1, coverage=0.5), saw(None, why="no feed: messages")
     assert events(RULE, [few, little, none]) == [None] * 3
-    assert [not_proven(RULE, one) for one in (few, little, none)] == [
+    assert [inconclusive_because(RULE, one) for one in (few, little, none)] == [
         "only 29 judged, 30 required",
         "only 50.0% known, 90.0% required",
         "no feed: messages",
@@ -94,7 +96,7 @@ def test_off_target_knows_the_tolerance_and_which_way_is_better() -> None:
         None,
         OVER,
     ]
-    assert not_proven(rule, saw(9.5)) == "no target"
+    assert inconclusive_because(rule, saw(9.5)) == "no target"
     edge = saw(
         0.85, target=0.9, tolerance=0.05
     )  # 0.9 - 0.85 is a little more than 0.05 in doubles; every page says watch
@@ -103,9 +105,9 @@ def test_off_target_knows_the_tolerance_and_which_way_is_better() -> None:
 
 def test_a_rule_says_itself_how_much_must_be_known() -> None:
     patient = replace(RULE, min_coverage=0.6)
-    assert not_proven(RULE, saw(0.5, coverage=0.7)) == "only 70.0% known, 90.0% required"
-    assert not_proven(patient, saw(0.5, coverage=0.7)) is None
-    assert not_proven(patient, saw(0.5, coverage=0.59)) == "only 59.0% known, 60.0% required"
+    assert inconclusive_because(RULE, saw(0.5, coverage=0.7)) == "only 70.0% known, 90.0% required"
+    assert inconclusive_because(patient, saw(0.5, coverage=0.7)) is None
+    assert inconclusive_because(patient, saw(0.5, coverage=0.59)) == "only 59.0% known, 60.0% required"
 
 
 def test_other_than_before_fires_either_way_whichever_is_better() -> None:
@@ -114,14 +116,27 @@ def test_other_than_before_fires_either_way_whichever_is_better() -> None:
     for direction in Direction:
         assert validation_errors(other, direction) == []
         assert events(other, readings, direction) == [None, FIRED, OVER, FIRED]
-    assert not_proven(other, saw(5.0)) == "no earlier value to compare with"
+    assert inconclusive_because(other, saw(5.0)) == "no earlier value to compare with"
 
 
 def test_worse_than_before_by_more_than_the_limit() -> None:
     rule = Rule("Fell", "on_time", MOVED, limit=0.02)
     assert events(rule, [saw(0.90, before=0.91), saw(0.88, before=0.91), saw(0.91, before=0.88)]) == [None, FIRED, OVER]
     assert events(rule, [saw(9.0, before=5.0)], LOWER) == [FIRED]
-    assert not_proven(rule, saw(0.9)) == "no earlier value to compare with"
+    assert inconclusive_because(rule, saw(0.9)) == "no earlier value to compare with"
+
+
+def test_a_provisional_period_is_not_compared() -> None:
+    """N2: 3 orders of the week are still inside their claims window. A limit still applies, a comparison does not."""
+    found = Answer(
+        {}, None, "perfect_order", None, 1, 2, 0.4, 0.2, 0.8, no_data="inconclusive: 40.0% of the verdicts are known",
+        provisional=Provisional("claims window", 3, WEEK[0]),
+    )  # fmt: skip
+    reading = reading_of(found, Answer({}, None, "perfect_order", 0.9), None, *WEEK)
+    assert (reading.value, reading.coverage) == (0.5, 0.4)
+    patient = Rule("Fell", "perfect_order", MOVED, limit=0.02, min_n=1, min_coverage=0.3)
+    assert inconclusive_because(patient, reading) == "provisional: 3 still inside their claims window"
+    assert inconclusive_because(replace(patient, condition=BELOW), reading) is None
 
 
 @given(st.lists(st.one_of(st.none(), st.floats(0, 1)), max_size=40), st.integers(1, 4))

@@ -86,7 +86,7 @@ def test_every_order_under_contract_is_judged_by_the_version_of_its_day(connecti
     assert len(found) > 20
     for order_id, (policy_id, row) in expected.items():
         assert found[order_id]["policy_id"] == policy_id
-        names = ("state", *VERDICTS, "perfect_order", "perfect_order_known", "deadline_at")
+        names = ("state", *VERDICTS, "perfect_order", "deadline_at")
         assert [found[order_id][name] for name in names] == [row[name] for name in names], order_id
 
 
@@ -98,9 +98,7 @@ def test_scors_four_part_roll_up_is_the_perfect_order(connection: Connection) ->
     # OTIF represents the first two parts: it can be false while neither of them is known.
     failed = or_(o.otif.is_(False), *[part.is_(False) for part in parts])
     judged_orders = connection.execute(
-        select(
-            o.order_id, o.perfect_order, o.perfect_order_known, passed.label("passed"), failed.label("failed")
-        ).where(o.state == "judged")
+        select(o.order_id, o.perfect_order, passed.label("passed"), failed.label("failed")).where(o.state == "judged")
     ).all()
     assert {order.perfect_order for order in judged_orders} == {True, False, None}
     for order in judged_orders:
@@ -108,7 +106,7 @@ def test_scors_four_part_roll_up_is_the_perfect_order(connection: Connection) ->
     (perfect,) = answer(connection, Question(("perfect_order",)))
     assert (perfect.numerator, perfect.denominator, perfect.unknown, perfect.judged) == (
         sum(order.passed is True for order in judged_orders),
-        sum(order.perfect_order_known is True for order in judged_orders),
+        sum(bool(order.passed or order.failed) for order in judged_orders),
         sum(not order.passed and not order.failed for order in judged_orders),
         len(judged_orders),
     )

@@ -67,14 +67,13 @@ def test_bands(value: float | None, direction: Direction, state: State) -> None:
 
 
 def test_too_little_evidence_proves_nothing() -> None:
-    assert state_of_value(1.0, Target(0.90), Direction.HIGHER, coverage=0.89) is State.NOT_PROVEN
+    assert state_of_value(1.0, Target(0.90), Direction.HIGHER, coverage=0.89) is State.INCONCLUSIVE
 
 
-@pytest.mark.parametrize(
-    ("worst", "best", "state"), [(0.91, 0.95, State.ON), (0.80, 0.95, State.NOT_PROVEN), (0.70, 0.80, State.OFF)]
-)
-def test_where_the_point_is_withheld_both_bounds_must_agree(worst: float, best: float, state: State) -> None:
-    one = Answer(
-        {}, None, "otif", None, worst=worst, best=best, coverage=0.5, no_data="not proven: it lies between the bounds"
-    )
-    assert state_of(one, MEASURES["otif"], Target(0.90, 0.02)) is state
+@pytest.mark.parametrize(("worst", "best"), [(0.91, 0.95), (0.80, 0.95), (0.70, 0.80)])
+def test_a_range_in_place_of_the_value_is_inconclusive(worst: float, best: float) -> None:
+    """N2: coverage below the minimum is inconclusive, wherever the range lies."""
+    one = Answer({}, None, "perfect_order", None, worst=worst, best=best, coverage=0.5, no_data="inconclusive: 50%")
+    assert state_of(one, MEASURES["perfect_order"], Target(0.90, 0.02)) is State.INCONCLUSIVE
+    assert state_of(one, MEASURES["perfect_order"], None) is State.NO_TARGET
+    assert str(State.INCONCLUSIVE) == "inconclusive"

@@ -1,0 +1,57 @@
+"""Provisional answers on screen: the sentence of a tile, and comparisons of the complete part only (N2)."""
+
+from dataclasses import replace
+from datetime import date
+
+from dashboard.components import cards, formatting
+from dashboard.components.cards import Tile
+from metrics.measures.catalog import MEASURES
+from metrics.model.question import Answer, Provisional
+from metrics.targets.targets import Target
+
+PERFECT, FAILED = MEASURES["perfect_order"], MEASURES["failed_orders"]
+THROUGH = date(2026, 5, 31)
+
+
+def _share(value: float | None, **figures: float | str) -> Answer:
+    return Answer({}, None, "perfect_order", value, denominator=100, **figures)  # type: ignore[arg-type]
+
+
+NOW = replace(
+    _share(None, worst=0.5, best=0.9, coverage=0.6, no_data="inconclusive: 60.0% of the verdicts are known"),
+    provisional=Provisional("claims window", 40, THROUGH, _share(0.816), _share(None, worst=0.1, best=0.95)),
+)
+
+
+def test_the_sentence_has_the_complete_part_and_the_range_after_it() -> None:
+    """81.6 % through 31 May, 10 to 95 % after it."""
+    day = formatting.day(THROUGH, year=False)
+    assert cards.provisional_text(NOW, PERFECT) == (
+        f"81.6% of orders due through {day}; later ones are still inside their claims window (10.0–95.0%)"
+    )
+    assert cards.provisional_text(_share(0.9), PERFECT) == ""
+
+
+def test_a_tile_shows_the_range_in_place_of_the_value_and_the_sentence() -> None:
+    tile = Tile(PERFECT, NOW, _share(0.8), Target(0.95), [], versus="vs prior 13 weeks")
+    shown = cards.tiles([tile], is_dark=False)
+    assert "50.0–90.0%" in shown
+    assert "inconclusive" in shown
+    assert "later ones are still inside their claims window" in shown
+
+
+def test_only_the_complete_part_is_compared() -> None:
+    """81.6 % of the complete part against 80.0 %: 1.6 pp better. A whole period that is too recent is not compared."""
+    assert cards.change_text(NOW, _share(0.8), PERFECT, "vs before") == "↑ 1.6 pp better vs before"
+    assert NOW.provisional is not None
+    recent = replace(NOW, provisional=replace(NOW.provisional, complete=None))
+    assert cards.change_text(recent, _share(0.8), PERFECT, "vs before") == "Provisional: not compared vs before"
+
+
+def test_a_provisional_count_is_not_compared() -> None:
+    complete = Answer({}, None, "failed_orders", 9)
+    count = Answer({}, None, "failed_orders", 12, provisional=Provisional("claims window", 3, THROUGH, complete))
+    assert cards.change_text(count, complete, FAILED, "vs before") == "Provisional: not compared vs before"
+    day = formatting.day(THROUGH, year=False)
+    expected = f"9 orders due through {day}; later ones are still inside their claims window"
+    assert cards.provisional_text(count, FAILED) == expected

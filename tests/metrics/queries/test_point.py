@@ -1,0 +1,178 @@
+"""N2 by hand: the point of a combined share counts every known failure, and open windows make a period provisional."""
+
+from collections.abc import Iterator
+from datetime import date
+
+import pytest
+from sqlalchemy import Connection
+
+from metrics.facts import availability, contract_verdicts, delivery_groups, recoveries
+from metrics.measures.catalog import MEASURES
+from metrics.model.measure import Ratio
+from metrics.model.point import comparable, point_of, range_of
+from metrics.model.question import Question
+from metrics.queries.answer import answer
+from metrics.queries.explain import explain
+from metrics.queries.provisional import complete_through
+from tests.support.ask_measures import billed, built, halves, one, only, sale, together
+from tests.support.builders import customer, invoice, invoice_line, order, order_line, policy_version
+from tests.support.builders import shipment as consignment
+from tests.support.builders import shipment_line as consigned
+
+_tables = only(delivery_groups, contract_verdicts, availability, recoveries)
+COMBINED = ("perfect_order", "perfect_group", "perfect_order_contract")
+
+
+def perfect(order_id: str, **values: object) -> dict[str, list[dict[str, object]]]:
+    return together(sale(order_id, received="2026-03-09", **values), billed(order_id))
+
+
+def recent(order_id: str, day: str, *, damaged: int | None) -> dict[str, list[dict[str, object]]]:
+    """Return an order due and received on a day of April and billed right. Damage is recorded or left open."""
+    return {
+        "orders": [order(order_id=order_id, promised_by=day)],
+        "order_lines": [order_line(order_id=order_id)],
+        "shipments": [consignment(shipment_id=order_id, shipped_at=day, received_at=day)],
+        "shipment_lines": [consigned(shipment_id=order_id, order_id=order_id, damaged_qty=damaged)],
+        "invoices": [invoice(invoice_id=order_id, invoiced_at=day)],
+        "invoice_lines": [invoice_line(invoice_id=order_id, order_id=order_id)],
+    }
+
+
+@pytest.fixture(scope="module")
+def connection() -> Iterator[Connection]:
+    """Return these orders of one customer under a contract that equals the strict policy.
+
+    Due 10 March: 17 perfect, 2 late of which the bill is unknown (no quantity on it), 1 unknown (no quantity on the
+    bill). Due 12 April: 1 damaged. Due 20 April: 3 whose claims window is open.
+    """
+    loaded = together(
+        *[perfect(f"P{number}") for number in range(17)],
+        *[
+            together(sale(f"L{number}", received="2026-03-12"), billed(f"L{number}", billed_qty=None))
+            for number in range(2)
+        ],
+        together(sale("U", received="2026-03-09"), billed("U", billed_qty=None)),
+        recent("D", "2026-04-12", damaged=5),
+        *[recent(f"R{number}", "2026-04-20", damaged=None) for number in range(3)],
+        {"customers": [customer(policy_id="K1")], "policies": [policy_version()]},
+    )
+    with built(**loaded) as opened:
+        yield opened
+
+
+MARCH = {"start": date(2026, 3, 1), "end": date(2026, 3, 31)}
+APRIL = {"start": date(2026, 4, 1), "end": date(2026, 4, 30)}
+
+
+@pytest.mark.parametrize("name", COMBINED)
+def test_a_late_order_with_an_unknown_bill_has_failed(connection: Connection, name: str) -> None:
+    """March: T 17, F 2 (late, bill unknown), U 1. Point 17/19, coverage 19/20, range 17/20 to 18/20."""
+    found = one(connection, name, **MARCH)
+    assert (found.numerator, found.denominator, found.unknown, found.judged) == (17, 19, 1, 20)
+    assert (found.value, found.coverage) == (17 / 19, 0.95)
+    assert (found.worst, found.best, found.provisional) == (0.85, 0.9, None)
+
+
+@pytest.mark.parametrize("name", COMBINED)
+def test_below_the_minimum_coverage_the_range_replaces_the_value(connection: Connection, name: str) -> None:
+    """April: T 0, F 1 (damaged), U 3 (claims window open). Coverage 1/4: no value, range 0 to 3/4."""
+    found = one(connection, name, **APRIL)
+    assert (found.numerator, found.denominator, found.unknown, found.judged) == (0, 1, 3, 4)
+    assert (found.value, range_of(found), point_of(found)) == (None, (0.0, 0.75), 0.0)
+    assert found.no_data == "inconclusive: 25.0% of the verdicts are known, 90% needed"
+    assert (found.low, found.high) == (None, None)
+
+
+@pytest.mark.parametrize("name", COMBINED)
+def test_an_answer_with_open_windows_has_the_last_complete_day_and_both_parts(
+    connection: Connection, name: str
+) -> None:
+    """The first open order is due on 20 April. Through the 19th 17 of 20 known (P7); later 0 to 3/3."""
+    found = one(connection, name)
+    provisional = found.provisional
+    assert provisional is not None
+    assert provisional.complete is not None
+    assert provisional.later is not None
+    assert (provisional.window, provisional.open, provisional.through) == ("claims window", 3, date(2026, 4, 19))
+    assert complete_through(connection, name) == date(2026, 4, 19)
+    complete, later = provisional.complete, provisional.later
+    assert (complete.numerator, complete.denominator, complete.unknown, complete.judged) == (17, 20, 1, 21)
+    assert (later.numerator, later.denominator, later.unknown, later.judged) == (0, 0, 3, 3)
+    assert range_of(later) == (0.0, 1.0)
+    assert comparable(found) == complete
+
+
+def test_the_parts_of_each_month_add_up_to_the_month(connection: Connection) -> None:
+    """By month, March is complete. April is split on the 19th: 1 judged before, 3 after."""
+    march, april = answer(connection, Question(("perfect_order",), grain="month"))
+    assert march.provisional is None
+    assert april.provisional is not None
+    assert april.provisional.complete is not None
+    assert april.provisional.later is not None
+    assert (april.provisional.complete.judged, april.provisional.later.judged, april.judged) == (1, 3, 4)
+
+
+def test_a_question_after_the_last_complete_day_has_nothing_to_compare(connection: Connection) -> None:
+    found = one(connection, "perfect_order", start=date(2026, 4, 20))
+    assert found.provisional is not None
+    assert comparable(found) is None
+
+
+def test_single_tests_know_their_own_window(connection: Connection) -> None:
+    """Damage is open until the claims window has passed; everything is billed, so no invoice window is open."""
+    damage, bill = one(connection, "damage_free"), one(connection, "billed_accurately")
+    assert damage.provisional is not None
+    assert damage.provisional.through == date(2026, 4, 19)
+    assert bill.provisional is None
+    assert complete_through(connection, "billed_accurately") is None
+
+
+def test_an_unbilled_order_is_inside_its_invoice_window() -> None:
+    """Received 28 April, no damage, not billed by the 30th: open until 5 May. On 10 May it has failed: 0/1."""
+    loaded = recent("N", "2026-04-28", damaged=0) | {"invoices": [], "invoice_lines": []}
+    with built(**loaded) as opened:
+        found = one(opened, "perfect_order")
+        assert found.provisional is not None
+        assert (found.provisional.window, found.provisional.through) == ("invoice window", date(2026, 4, 27))
+        assert (found.judged, found.unknown) == (1, 1)
+
+
+def test_failed_orders_equal_the_failures_of_the_perfect_order(connection: Connection) -> None:
+    """N10: 3 orders failed (2 late, 1 damaged), whatever their other tests are. 25 - 3 - 4 unknown = 17 perfect."""
+    failed, whole = one(connection, "failed_orders"), one(connection, "perfect_order")
+    assert (failed.value, whole.denominator, whole.numerator) == (3, 20, 17)
+    assert failed.provisional is not None, "later failures of April can still show"
+
+
+def test_an_order_that_missed_its_request_is_not_available_as_wanted() -> None:
+    """Requested for the 5th, received on the 9th, contents unknown: 0/1 with coverage 1, not withheld."""
+    loaded = sale("A", received="2026-03-09", requested_by="2026-03-05")
+    loaded["shipment_lines"] = [consigned(shipment_id="A", order_id="A", product_id=None)]
+    with built(**loaded) as opened:
+        found = one(opened, "available_as_wanted")
+        assert (found.numerator, found.denominator, found.unknown, found.value) == (0, 1, 0, 0.0)
+        assert halves(opened, "got_what_wanted") == (0, 0)
+
+
+def test_explain_compares_the_complete_part_only_and_says_so(connection: Connection) -> None:
+    """March 17/19 against April through the 19th, 0/1. The other orders of April are named first."""
+    march, april = (date(2026, 3, 1), date(2026, 3, 31)), (date(2026, 4, 1), date(2026, 4, 30))
+    found = explain(connection, "perfect_order", by="segment", before=march, after=april)
+    assert (found.before.denominator, found.after.denominator, found.after.judged) == (19, 1, 1)
+    assert found.provisional == (
+        "provisional: 3 orders of the period 2026-04-01..2026-04-30 are still inside their claims window; compared "
+        "through 2026-04-19",
+    )
+    assert found.compared == (march, (april[0], date(2026, 4, 19)))
+    counts = explain(connection, "failed_orders", by="segment", before=march, after=april)
+    assert counts.change is None
+    assert counts.provisional
+    assert (
+        counts.why_not == "the period after is provisional, so its value cannot be compared; choose an earlier period"
+    )
+
+
+def test_every_combined_share_is_marked() -> None:
+    combined = {name for name, found in MEASURES.items() if isinstance(found.formula, Ratio) and found.formula.combined}
+    assert combined == {*COMBINED, "available_as_wanted"}
