@@ -16,8 +16,7 @@ else:
         theme.show_html(definition_ladder.headline(found))
         definition_ladder.ladder_steps(found)
         st.caption(
-            f"{formatting.integer(found.orders)} orders tested at every level; {formatting.integer(found.dropped)} "
-            "excluded (not testable at every level)."
+            f"{formatting.integer(found.orders)} orders. Orders that a level cannot judge are unknown in the table."
         )
         with st.expander("All levels with orders and intervals"):
             theme.show_html(definition_ladder.table(found))

@@ -12,8 +12,10 @@ from dashboard.components.chart_types import Bar
 from dashboard.components.tables import Cell
 from dashboard.frame import chart_download, links, menu, page
 from dashboard.frame.filters import Filters
+from dashboard.measure_page.headline import as_sentence
 from metrics.lists.failed_orders import order_counts
 from metrics.model.measure import Unit
+from metrics.model.point import INCONCLUSIVE, range_of
 from metrics.policy import STRICT, Policy, Timing
 from metrics.queries.definition_ladder import Ladder, Level, definition_ladder
 from metrics.queries.policy_diff import VERDICTS, Diff, policy_diff
@@ -103,7 +105,7 @@ def table(found: Ladder) -> str:
     for step in found.steps:
         name = Cell(step.rung.name, small=step.rung.adds)
         if step.skipped:
-            rows.append([name, Cell(step.rung.base), Cell(formatting.DASH, small=step.skipped), "", ""])
+            rows.append([name, Cell(step.rung.base), Cell(formatting.DASH, small=step.skipped), "", "", ""])
             continue
         low, high = step.interval or (None, None)
         within = (
@@ -111,12 +113,20 @@ def table(found: Ladder) -> str:
         )
         of = f"{formatting.integer(step.numerator)} of {formatting.integer(step.denominator)}"
         rows.append(
-            [name, Cell(step.rung.base), Cell(formatting.number(step.value, Unit.SHARE)), Cell(of), Cell(within)]
+            [name, Cell(step.rung.base), _good(step), Cell(of), Cell(formatting.integer(step.unknown)), Cell(within)]
         )
-    heads = ("Level adds", "Out of", "Good", "Orders", "95 % interval")
+    heads = ("Level adds", "Out of", "Good", "Orders", "Unknown", "95 % interval")
     return tables.table(
-        heads, rows, caption="The same orders under stricter and stricter definitions", numeric=(2, 3, 4)
+        heads, rows, caption="The same orders under stricter and stricter definitions", numeric=(2, 3, 4, 5)
     )
+
+
+def _good(step: Level) -> Cell:
+    """Return the rate of a level, or its range and the word "inconclusive"."""
+    bounds = range_of(step.answer)
+    if bounds is None:
+        return Cell(formatting.number(step.value, Unit.SHARE))
+    return Cell(formatting.percent_range(*bounds), small=INCONCLUSIVE)
 
 
 def policy() -> tuple[Policy, str]:
@@ -145,6 +155,9 @@ def compared_policies(filters: Filters, other: Policy, verdict: str) -> Diff:
 
 def flips(found: Diff) -> None:
     """Draw both results on the same orders, and the orders whose verdict changes, with links to their timelines."""
+    if found.no_data:
+        theme.show_html(cards.empty("Nothing to compare", formatting.html(as_sentence(found.no_data))))
+        return
     (before, after), (of_before, of_after) = found.numerators, found.denominators
     said = [
         ("Strict", f"{formatting.integer(before)} of {formatting.integer(of_before)}"),
@@ -154,6 +167,8 @@ def flips(found: Diff) -> None:
             f"{formatting.integer(len(found.flips))} of {formatting.integer(found.judged)}",
         ),
     ]
+    if any(found.unknown):
+        said.append(("Unknown", " → ".join(formatting.integer(orders) for orders in found.unknown)))
     if found.only_first or found.only_other:
         said.append(("Judged under one policy only", formatting.integer(found.only_first + found.only_other)))
     theme.show_html(tables.facts(said))

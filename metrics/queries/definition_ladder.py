@@ -1,17 +1,23 @@
 """Definition ladder: the same orders under stricter and stricter definitions of a good order.
 
-Each rung keeps the tests of the rungs above it and adds one. Denominators only grow, so rates cannot rise.
+Each rung keeps the tests of the rungs above it and adds one. From rung to rung, passed orders only fall and failed
+orders only grow, so rates cannot rise. An order fails a rung as soon as one of its tests fails, whatever the others
+are. A rung without its data is skipped. A missing date never drops a test: without a requested date the later tests
+are judged by the first promise.
 
 Source: docs/rules.md, Definition ladder.
 """
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
 from metrics.facts.mapped_columns import mapped
-from metrics.model.statistics import divide, wilson
+from metrics.model.point import share_answer
+from metrics.model.question import Answer
+from metrics.model.statistics import wilson
 from metrics.policy import Anchor, Policy, Timing
 from metrics.queries.what_if import View, judge_under
 from metrics.schema import Row
@@ -39,7 +45,7 @@ RUNGS = (
     Rung("L3", "the first promise instead of the current one", "arrived orders", (_PROMISE,)),
     Rung("L4", "overdue, never arrived, blamed cancellations fail too", "all judged", (_PROMISE,)),
     Rung("L5", "the requested date instead of the promised one", "all judged", (_REQUEST,)),
-    Rung("L6", "complete: on time in full as the buyer asked", "all judged", (_REQUEST,)),
+    Rung("L6", "complete: on time in full as the buyer asked", "all judged"),
     Rung("L7", "filled accurately", "all judged"),
     Rung("L8", "damage free", "all judged", (_DAMAGE,)),
     Rung(
@@ -51,31 +57,40 @@ RUNGS = (
 
 @dataclass(frozen=True)
 class Level:
-    """One rung with its figures. `skipped` names the data it lacks instead."""
+    """One rung with its figures. `skipped` names the data it lacks instead.
+
+    numerator: orders that pass; denominator: orders that pass or fail; unknown: the others of its base.
+    """
 
     rung: Rung
     numerator: int = 0
     denominator: int = 0
+    unknown: int = 0
     skipped: str | None = None
 
     @property
+    def answer(self) -> Answer:
+        """The share of passed orders, judged like any combined measure. Source: P7 (point, coverage and range)."""
+        blank = Answer({}, None, self.rung.name, None)
+        return share_answer(blank, self.numerator, self.denominator, self.unknown, combined=True)
+
+    @property
     def value(self) -> float | None:
-        """The rate, or None if the denominator is 0."""
-        return divide(self.numerator, self.denominator)
+        """The rate, or None if the base is empty or its range replaces the rate."""
+        return None if self.answer.value is None else float(self.answer.value)
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """The 95 % Wilson interval."""
-        return wilson(self.numerator, self.denominator)
+        """The 95 % Wilson interval of the rate."""
+        return None if self.value is None else wilson(self.numerator, self.denominator)
 
 
 @dataclass(frozen=True)
 class Ladder:
-    """The rungs, over the orders that are known on every rung shown. dropped: orders in view that are not."""
+    """The rungs, and the number of orders in view that are judged or excused."""
 
     steps: tuple[Level, ...]
     orders: int
-    dropped: int
 
 
 @dataclass(frozen=True)
@@ -137,55 +152,56 @@ def definition_ladder(connection: Connection, *, view: View | None = None, polic
     policy: its tolerances, receipt event and timing apply; the early test of WINDOW joins at L5. Default: the strict
     policy.
     """
-    base = policy or Policy()
-    deadline = Policy(under_tolerance_share=base.under_tolerance_share, receipt_event=base.receipt_event)
-    current = Policy(**{**vars(deadline), "anchor": Anchor.CURRENT_PROMISE})
-    lenient = Policy(**{**vars(current), "late_tolerance_days": 3})
-    request = Policy(
-        **{
-            **vars(deadline),
-            "anchor": Anchor.REQUESTED,
-            "timing": base.timing,
-            "over_tolerance_share": base.over_tolerance_share,
-        }
-    )
-    if base.timing is Timing.WINDOW:
-        request = Policy(
-            **{
-                **vars(request),
-                "early_tolerance_days": base.early_tolerance_days,
-                "early_tolerance_hours": base.early_tolerance_hours,
-            }
-        )
-    verdicts = ("on_time", "complete", "filled_accurately", "damage_free", "billed_accurately")
-    columns = ("state", "order_type", "settled_at", "ordered_qty", "owed_qty", *verdicts)
     known = mapped(connection)
     lacking = {rung.name: _lacks(rung, known) for rung in RUNGS}
-    shown = [rung for rung in RUNGS if not lacking[rung.name]]
-    numerators, denominators = dict.fromkeys(lacking, 0), dict.fromkeys(lacking, 0)
-    orders = dropped = 0
-    for strict, (three_days, now, by_request) in judge_under(
-        connection, (lenient, current, request), view or View(), columns
-    ):
+    counts = {rung.name: Counter[Verdict]() for rung in RUNGS}
+    orders = 0
+    policies = _policies(policy or Policy(), has_request=not lacking["L5"])
+    verdicts = ("on_time", "complete", "filled_accurately", "damage_free", "billed_accurately")
+    columns = ("state", "order_type", "settled_at", "ordered_qty", "owed_qty", *verdicts)
+    for strict, (three_days, now, by_request) in judge_under(connection, policies, view or View(), columns):
         findings = _findings(strict, three_days, now, by_request, lacking)
         if findings is None:
             continue
-        places = available_rungs(findings)
-        if any(places[rung.name][0] and places[rung.name][1] is None for rung in shown):
-            dropped += 1
-            continue
         orders += 1
-        for rung in shown:
-            in_base, passes = places[rung.name]
-            denominators[rung.name] += in_base
-            numerators[rung.name] += in_base and passes is True
-    steps = [
-        Level(rung, skipped=lacking[rung.name])
-        if lacking[rung.name]
-        else Level(rung, numerators[rung.name], denominators[rung.name])
-        for rung in RUNGS
-    ]
-    return Ladder(tuple(steps), orders, dropped)
+        for name, (in_base, passes) in available_rungs(findings).items():
+            if in_base:
+                counts[name][passes] += 1
+    return Ladder(
+        tuple(
+            Level(rung, skipped=lacking[rung.name])
+            if lacking[rung.name]
+            else Level(_worded(rung, lacking), count[True], count[True] + count[False], count[None])
+            for rung in RUNGS
+            for count in (counts[rung.name],)
+        ),
+        orders,
+    )
+
+
+def _policies(base: Policy, *, has_request: bool) -> tuple[Policy, Policy, Policy]:
+    """Return the policies of L1, of L2, and of L5 and later. Without a request, the last has the first promise."""
+    deadline = Policy(under_tolerance_share=base.under_tolerance_share, receipt_event=base.receipt_event)
+    current = replace(deadline, anchor=Anchor.CURRENT_PROMISE)
+    request = replace(
+        deadline,
+        anchor=Anchor.REQUESTED if has_request else Anchor.FIRST_PROMISE,
+        timing=base.timing,
+        over_tolerance_share=base.over_tolerance_share,
+    )
+    if base.timing is Timing.WINDOW:
+        request = replace(
+            request, early_tolerance_days=base.early_tolerance_days, early_tolerance_hours=base.early_tolerance_hours
+        )
+    return replace(current, late_tolerance_days=3), current, request
+
+
+def _worded(rung: Rung, lacking: Mapping[str, str | None]) -> Rung:
+    """Return a rung whose text claims only the tests that the ladder has."""
+    claims_request, claims_all = lacking["L5"] is None, not any(lacking.values())
+    if rung.name == "L6" and not claims_request:
+        return replace(rung, adds="complete: on time in full" if not lacking["L3"] else "complete")
+    return replace(rung, adds="billed accurately") if rung.name == "L9" and not claims_all else rung
 
 
 def _lacks(rung: Rung, known: frozenset[str]) -> str | None:
@@ -196,7 +212,10 @@ def _lacks(rung: Rung, known: frozenset[str]) -> str | None:
 def _findings(
     strict: Row, three_days: Row, now: Row, by_request: Row, lacking: Mapping[str, str | None]
 ) -> Findings | None:
-    """The tests of an order in view; None if it is neither judged nor excused. A skipped rung counts as passed."""
+    """The tests of an order in view; None if it is neither judged nor excused.
+
+    A skipped rung counts as passed. If L5 is skipped, its early test joins at L6.
+    """
     cut = strict["owed_qty"] < strict["ordered_qty"]
     excused = strict["state"] == "excluded" and strict["order_type"] == "sale" and cut
     if not excused and any(row["state"] != "judged" for row in (strict, three_days, now, by_request)):
@@ -213,7 +232,7 @@ def _findings(
         by_current=unless_skipped("L2", now["on_time"]),
         by_first=unless_skipped("L3", strict["on_time"]),
         by_request=unless_skipped("L5", by_request["on_time"]),
-        complete=unless_skipped("L6", by_request["complete"]),
+        complete=_and(by_request["complete"], by_request["on_time"] if lacking["L5"] and not lacking["L3"] else True),
         filled_accurately=unless_skipped("L7", by_request["filled_accurately"]),
         damage_free=unless_skipped("L8", by_request["damage_free"]),
         billed_accurately=unless_skipped("L9", by_request["billed_accurately"]),

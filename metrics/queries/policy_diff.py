@@ -11,7 +11,8 @@ from dataclasses import dataclass, fields, replace
 
 from sqlalchemy import Connection
 
-from metrics.policy import STRICT, Policy
+from metrics.facts.mapped_columns import mapped
+from metrics.policy import STRICT, Anchor, Policy
 from metrics.queries.what_if import View, judge_under
 from metrics.schema import Row
 
@@ -41,7 +42,9 @@ class Diff:
     """Two policies compared on the orders judged under both.
 
     judged: orders judged under both. only_first, only_other: orders judged under one policy only (not compared).
-    numerators: orders that are true under each policy. counts: orders per pair of verdicts, unchanged ones included.
+    numerators: orders that are true under each policy; denominators: true or false. counts: orders per pair of
+    verdicts, unchanged ones included. An order that becomes unknown is counted there and is no flip. no_data: the
+    reason why nothing can be compared.
     """
 
     verdict: str
@@ -53,6 +56,26 @@ class Diff:
     denominators: tuple[int, int]
     counts: dict[tuple[Verdict, Verdict], int]
     flips: list[Flip]
+    no_data: str | None = None
+
+    @property
+    def unknown(self) -> tuple[int, int]:
+        """Return the orders whose verdict is unknown under each policy."""
+        return self.judged - self.denominators[0], self.judged - self.denominators[1]
+
+    @property
+    def became_unknown(self) -> int:
+        """Return the orders whose verdict is known under the first policy only."""
+        return sum(number for (before, after), number in self.counts.items() if before is not None and after is None)
+
+
+_TIMED = ("on_time", "otif", "perfect_order")
+"""Verdicts that need the anchor date."""
+_ANCHOR_COLUMN = {
+    Anchor.REQUESTED: "requested_by",
+    Anchor.FIRST_PROMISE: "promised_by",
+    Anchor.CURRENT_PROMISE: "promised_by",
+}
 
 
 def state_of(verdict: str) -> str:
@@ -72,6 +95,8 @@ def policy_diff(
     if verdict not in VERDICTS:
         raise ValueError(f"unknown verdict {verdict!r}: use one of {', '.join(VERDICTS)}")
     keys = changed_keys(first, other)
+    if missing := _missing_anchor(connection, (first, other), verdict, keys):
+        return Diff(verdict, keys, 0, 0, 0, (0, 0), (0, 0), {}, [], no_data=f"no data: {missing}")
     # One policy per changed key, to name the rule that flips an order. A single key is the other policy itself.
     single = [replace(first, **{key: getattr(other, key)}) for key in keys] if len(keys) > 1 else []
     state = state_of(verdict)
@@ -91,9 +116,9 @@ def policy_diff(
             only_other += states == (False, True)
             continue
         counts[before[verdict], after[verdict]] += 1
-        if before[verdict] is not after[verdict]:
+        if before[verdict] is not after[verdict] and after[verdict] is not None:
             flips.append(_flip(verdict, before, after, keys, alone))
-    return Diff(
+    found = Diff(
         verdict=verdict,
         keys=keys,
         judged=sum(counts.values()),
@@ -107,6 +132,20 @@ def policy_diff(
         counts=dict(counts),
         flips=flips,
     )
+    if found.denominators[0] and not found.denominators[1]:
+        return replace(found, flips=[], no_data="no data: under the other policy every verdict is unknown")
+    return found
+
+
+def _missing_anchor(
+    connection: Connection, policies: Sequence[Policy], verdict: str, keys: Sequence[str]
+) -> str | None:
+    """Return the column of an anchor date that no source maps, if the comparison needs it."""
+    if verdict not in _TIMED and "anchor" not in keys:
+        return None
+    columns = {name.partition(".")[2] for name in mapped(connection) if name.startswith(("orders.", "order_lines."))}
+    wanted = (_ANCHOR_COLUMN[policy.anchor] for policy in policies)
+    return next((column for column in wanted if column not in columns), None)
 
 
 def _count(counts: Counter[tuple[Verdict, Verdict]], side: int, verdict: Verdict) -> int:

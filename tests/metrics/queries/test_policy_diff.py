@@ -6,10 +6,11 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import Connection
 
-from metrics.policy import STRICT, Policy
+from metrics.policy import STRICT, Anchor, Policy
 from metrics.queries.policy_diff import COMBINED, changed_keys, policy_diff
 from metrics.queries.what_if import View
 from tests.metrics.queries.test_answer import history, publish, together
+from tests.support.builders import everything
 from tests.support.engines import memory
 
 
@@ -89,6 +90,39 @@ def test_a_view_keeps_to_its_orders(connection: Connection) -> None:
         policy_diff(connection, Policy(late_tolerance_days=1), view=View(where=(("customer", ("nobody",)),))).judged
         == 0
     )
+
+
+@pytest.mark.parametrize(
+    ("lacking", "other", "words"),
+    [
+        ("requested_by", Policy(anchor=Anchor.REQUESTED), "no data: requested_by"),
+        ("promised_by", Policy(late_tolerance_days=1), "no data: promised_by"),
+    ],
+)
+def test_an_anchor_that_no_source_maps_compares_nothing(lacking: str, other: Policy, words: str) -> None:
+    """N25: one good order, and the date of one policy is not mapped. Nothing is judged under both, nothing flips."""
+    engine = memory()
+    with engine.connect() as opened:
+        publish(opened, history(0), mapped=frozenset(one for one in everything() if not one.endswith(f".{lacking}")))
+        for verdict in ("on_time", "otif", "perfect_order"):
+            found = policy_diff(opened, other, verdict=verdict)
+            assert (found.no_data, found.judged, found.flips) == (words, 0, [])
+    engine.dispose()
+
+
+def test_orders_that_become_unknown_are_counted_and_no_flips() -> None:
+    """N25: two good orders, one with a requested date. By the request 1 of 1, and the other became unknown."""
+    engine = memory()
+    with engine.connect() as opened:
+        publish(opened, together(history(0, requested_by="2026-03-10"), history(1)))
+        found = policy_diff(opened, Policy(anchor=Anchor.REQUESTED))
+        assert (found.flips, found.no_data) == ([], None)
+        assert (found.numerators, found.denominators, found.unknown) == ((2, 1), (2, 1), (0, 1))
+        assert (found.judged, found.became_unknown) == (2, 1)
+        publish(opened, history(1))
+        found = policy_diff(opened, Policy(anchor=Anchor.REQUESTED))
+        assert found.no_data == "no data: under the other policy every verdict is unknown"
+    engine.dispose()
 
 
 def test_a_verdict_that_is_none_is_refused(connection: Connection) -> None:
