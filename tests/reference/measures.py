@@ -26,6 +26,8 @@ class Counted:
     denominator: Count = 0
     judged: Count = 0
     unknown: Count = 0
+    combined: bool = False
+    """An AND of several tests: without a value if under 90 % of the rows are known (P7)."""
     each: list[int] = field(default_factory=list)
     """The single values, for statistics such as percentiles."""
 
@@ -41,6 +43,8 @@ class Counted:
     @property
     def value(self) -> float | None:
         """Return numerator / denominator, or None if the denominator is 0 (R18, nothing to divide)."""
+        if self.combined and self.denominator * 10 < self.judged * 9:
+            return None
         return float(self.numerator) / float(self.denominator) if self.denominator else None
 
     def percentile(self, share: float) -> int | None:
@@ -117,7 +121,9 @@ def perfect_orders(judgement: Judgement, cell: Cell) -> None:
     for order in judged_orders(judgement):
         verdicts = [order.findings[name].verdict for name in tests]
         failed, passed = False in verdicts, all(verdict is True for verdict in verdicts)
-        cell(order, order.due_day).add(False if failed else True if passed else None)
+        sums = cell(order, order.due_day)
+        sums.combined = True
+        sums.add(False if failed else True if passed else None)
 
 
 def of_lines(verdict: Callable[[LineJudgement], Verdict]) -> Callable[[Judgement, Cell], None]:
