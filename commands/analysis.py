@@ -233,10 +233,15 @@ def fill_rate(
     low: Annotated[float, typer.Option("--from-fill", help="Order fill rate now, 0 to 1.")],
     high: Annotated[float, typer.Option("--to-fill", help="Order fill rate to reach, 0 to 1.")],
     back_ordered: Annotated[
-        float, typer.Option(help="Share of incomplete orders that are back-ordered, 0 to 1; the others are lost.")
+        float,
+        typer.Option(help="Share of incomplete orders with a further delivery, 0 to 1."),
     ],
     back_order_cost: Annotated[float, typer.Option(help="Cost of a back-order.")],
     profit: Annotated[float, typer.Option(help="Profit of an order.")],
+    waited: Annotated[
+        float,
+        typer.Option(help="Share of incomplete orders that come later in one delivery, 0 to 1; the others are lost."),
+    ] = 0,
     deduction: Annotated[float, typer.Option(help="Amount deducted from the invoice of a back-ordered order.")] = 0,
     investment: Annotated[float, typer.Option(help="Cost of reaching the higher fill rate.")] = 0,
     as_json: AsJson = False,
@@ -244,11 +249,11 @@ def fill_rate(
     """Calculate the value of a higher fill rate."""
     from decimal import Decimal
 
-    from metrics.measures.fill_rate import Scenario, compare
+    from metrics.measures.fill_scenarios import Scenario, compare
 
     def scenario(fill: float) -> Scenario:
         return Scenario(
-            *(Decimal(str(value)) for value in (orders, fill, back_ordered, back_order_cost, profit, deduction))
+            *(Decimal(str(value)) for value in (orders, fill, back_ordered, back_order_cost, profit, deduction, waited))
         )
 
     result = compare(scenario(low), scenario(high), investment=Decimal(str(investment)))
@@ -256,8 +261,8 @@ def fill_rate(
         {"": name, "now": float(getattr(result.low, key)), "then": float(getattr(result.high, key))}
         for name, key in (
             ("incomplete orders", "incomplete"),
-            ("lost, back-ordered", "back_ordered"),
-            ("lost, lost", "lost"),
+            ("cost of back-ordered orders", "back_ordered"),
+            ("cost of lost orders", "lost"),
             ("cash flow lost", "cash"),
         )
     ]

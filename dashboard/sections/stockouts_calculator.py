@@ -8,7 +8,7 @@ from dashboard import queries
 from dashboard.components import cards, formatting, tables, theme
 from dashboard.measure_page.view import MeasureView
 from metrics.errors import SettingRefused
-from metrics.measures.fill_rate import Investment, Scenario, compare
+from metrics.measures.fill_scenarios import Investment, Scenario, compare
 from metrics.queries.fill_rate_inputs import FillRateInputs, fill_rate_inputs
 
 PRESETS: dict[str, dict[str, float]] = {
@@ -17,6 +17,7 @@ PRESETS: dict[str, dict[str, float]] = {
         "low": 80.0,
         "high": 92.0,
         "share": 70.0,
+        "waited": 0.0,
         "cost": 150.0,
         "profit": 12_500.0,
         "deduction": 0.0,
@@ -27,6 +28,7 @@ PRESETS: dict[str, dict[str, float]] = {
         "low": 92.0,
         "high": 98.0,
         "share": 85.0,
+        "waited": 0.0,
         "cost": 15.0,
         "profit": 90.0,
         "deduction": 30.0,
@@ -52,8 +54,8 @@ def calculator(view: MeasureView) -> None:
     first = next(iter(cases))
     st.header("What is a better fill rate worth?", anchor=False)
     st.caption(
-        "An incomplete order is either back-ordered, which costs a second handling, or lost with its profit. You can "
-        "change all inputs."
+        "An incomplete order is back-ordered, which costs a second handling, waited for in one later delivery, which "
+        "costs nothing here, or lost with its profit. You can change all inputs."
     )
     chosen = (
         st.segmented_control("Start from", list(cases), default=first, required=True, key=f"fill_case_{len(cases)}")
@@ -66,7 +68,8 @@ def calculator(view: MeasureView) -> None:
             "orders": _number("Orders a year", case["orders"], chosen, step=100.0),
             "low": _number("Fill now, %", case["low"], chosen, most=100.0),
             "high": _number("Fill to reach, %", case["high"], chosen, most=100.0),
-            "share": _number("Back-ordered, %", case["share"], chosen, most=100.0),
+            "share": _number("Back-ordered, % of incomplete orders", case["share"], chosen, most=100.0),
+            "waited": _number("Waited, % of incomplete orders", case["waited"], chosen, most=100.0),
             "cost": _number("Cost of a back-order", case["cost"], chosen, step=5.0),
             "deduction": _number("Invoice deduction", case["deduction"], chosen, step=5.0),
             "profit": _number("Profit per order", case["profit"], chosen, step=10.0),
@@ -86,9 +89,15 @@ def ours(start: FillRateInputs) -> dict[str, float]:
         "low": textbook["low"],
         "high": float(start.assumed["fill_target"] * 100),
         "share": textbook["share"],
+        "waited": textbook["waited"],
     }
     if start.low is not None and start.high is not None:
-        shares = {"low": start.low.fill, "high": start.high.fill, "share": start.low.back_ordered_share}
+        shares = {
+            "low": start.low.fill,
+            "high": start.high.fill,
+            "share": start.low.back_ordered_share,
+            "waited": start.low.waited_share,
+        }
         observed = {"orders": float(start.low.orders)} | {name: float(share * 100) for name, share in shares.items()}
     costs = {
         "cost": "back_order_cost",
@@ -104,9 +113,11 @@ def _source_note(chosen: str, start: FillRateInputs) -> str:
     if chosen != OURS:
         case = "Coyle's textbook, not your business."
         return case if start.stated else f"{case} To start from your own numbers, set them under “Assumptions” below."
-    notes = ["Orders, fill and the back-ordered share: observed in view, annualised."]
+    notes = ["Orders, fill, back-ordered and waited shares of orders: observed in view, annualised."]
     if start.low is None:
-        notes = ["Orders, fill now and the back-ordered share: from the textbook, because none are observed in view."]
+        notes = [
+            "Orders, fill now, back-ordered and waited shares: from the textbook, because none are observed in view."
+        ]
     notes.append(f"Set under “Assumptions”: {', '.join(FIELDS[name] for name in start.stated)}.")
     if illustrative := [title for name, title in FIELDS.items() if name not in start.stated]:
         notes.append(f"Illustrative, because not set: {', '.join(illustrative)}.")
@@ -118,7 +129,7 @@ def _number(label: str, value: float, case: str, *, step: float = 1.0, most: flo
     # An observed value has more decimals than the field shows; the calculation uses all of them.
     shown = "%.9g" if value == round(value, 2) else "%.2f"
     typed = st.number_input(
-        label, min_value=0.0, max_value=most, value=float(value), step=step, key=key, width=170, format=shown
+        label, min_value=0.0, max_value=most, value=float(value), step=step, key=key, width=190, format=shown
     )
     return Decimal(str(typed))
 
@@ -128,7 +139,13 @@ def calculate(given: dict[str, Decimal]) -> Investment:
 
     def scenario(fill: Decimal) -> Scenario:
         return Scenario(
-            given["orders"], fill / 100, given["share"] / 100, given["cost"], given["profit"], given["deduction"]
+            given["orders"],
+            fill / 100,
+            given["share"] / 100,
+            given["cost"],
+            given["profit"],
+            given["deduction"],
+            given["waited"] / 100,
         )
 
     return compare(scenario(given["low"]), scenario(given["high"]), investment=given["invest"])

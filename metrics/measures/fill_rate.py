@@ -1,11 +1,8 @@
-"""The value of a better order fill: a calculator, and the same calculation for observed orders with assumed costs.
+"""The value of a better order fill for observed orders with assumed costs. `fill_scenarios.py` has the calculation.
 
-An incomplete order is either back-ordered or lost. A back order costs a second handling and, with some buyers, a
-deduction from the invoice. A lost order costs its profit. Source: Coyle (study problem 12, case Paper2Go);
-docs/rules.md, stockouts and reference figures.
+Source: Coyle (study problem 12, case Paper2Go); docs/rules.md, stockouts and reference figures.
 """
 
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
@@ -16,7 +13,9 @@ from sqlalchemy import Connection, func, select
 from metrics.errors import SettingRefused
 from metrics.facts.assumptions import assumed, assumption_scope
 from metrics.facts.orders import order_facts_table
+from metrics.measures.fill_scenarios import Scenario, cash_lost, compare
 from metrics.measures.needs import CORE_FEEDS, FILL_ASSUMPTIONS, NEEDS_SHIPPED, PENDING, STOCKOUT_ASSUMPTIONS
+from metrics.measures.order_outcomes import OrderOutcomes, outcomes_of_orders
 from metrics.model.dimensions import SHARED_DIMENSIONS
 from metrics.model.measure import Direction, Measure, Study, Unit
 from metrics.model.question import NO_ROWS, Answer, Ask, Question
@@ -28,93 +27,6 @@ order.
 """
 
 Dimensions = Mapping[str, str | None]
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """Orders at one order fill. Shares are 0 to 1; costs and profit are money per order.
-
-    back_ordered_share: the share of incomplete orders that are delivered later rather than lost. Raises SettingRefused
-    for impossible values.
-    """
-
-    orders: Decimal
-    fill: Decimal
-    back_ordered_share: Decimal
-    back_order_cost: Decimal
-    order_profit: Decimal
-    invoice_deduction: Decimal = Decimal(0)
-
-    def __post_init__(self) -> None:
-        """Refuse shares outside 0 to 1 and negative numbers."""
-        for name in ("fill", "back_ordered_share"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise SettingRefused(
-                    name, f"{getattr(self, name)} is not a share; give a number from 0 to 1 (92% is 0.92)"
-                )
-        for name in ("orders", "back_order_cost", "order_profit", "invoice_deduction"):
-            if getattr(self, name) < 0:
-                raise SettingRefused(name, f"{getattr(self, name)} is below 0; give 0 or more")
-
-
-@dataclass(frozen=True)
-class Lost:
-    """The cost of incomplete orders: their number, and the cash flow lost with back-ordered and with lost orders."""
-
-    incomplete: Decimal
-    back_ordered: Decimal
-    lost: Decimal
-
-    @property
-    def cash(self) -> Decimal:
-        """The total cash flow lost."""
-        return self.back_ordered + self.lost
-
-
-@dataclass(frozen=True)
-class Investment:
-    """The comparison of two scenarios.
-
-    payback_years is None if there is no gain. break_even is the highest investment that the gain of one year covers.
-    """
-
-    low: Lost
-    high: Lost
-    gain: Decimal
-    net: Decimal
-    payback_years: float | None
-    break_even: Decimal
-
-
-def cash_lost(scenario: Scenario) -> Lost:
-    """Return the cash flow lost, exactly: N·(1-fill)·[b·(back-order cost + invoice deduction) + (1-b)·profit per
-    order].
-
-    Source: docs/rules.md, stockouts.
-    """
-    incomplete = scenario.orders * (1 - scenario.fill)
-    back_ordered = incomplete * scenario.back_ordered_share
-    return Lost(
-        incomplete,
-        back_ordered * (scenario.back_order_cost + scenario.invoice_deduction),
-        (incomplete - back_ordered) * scenario.order_profit,
-    )
-
-
-def compare(low: Scenario, high: Scenario, *, investment: Decimal = Decimal(0)) -> Investment:
-    """Return the gain of raising the fill from `low` to `high` in the year that both describe, less the investment.
-
-    Raises SettingRefused.
-    """
-    if high.fill < low.fill:
-        raise SettingRefused(
-            "fill", f"the target fill ({high.fill}) is below the present fill ({low.fill}); give a higher target"
-        )
-    if investment < 0:
-        raise SettingRefused("investment", f"{investment} is below 0; give 0 or more")
-    before, after = cash_lost(low), cash_lost(high)
-    gain = before.cash - after.cash
-    return Investment(before, after, gain, gain - investment, divide(investment, gain), gain)
 
 
 @dataclass(frozen=True)
@@ -132,18 +44,12 @@ class Observed:
 def observed(connection: Connection, question: Question, ask: Ask) -> list[Observed]:
     """Return the scenarios of the selected orders, one per combination of `by` and period.
 
-    Orders, fill and back-ordered share are observed; costs are assumed. Orders and fill come from
-    order_fill_first_pass. The back-ordered share is that of line stockouts whose buyer waited or accepted a back order.
+    Orders, fill and shares are observed; costs are assumed. Orders and fill come from order_fill_first_pass.
     """
     fills = ask(replace(question, measures=("order_fill_first_pass",)))
-    of_lines = (*question.where, ("stockout_source", LINE_SOURCES))
-    shares = ("outcome_share_waited", "outcome_share_back_ordered")
-    back_ordered: dict[tuple[object, ...], Decimal] = defaultdict(Decimal)
-    for answer in ask(replace(question, measures=shares, where=of_lines)):
-        if answer.numerator is not None and answer.denominator:
-            back_ordered[_key(answer)] += Decimal(answer.numerator) / Decimal(answer.denominator)
+    counted = outcomes_of_orders(connection, question)
     return [
-        _scenarios(connection, fill, back_ordered.get(_key(fill)), assumption_scope(fill.dimensions, question.where))
+        _scenarios(connection, fill, counted.get(_key(fill)), assumption_scope(fill.dimensions, question.where))
         for fill in fills
     ]
 
@@ -152,18 +58,24 @@ def _key(answer: Answer) -> tuple[object, ...]:
     return (*answer.dimensions.values(), answer.period)
 
 
-def _scenarios(connection: Connection, fill: Answer, back_ordered: Decimal | None, scope: str) -> Observed:
+def _scenarios(connection: Connection, fill: Answer, counted: OrderOutcomes | None, scope: str) -> Observed:
     if fill.value is None or fill.numerator is None or not fill.denominator:
         return Observed(fill.dimensions, fill.period, why=fill.no_data or NO_ROWS)
     present = Decimal(fill.numerator) / Decimal(fill.denominator)
-    if back_ordered is None and present < 1:
+    if counted is None and present < 1:
         return Observed(fill.dimensions, fill.period, why="no data: no incomplete order has an outcome yet")
     given = {
         name: assumed(connection, f"fill_{name}", scope=scope)
         for name in ("target", "back_order_cost", "invoice_deduction", "order_profit")
     }
-    share = Decimal(1) if back_ordered is None else min(back_ordered, Decimal(1))  # None: no incomplete orders
-    costs = (share, given["back_order_cost"], given["order_profit"], given["invoice_deduction"])
+    shares = counted or OrderOutcomes(1, 0, 0)  # None: no incomplete orders
+    costs = (
+        shares.share(shares.back_ordered),
+        given["back_order_cost"],
+        given["order_profit"],
+        given["invoice_deduction"],
+        shares.share(shares.waited),
+    )
     try:
         low = Scenario(Decimal(fill.denominator), present, *costs)
         high = Scenario(Decimal(fill.denominator), max(given["target"], present), *costs)
@@ -192,8 +104,9 @@ def _cash_lost(connection: Connection, question: Question, ask: Ask) -> list[Ans
                 numerator=cash,
                 denominator=_exact(lost.incomplete),
                 remark=(
-                    f"{scenario.low.back_ordered_share:.1%} back-ordered at "
-                    f"{scenario.low.back_order_cost + scenario.low.invoice_deduction:,f} assumed, the rest lost at "
+                    f"of the incomplete orders, {scenario.low.back_ordered_share:.1%} back-ordered at "
+                    f"{scenario.low.back_order_cost + scenario.low.invoice_deduction:,f} assumed, "
+                    f"{scenario.low.waited_share:.1%} waited at no cost, the rest lost at "
                     f"{scenario.low.order_profit:,f} assumed"
                 ),
             )
@@ -275,9 +188,6 @@ def days_in_view(connection: Connection, question: Question) -> int | None:
     return None if start is None or end is None or end < start else (end - start).days + 1
 
 
-_WHOSE = "Orders and first-pass fill are observed; costs are assumed (assumptions fill_*)."
-
-
 MEASURES = (
     Measure(
         name="fill_cash_lost",
@@ -289,8 +199,9 @@ MEASURES = (
         date="due_day",
         formula=Study(_cash_lost, SHARED_DIMENSIONS, periods=True),
         definition=(
-            "Incomplete orders × [b × (back-order cost + invoice deduction) + (1 - b) × profit per order], where b is "
-            "the back-ordered share. Orders and first-pass fill are observed; costs are assumed (assumptions fill_*)."
+            "Incomplete orders × [b × (back-order cost + invoice deduction) + (1 - b - w) × profit per order]. Of the "
+            "incomplete orders, b got a further delivery and w came later in one delivery. Orders, first-pass fill, b "
+            "and w are observed; costs are assumed (assumptions fill_*)."
         ),
         numerator="Σ cash flow lost",
         denominator="incomplete orders",

@@ -12,7 +12,8 @@ from decimal import Decimal
 from sqlalchemy import Connection
 
 from metrics.facts.assumptions import assumed, assumption_scope, stated
-from metrics.measures.fill_rate import Scenario, days_in_view, observed
+from metrics.measures.fill_rate import days_in_view, observed
+from metrics.measures.fill_scenarios import Scenario
 from metrics.model.question import Answer, Question
 from metrics.model.statistics import DAYS_A_YEAR
 from metrics.queries.answer import answer

@@ -45,8 +45,8 @@ def test_without_an_order_in_view_orders_and_fill_are_the_textbooks(sample: Loca
         start = fill_rate_inputs(connection, Question((), start=date(2020, 1, 1), end=date(2020, 1, 31)))
     case = ours(start)
     assert start.low is None
-    assert [case[name] for name in ("orders", "low", "share")] == [
-        PRESETS[TEXTBOOK][name] for name in ("orders", "low", "share")
+    assert [case[name] for name in ("orders", "low", "share", "waited")] == [
+        PRESETS[TEXTBOOK][name] for name in ("orders", "low", "share", "waited")
     ]
     assert [case[name] for name in ("high", "cost", "deduction", "profit", "invest")] == [98, 60, 0, 450, 250_000]
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from metrics.errors import SettingRefused
-from metrics.measures.fill_rate import Scenario, cash_lost, compare
+from metrics.measures.fill_scenarios import Scenario, cash_lost, compare
 
 D = Decimal
 
@@ -77,6 +77,7 @@ def test_the_break_even_investment_pays_back_in_exactly_a_year() -> None:
         ({"fill": D("1.2")}, "fill"),
         ({"fill": D("-0.1")}, "fill"),
         ({"back_ordered_share": D(70)}, "back_ordered_share"),
+        ({"waited_share": D("0.4")}, "waited_share"),
         ({"orders": D(-1)}, "orders"),
         ({"back_order_cost": D(-150)}, "back_order_cost"),
         ({"order_profit": D(-1)}, "order_profit"),
@@ -101,6 +102,12 @@ def test_a_lower_fill_or_a_negative_investment_is_refused() -> None:
         compare(coyle("0.92"), coyle("0.80"))
     with pytest.raises(SettingRefused, match="investment"):
         compare(coyle("0.80"), coyle("0.92"), investment=D(-1))
+
+
+def test_a_buyer_who_waited_costs_no_back_order() -> None:
+    """1,000 incomplete: 500 back-ordered at 150, 300 waited at 0, 200 lost at 12,500: 75,000 + 2,500,000."""
+    scenario = Scenario(D(5000), D("0.80"), D("0.50"), D(150), D(12_500), waited_share=D("0.30"))
+    assert (cash_lost(scenario).back_ordered, cash_lost(scenario).lost) == (75_000, 2_500_000)
 
 
 def test_what_is_lost_is_lost_per_order() -> None:

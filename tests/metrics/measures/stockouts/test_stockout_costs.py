@@ -292,12 +292,12 @@ def test_an_impossible_fill_target_is_told_instead_of_a_number(connection: Conne
 
 def test_the_calculator_is_filled_from_the_orders_in_view(connection: Connection) -> None:
     # Four orders are due on 10 March (W, B, S short, F complete), three earlier ones are complete: fill 4/7. Of the
-    # short orders, W and B keep the buyer and S does not: b = 2/3. Lost: 3 × (2/3 × 150 + 1/3 × 12,500) = 300 + 12,500
-    # = 12,800. At 98 %: 0.14 incomplete of 7: 12,800 × 0.14 / 3.
+    # short orders, W waited, B was back-ordered and S lost: a third each. Lost: 3 × (1/3 × 150 + 1/3 × 12,500) = 150 +
+    # 12,500 = 12,650. W waited and costs no back-order. At 98 %: 0.14 incomplete of 7: 12,650 × 0.14 / 3.
     four_outcomes(connection)
     found = asked(connection, "fill_cash_lost", "fill_gain", "fill_payback")
-    assert (found["fill_cash_lost"].value, found["fill_cash_lost"].denominator) == (Decimal("12800.0000"), 3)
-    assert found["fill_gain"].value == Decimal("12202.6667")  # 12,800 - 597.3333
+    assert (found["fill_cash_lost"].value, found["fill_cash_lost"].denominator) == (Decimal("12650.0000"), 3)
+    assert found["fill_gain"].value == Decimal("12059.6667")  # 12,650 - 590.3333
     assert found["fill_gain"].denominator == Decimal("2.8600")
-    # judged due days 17 February to 22 March: 34 days; 12,202.6667 × 365 / 34 a year
-    assert found["fill_payback"].value == pytest.approx(2_000_000 / (12_202.66667 * 365 / 34), rel=1e-6)
+    # judged due days 17 February to 22 March: 34 days; 12,059.6667 × 365 / 34 a year
+    assert found["fill_payback"].value == pytest.approx(2_000_000 / (12_059.66667 * 365 / 34), rel=1e-6)
