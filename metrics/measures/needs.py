@@ -94,3 +94,11 @@ NO_RATE = (
     "documents_without_rate counts them."
 )
 """Exclusions of judged orders and of amounts of money."""
+
+
+def known_by_order(cost: str = "cost") -> tuple[tuple[str, str], ...]:
+    """Return the dimensions that a measure with a part of whole orders refuses: it cannot be split over their lines."""
+    return (
+        ("product_category", f"{cost} is known by order, not by product"),
+        ("carrier", f"{cost} is known by order, not by carrier"),
+    )

@@ -13,7 +13,15 @@ from sqlalchemy import Connection, and_, func, select
 
 from metrics.facts.money.table import money_facts_table
 from metrics.facts.orders import order_facts_table
-from metrics.measures.needs import BILLING_FEEDS, COST_FEEDS, NEEDS_BILLS, NEEDS_COSTS, NEEDS_UNIT_COST, NO_RATE
+from metrics.measures.needs import (
+    BILLING_FEEDS,
+    COST_FEEDS,
+    NEEDS_BILLS,
+    NEEDS_COSTS,
+    NEEDS_UNIT_COST,
+    NO_RATE,
+    known_by_order,
+)
 from metrics.model.measure import Derived, Direction, Measure, Part, Result, Study, Total, Unit
 from metrics.model.question import Answer, Ask, Question
 from metrics.model.statistics import divide
@@ -252,6 +260,7 @@ MEASURES: tuple[Measure, ...] = (
         source="docs/rules.md, profitability and ordering behaviour",
         feeds=(*COST_FEEDS, "fx_rates"),
         needs=(NEEDS_COSTS,),
+        refused=known_by_order("cost")[1:],
         product_rows=(8, 9, 10),
     ),
     Measure(
@@ -270,6 +279,7 @@ MEASURES: tuple[Measure, ...] = (
         feeds=(*COST_FEEDS, "orders"),
         product_rows=(8, 10),
         needs=(NEEDS_COSTS,),
+        refused=known_by_order("cost")[1:],
         short="Cost per order",
     ),
     Measure(
@@ -290,6 +300,7 @@ MEASURES: tuple[Measure, ...] = (
         feeds=(*BILLING_FEEDS, "products", *COST_FEEDS, "fx_rates"),
         product_rows=(8, 9),
         needs=(NEEDS_BILLS, NEEDS_UNIT_COST, NEEDS_COSTS),
+        refused=known_by_order("cost"),
         short="Profit",
     ),
     Measure(
@@ -301,6 +312,7 @@ MEASURES: tuple[Measure, ...] = (
         facts=money_facts_table,
         date="day",
         formula=Total(Part(and_(without_rate, m.stands_for_document))),
+        refused=known_by_order("a document"),
         definition=(
             "Invoices, credits, reversals, consignments, cases and service costs whose currency has no exchange rate "
             "on their day or in the seven days before."

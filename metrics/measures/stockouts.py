@@ -8,7 +8,7 @@ from sqlalchemy import and_
 from metrics.facts.stockout_events import OPEN, OUTCOMES, UNORDERED
 from metrics.facts.stockouts import stockout_facts_table
 from metrics.measures.fill_rate import LINE_SOURCES
-from metrics.measures.needs import CORE_FEEDS, NEEDS_PRICE, STOCKOUT_ASSUMPTIONS
+from metrics.measures.needs import CORE_FEEDS, NEEDS_PRICE, STOCKOUT_ASSUMPTIONS, known_by_order
 from metrics.measures.stockout_costs import (
     SMALL,
     TITLES,
@@ -104,6 +104,7 @@ _COSTS = {
 
 def _cost(outcome: str) -> Measure:
     what, needs = _COSTS[outcome]
+    of_whole = {"back_ordered": "the extra cost", "buyer_lost": "the buyer's future margin"}
     known = and_(s.outcome == outcome, s.cost_amount.is_not(None))
     return Measure(
         name=f"stockout_cost_{outcome}",
@@ -122,6 +123,7 @@ def _cost(outcome: str) -> Measure:
         feeds=(*CORE_FEEDS, "stockouts", "products", "service_costs", "assumptions"),
         assumptions=STOCKOUT_ASSUMPTIONS,
         needs=(NEEDS_MOVEMENT, *needs),
+        refused=known_by_order(of_whole[outcome]) if outcome in of_whole else (),
         product_rows=(3,),
     )
 
@@ -232,6 +234,7 @@ MEASURES = (
         feeds=(*CORE_FEEDS, "stockouts", "products", "service_costs", "assumptions"),
         assumptions=STOCKOUT_ASSUMPTIONS,
         needs=_COSTED,
+        refused=known_by_order("the cost of a back-order or a lost buyer"),
         product_rows=(3,),
     ),
     Measure(
@@ -276,6 +279,7 @@ MEASURES = (
         feeds=(*CORE_FEEDS, "stockouts", "products", "service_costs", "assumptions"),
         assumptions=STOCKOUT_ASSUMPTIONS,
         needs=_COSTED,
+        refused=known_by_order("the cost of a back-order or a lost buyer"),
         product_rows=(3,),
     ),
     Measure(

@@ -6,7 +6,7 @@ count, sum and sum of squares. These three roll up. `Percentile` and `Survival` 
 combines the answers of other measures. `Study` is computed by a function of its module.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -248,6 +248,16 @@ class Measure:
     """The windows that make a recent period provisional, the longest first (`metrics/queries/provisional.py`)."""
     version: int = 1
     """The version of the definition. Each increase has a line in the changelog."""
+
+    refused: tuple[tuple[str, str], ...] = ()
+    """Dimensions that the measure cannot be broken down or filtered by, each with the reason: a part of it is known at
+    another grain only.
+    """
+
+    def refusal(self, dimensions: Iterable[str]) -> str | None:
+        """Return the reason why one of these dimensions is refused, or None."""
+        reasons = dict(self.refused)
+        return next((f"no data: {reasons[name]}" for name in dimensions if name in reasons), None)
 
     @property
     def parts(self) -> dict[str, Part]:

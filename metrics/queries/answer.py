@@ -52,8 +52,9 @@ def answer(connection: Connection, question: Question, *, policy: Policy = STRIC
     for result in _answers(connection, question, policy):
         key = (tuple(result.dimensions[name] for name in question.by), result.period)
         answers.setdefault(key, {})[result.measure] = result
-    if not question.by and question.grain is None:
-        answers.setdefault(((), None), {})
+    refused = any(find(name).refusal(_named(question)) for name in question.measures)
+    if question.grain is None and (not question.by or (refused and not answers)):
+        answers.setdefault(((None,) * len(question.by), None), {})
     known = mapped(connection)
     complete = []
     for values, period in sorted(answers, key=lambda key: [(part is None, str(part)) for part in (*key[0], key[1])]):
@@ -61,10 +62,23 @@ def answer(connection: Connection, question: Question, *, policy: Policy = STRIC
         for name in question.measures:
             measure = find(name)
             complete.append(
-                answers[values, period].get(name)
-                or _without_rows(measure, dimensions, period, _unanswerable(measure, question, known, policy))
+                _whole(
+                    answers[values, period].get(name)
+                    or _without_rows(measure, dimensions, period, _unanswerable(measure, question, known, policy))
+                )
             )
     return complete
+
+
+def _whole(result: Answer) -> Answer:
+    """Withhold a value with all its numbers if a feed, a column or a condition for it is missing.
+
+    Numbers next to "no feed" would read as a value. An answer without rows, or without proof, keeps its numbers.
+    """
+    reason = result.no_data or ""
+    if result.value is not None or reason == NO_ROWS or not reason.startswith(("no feed", "no data")):
+        return result
+    return Answer(result.dimensions, result.period, result.measure, None, no_data=reason, remark=result.remark)
 
 
 def _answers(connection: Connection, question: Question, policy: Policy) -> Iterator[Answer]:
@@ -76,7 +90,9 @@ def _answers(connection: Connection, question: Question, policy: Policy) -> Iter
         rejudged = what_if.get(batch.facts.name)
         if what_if and rejudged is None:
             continue  # answer() adds the reason
-        yield from answers_of_batch(connection, batch, question, rejudged, known)
+        for result in answers_of_batch(connection, batch, question, rejudged, known):
+            if not find(result.measure).refusal(_named(question)):
+                yield result
 
     def ask(other: Question) -> list[Answer]:
         return answer(connection, other, policy=policy)
@@ -98,6 +114,8 @@ def _unanswerable(measure: Measure, question: Question, known: frozenset[str], p
     """Return the reason why a measure cannot answer a question: a missing feed, breakdown or policy."""
     if lacking := missing_feed(measure, known):
         return lacking
+    if refusal := measure.refusal(_named(question)):
+        return refusal
     formula = measure.formula
     if not isinstance(formula, Derived) and date_column(measure, question.date) is None:
         able = ", ".join(name for name in DATES if date_column(measure, name) is not None) or "its own date"
@@ -105,12 +123,17 @@ def _unanswerable(measure: Measure, question: Question, known: frozenset[str], p
     judged = measure.facts in (order_facts_table, order_line_facts_table) and not isinstance(formula, Survival | Study)
     if policy != STRICT and not judged and not isinstance(formula, Derived):
         return "no data: judged under the strict policy only"
-    if isinstance(formula, Study):
-        asked = {*question.by, *[name for name, _ in question.where]}
-        if not asked <= set(formula.dimensions) or (question.grain and not formula.periods):
-            able = ", ".join((*formula.dimensions, *(["a grain"] if formula.periods else []))) or "anything"
-            return f"no data: {measure.name} cannot be broken down by this, only by {able}"
+    if isinstance(formula, Study) and (
+        not set(_named(question)) <= set(formula.dimensions) or (question.grain and not formula.periods)
+    ):
+        able = ", ".join((*formula.dimensions, *(["a grain"] if formula.periods else []))) or "anything"
+        return f"no data: {measure.name} cannot be broken down by this, only by {able}"
     return None
+
+
+def _named(question: Question) -> tuple[str, ...]:
+    """Return the dimensions that a question names, in breakdown and filters."""
+    return (*question.by, *[name for name, _ in question.where])
 
 
 def _derived(measure: Measure, formula: Derived, question: Question, ask: Ask) -> Iterator[Answer]:
@@ -163,7 +186,7 @@ def _without_rows(
 def _check(question: Question) -> None:
     for name in question.measures:
         find(name)
-    for name in (*question.by, *[name for name, _ in question.where]):
+    for name in _named(question):
         for measure in question.measures:
             dimension_column(name, find(measure))
     if question.grain is not None and question.grain not in GRAINS:

@@ -101,7 +101,7 @@ def explain(
         if whole.provisional is not None
     )
     blank = Explanation(measure, by, whole_then, whole_now, None, (), adds_up=False, provisional=named)
-    if why := _not_comparable(formula, whole_then, whole_now):
+    if why := definition.refusal((by,)) or _not_comparable(formula, whole_then, whole_now):
         return replace(blank, why_not=why)
     then, now = _complete(then, whole_then), _complete(now, whole_now)
     blank = replace(blank, before=comparable(whole_then) or whole_then, after=comparable(whole_now) or whole_now)

@@ -85,7 +85,7 @@ class Books:
             ),
             None,
         )
-        return None if rate is None else (amount * rate).quantize(Decimal("0.0001"), ROUND_HALF_UP)
+        return None if rate is None else amount * rate
 
     def unit_cost(self, order: Row, line: Row) -> Decimal | None:
         """Return the unit cost on the order day (R35, valid on order day)."""
@@ -212,9 +212,12 @@ def test_money_facts_equal_a_recount_of_the_records(connection: Connection) -> N
     assert sum(kinds.values()) > 5 * SAMPLE_ORDERS
 
 
-@pytest.mark.parametrize("dimension", sorted(DIMENSIONS))
+@pytest.mark.parametrize("dimension", sorted({*DIMENSIONS} - {"product_category", "carrier"}))
 def test_profit_is_its_parts_and_they_add_up(dimension: str, connection: Connection) -> None:
-    """The parts of profit by each dimension add up to the total, exactly."""
+    """The parts of profit by each dimension add up to the total, exactly.
+
+    By product and by carrier profit is refused: cost is known by order.
+    """
     (whole,) = answer(connection, Question(("customer_profit",)))
     listed = answer(connection, Question(("customer_profit",), by=(dimension,)))
     assert whole.value is not None
