@@ -27,6 +27,8 @@ QTY = Numeric(18, 4)
 """A quantity in the product's base unit, or a unit price: exact, four decimals."""
 AMOUNT = Numeric(18, 4)
 """Money in `currency`: exact, four decimals."""
+EXACT_AMOUNT = Numeric(38, 12)
+"""Money calculated from a quantity and a price, or from an amount and a rate: exact, never rounded before a sum."""
 PRICE = Numeric(18, 8)
 """Price of one base unit: exact, eight decimals, so that converting a price per box of 12 keeps the line's amount."""
 SHARE = Numeric(9, 6)

@@ -31,7 +31,8 @@ from sqlalchemy import (
 from metrics.facts.anchor_dates import anchor_facts_table
 from metrics.facts.fact_table import BuildContext, FactTable, fact_table, only_stale
 from metrics.facts.orders import DIMENSION_COLUMNS, order_facts_table, order_line_facts_table
-from metrics.sql.dialects import Rows, count_if
+from metrics.facts.orders.receipts import compared_parts
+from metrics.sql.dialects import Expression, Rows, count_if
 
 availability_facts_table = fact_table(
     "availability_facts",
@@ -109,8 +110,12 @@ def _what(context: BuildContext) -> Rows:
     quarantined = func.coalesce(line.complete_reason == "quarantined", false())
     nothing_counted = line.counted_qty == 0
     wrong = or_(line.item_ok.is_(False), line.place_ok.is_(False))
-    failed = and_(~quarantined, or_(wrong, and_(nothing_counted, line.unproven_qty == 0)))
-    unknown = or_(quarantined, nothing_counted, line.item_ok.is_(None), line.place_ok.is_(None))
+    failed = func.coalesce(and_(~quarantined, or_(wrong, and_(nothing_counted, line.unproven_qty == 0))), false())
+    compared = compared_parts(context.mapped)
+    unproven: list[Expression] = [line[name].is_(None) for name in ("item_ok", "place_ok") if name in compared] or [
+        true()
+    ]
+    unknown = or_(quarantined, line.counted_qty.is_(None), nothing_counted, *unproven)
     return (
         select(line.order_id, count_if(failed).label("false_n"), count_if(and_(~failed, unknown)).label("unknown_n"))
         .select_from(tables)

@@ -187,7 +187,12 @@ def _movements(billed: CTE, sums: CTE, context: BuildContext) -> FromClause:
         parts.append(
             select(b.invoice_id, dated.hi, cast(dated.day, Date), amount, false())
             .select_from(by_document)
-            .where(~d.deleted, d.invoice_kind.in_(("credit", "reversal")), dated.hi <= now)
+            .where(
+                ~d.deleted,
+                d.invoice_kind.in_(("credit", "reversal")),
+                dated.hi <= now,
+                func.coalesce(d.currency, b.currency, "") == func.coalesce(b.currency, ""),
+            )
         )
     credited = _credited(billed).subquery("credited")
     by_line: FromClause = document.join(credited, credited.c.credit_id == d.invoice_id).join(

@@ -34,7 +34,7 @@ from sqlalchemy import (
 from metrics.facts.customer_contacts import contact, day_at, happened_at, happened_by, minutes_between
 from metrics.facts.fact_table import BuildContext, FactTable, fact_table
 from metrics.facts.orders import NONE, order_facts_table
-from metrics.schema import AMOUNT, orders, quote_options, quotes
+from metrics.schema import EXACT_AMOUNT, orders, quote_options, quotes
 from metrics.sql.dialects import Expression, Rows, count_if, days_between, greater, typed_null
 from metrics.sql.exchange_rates import converted, join_rate
 
@@ -74,7 +74,7 @@ quote_option_facts_table = fact_table(
     Column("young", Boolean, comment=f"true: asked less than {YOUNG_DAYS} days before as_of"),
     Column(
         "quoted_amount",
-        AMOUNT,
+        EXACT_AMOUNT,
         comment="value of the inquiry, reporting currency, on one option: the accepted, else the cheapest",
     ),
     Column(
@@ -84,7 +84,7 @@ quote_option_facts_table = fact_table(
     ),
     Column(
         "faster_amount",
-        AMOUNT,
+        EXACT_AMOUNT,
         comment="extra price of the fastest option over the slowest, reporting currency, on the same row",
     ),
 )
@@ -143,9 +143,11 @@ def option_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
     first = p.place == 1
     compared = and_(first, p.most_days > p.fewest_days, p.currency_first == p.currency_last)
     values = {
-        "quoted_amount": case((first, p.amount), else_=typed_null(AMOUNT)),
+        "quoted_amount": case((first, p.amount), else_=typed_null(EXACT_AMOUNT)),
         "faster_days": case((compared, p.most_days - p.fewest_days), else_=typed_null(Integer())),
-        "faster_amount": cast(case((compared, best.c.fastest_amount - best.c.slowest_amount), else_=None), AMOUNT),
+        "faster_amount": cast(
+            case((compared, best.c.fastest_amount - best.c.slowest_amount), else_=None), EXACT_AMOUNT
+        ),
     }
     return (
         select(

@@ -47,7 +47,7 @@ from metrics.facts.messages import message_facts_table
 from metrics.facts.orders import order_facts_table
 from metrics.facts.retention import RETAINED_DAYS, following_orders, margin_after_failure
 from metrics.facts.service_cases import EDIT_SOURCE, REQUEST_KINDS, case_facts_table
-from metrics.schema import AMOUNT
+from metrics.schema import EXACT_AMOUNT
 from metrics.sql.dialects import (
     MICROSECONDS_A_DAY,
     Expression,
@@ -138,7 +138,7 @@ recovery_facts_table = fact_table(
     Column("reorder_days", Integer, comment="days from start_day to next_day, or to as_of"),
     Column(
         "retained_amount",
-        AMOUNT,
+        EXACT_AMOUNT,
         comment=f"margin of the customer's orders of the {RETAINED_DAYS} days after start_day, reporting currency",
     ),
 )
@@ -184,7 +184,9 @@ def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
         "resolve_seconds": gap(g.acknowledged_at, g.resolved_at, g.acknowledged_at.is_not(None)),
         "next_day": following.c.next_day,
         "reorder_days": days_between(g.start_day, func.coalesce(following.c.next_day, g.today)),
-        "retained_amount": case((and_(followed, margins.c.unknown_n == 0), margins.c.amount), else_=None),
+        "retained_amount": case((and_(followed, margins.c.unknown_n == 0), margins.c.amount), else_=None)
+        if "invoice_lines.line_amount" in context.mapped
+        else typed_null(EXACT_AMOUNT),
     }
     columns = [
         cast(values[column.name], column.type).label(column.name) if column.name in values else g[column.name]

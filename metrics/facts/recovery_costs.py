@@ -27,7 +27,7 @@ from metrics.facts.fact_table import BuildContext, FactTable, fact_table, order_
 from metrics.facts.orders import NONE, order_facts_table, order_line_facts_table
 from metrics.facts.recoveries import recovery_facts_table
 from metrics.facts.service_cases import REQUEST_KINDS
-from metrics.schema import AMOUNT, invoice_lines, invoices, service_cases, service_costs
+from metrics.schema import EXACT_AMOUNT, invoice_lines, invoices, service_cases, service_costs
 from metrics.sql.dialects import Expression, Rows, times
 from metrics.sql.exchange_rates import join_rate
 from metrics.sql.moments import moment_span
@@ -43,7 +43,7 @@ recovery_cost_facts_table = fact_table(
         Date,
         comment="day the case was settled (opened, if open), replacement ordered, cost incurred or credit dated",
     ),
-    Column("amount", AMOUNT, comment="reporting currency; null: no rate or no unit cost"),
+    Column("amount", EXACT_AMOUNT, comment="reporting currency; null: no rate or no unit cost"),
 )
 
 
@@ -72,10 +72,15 @@ def _cost(
         literal(activity, String).label("activity"),
         cast(day, Date).label("cost_day"),
     ]
-    return select(*columns, cast(amount, AMOUNT).label("amount"), *dimensions).select_from(tables)
+    return select(*columns, cast(amount, EXACT_AMOUNT).label("amount"), *dimensions).select_from(tables)
 
 
-def _paid_in(currency: Expression, dimensions: list[Expression]) -> list[Expression]:
+def _paid_in(currency: Expression, of_order: Expression) -> Expression:
+    """Return the currency of a document, or of its order if the document has none."""
+    return func.coalesce(currency, func.nullif(of_order, NONE))
+
+
+def _in_currency(currency: Expression, dimensions: list[Expression]) -> list[Expression]:
     """Return the dimensions with the currency of the cost."""
     return [
         func.coalesce(currency, literal(NONE, String)).label("currency") if dimension.name == "currency" else dimension
@@ -93,8 +98,9 @@ def _case_costs(context: BuildContext) -> Rows:
     day = case((resolved.hi <= now, resolved.day), else_=opened.day)
     tables, dimensions = about.dimensions(opened.day)
     tables = tables.join(recovery_facts_table, and_(failure.order_id == c.order_id, failure.failed))
-    tables, rate = join_rate(tables, c.currency, cast(day, Date), context.mapped)
-    rows = _cost("case", tables, c.order_id, day, times(c.cost_amount, rate), _paid_in(c.currency, dimensions))
+    paid_in = _paid_in(c.currency, failure.currency)
+    tables, rate = join_rate(tables, paid_in, cast(day, Date), context.mapped)
+    rows = _cost("case", tables, c.order_id, day, times(c.cost_amount, rate), _in_currency(paid_in, dimensions))
     kind = func.coalesce(c.kind, literal(NONE, String))
     return rows.where(~c.deleted, c.cost_amount.is_not(None), opened.hi <= now, kind.not_in(REQUEST_KINDS))
 
@@ -104,9 +110,8 @@ def _replaced_goods() -> Rows:
     o, line = order_facts_table.c, order_line_facts_table.c
     tables = order_line_facts_table.join(order_facts_table, o.order_id == line.order_id)
     amount = times(line.shipped_qty, line.unit_cost_amount)
-    rows = _cost(
-        "replacement", tables, line.order_id, line.ordered_day, amount, order_dimensions(order_line_facts_table)
-    )
+    # The other costs are known by order. Replaced goods therefore have the dimensions of their order, not of the line.
+    rows = _cost("replacement", tables, line.order_id, line.ordered_day, amount, order_dimensions())
     return rows.where(o.order_type == "replacement", line.line_kind == "goods", line.shipped_qty > 0)
 
 
@@ -116,7 +121,8 @@ def _replacement_service(context: BuildContext) -> Rows:
     tables: FromClause = service_costs.join(
         order_facts_table, and_(o.order_id == cost.order_id, o.order_type == "replacement")
     )
-    tables, rate = join_rate(tables, cost.currency, cost.incurred_on, context.mapped)
+    paid_in = _paid_in(cost.currency, o.currency)
+    tables, rate = join_rate(tables, paid_in, cost.incurred_on, context.mapped)
     tables, today = day_at(tables, context.as_of, o.ship_to_time_zone)
     rows = _cost(
         "replacement",
@@ -124,7 +130,7 @@ def _replacement_service(context: BuildContext) -> Rows:
         cost.order_id,
         cost.incurred_on,
         times(cost.amount, rate),
-        _paid_in(cost.currency, order_dimensions()),
+        _in_currency(paid_in, order_dimensions()),
     )
     return rows.where(~cost.deleted, cost.incurred_on <= today)
 
@@ -136,9 +142,10 @@ def _goodwill(context: BuildContext) -> Rows:
         order_facts_table, o.order_id == line.order_id
     )
     tables, dated = moment_span(tables, dict(document.items()), "invoiced_at", o.ship_to_time_zone)
-    tables, rate = join_rate(tables, document.currency, cast(dated.day, Date), context.mapped)
+    paid_in = _paid_in(document.currency, o.currency)
+    tables, rate = join_rate(tables, paid_in, cast(dated.day, Date), context.mapped)
     amount = times(line.line_amount, rate)
-    rows = _cost("goodwill", tables, line.order_id, dated.day, amount, _paid_in(document.currency, order_dimensions()))
+    rows = _cost("goodwill", tables, line.order_id, dated.day, amount, _in_currency(paid_in, order_dimensions()))
     credit = and_(document.invoice_kind == "credit", document.credit_reason == "goodwill")
     return rows.where(~line.deleted, ~document.deleted, credit, dated.hi <= literal(context.as_of, DateTime))
 

@@ -15,15 +15,16 @@ from sqlalchemy import (
     cast,
     func,
     literal,
+    or_,
     select,
     union_all,
 )
 
 from metrics.facts.fact_table import BuildContext
-from metrics.facts.orders import NONE, order_facts_table, order_line_facts_table
-from metrics.schema import AMOUNT
-from metrics.sql.dialects import Expression, Rows, count_if, plus_days, sum_if, times, typed_null
-from metrics.sql.exchange_rates import converted
+from metrics.facts.money.table import money_facts_table
+from metrics.facts.orders import NONE, order_facts_table
+from metrics.schema import EXACT_AMOUNT
+from metrics.sql.dialects import Expression, Rows, count_if, plus_days, sum_if, typed_null
 from metrics.sql.moments import moment_span
 
 RETAINED_DAYS = 90
@@ -68,7 +69,7 @@ def margin_after_failure(grouped: CTE, context: BuildContext) -> Rows:
     """Return order_id, amount and unknown_n: the customer's margin in the RETAINED_DAYS days after the wait began.
 
     unknown_n: number of billed lines in these days whose margin is not known. Margins are in the reporting currency.
-    Without exchange rates, only orders in the currency of the failed order count.
+    Without exchange rates, only documents in the currency of the failed order count.
 
     The margins of each customer are summed up day by day. The sum on the last day less the sum on the first day is the
     margin of the days between.
@@ -96,7 +97,7 @@ def margin_after_failure(grouped: CTE, context: BuildContext) -> Rows:
     return (
         select(
             s.order_id,
-            cast(between("amount"), AMOUNT).label("amount"),
+            cast(between("amount"), EXACT_AMOUNT).label("amount"),
             cast(between("unknown_n"), BigInteger).label("unknown_n"),
         )
         .where(s.looks > 0)
@@ -105,41 +106,42 @@ def margin_after_failure(grouped: CTE, context: BuildContext) -> Rows:
 
 
 def _earned(grouped: CTE, context: BuildContext, *, by_currency: bool) -> Rows:
-    """Return the margin of every sale order on its order day."""
-    line, o = order_line_facts_table.c, order_facts_table.c
-    billed = and_(line.line_kind == "goods", line.billed_amount.is_not(None))
-    cost = cast(times(line.billed_qty, line.unit_cost_amount), AMOUNT)
-    margin = cast(converted(line.billed_amount, line.rate) - cost, AMOUNT)
+    """Return the margin of every sale order on its order day: net sales of goods less their product cost.
+
+    Each document has the rate of its own currency and day. R25 (currencies).
+    """
+    m, o = money_facts_table.c, order_facts_table.c
+    sales, cost = m.kind == "net_sales", m.kind == "product_cost"
+    known = and_(m.amount.is_not(None), or_(cost, m.cost_known.is_(True)))
+    signed = case((cost, -m.amount), else_=m.amount)
     by_order = (
         select(
-            line.order_id,
-            sum_if(and_(billed, margin.is_not(None)), margin).label("amount"),
-            count_if(and_(billed, margin.is_(None))).label("unknown_n"),
+            m.order_id,
+            m.currency,
+            sum_if(known, signed).label("amount"),
+            count_if(and_(sales, ~known)).label("unknown_n"),
         )
-        .group_by(line.order_id)
+        .where(m.of_goods_sold.is_(True), or_(sales, cost))
+        .group_by(m.order_id, m.currency)
         .subquery("order_margins")
     )
-    return (
-        select(
-            o.customer_id,
-            (o.currency if by_currency else literal(NONE, String)).label("money"),
-            o.ordered_day.label("day"),
-            literal(0, Integer).label("looks"),
-            typed_null(String()).label("order_id"),
-            by_order.c.amount,
-            by_order.c.unknown_n,
-        )
-        .select_from(
-            _of_their_customers(order_facts_table.join(by_order, by_order.c.order_id == o.order_id), grouped, context)
-        )
-        .where(o.order_type == "sale")
+    return select(
+        o.customer_id,
+        (by_order.c.currency if by_currency else literal(NONE, String)).label("money"),
+        o.ordered_day.label("day"),
+        literal(0, Integer).label("looks"),
+        typed_null(String()).label("order_id"),
+        by_order.c.amount,
+        by_order.c.unknown_n,
+    ).select_from(
+        _of_their_customers(order_facts_table.join(by_order, by_order.c.order_id == o.order_id), grouped, context)
     )
 
 
 def _looks(grouped: CTE, *, by_currency: bool) -> list[Rows]:
     """Return the two days per failed order at which the sum of margins is read: looks 1 (first) and looks 2 (last)."""
     g = grouped.c
-    no_money = cast(literal(0), AMOUNT)
+    no_money = cast(literal(0), EXACT_AMOUNT)
     return [
         select(
             g.customer_id,

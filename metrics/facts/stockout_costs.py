@@ -10,7 +10,7 @@ from metrics.facts.fact_table import BuildContext
 from metrics.facts.money.table import money_facts_table
 from metrics.facts.orders import order_facts_table
 from metrics.facts.stockout_events import BACK_ORDERED, BUYER_LOST
-from metrics.schema import AMOUNT, shipment_lines, shipments
+from metrics.schema import EXACT_AMOUNT, shipment_lines, shipments
 from metrics.sql.dialects import Expression, Rows, count_if, plus_days, sum_if
 from metrics.sql.exchange_rates import converted, join_rate
 
@@ -46,13 +46,13 @@ def extra_costs(decided: CTE, left: CTE, context: BuildContext) -> FromClause:
         select(
             s.order_id,
             count_if(s.amount.is_(None)).label("unknown_n"),
-            sum_if(s.amount.is_not(None), cast(s.amount, AMOUNT)).label("amount"),
+            sum_if(s.amount.is_not(None), cast(s.amount, EXACT_AMOUNT)).label("amount"),
         )
         .group_by(s.order_id)
         .subquery("extra_of_orders")
     )
     place = func.row_number().over(partition_by=b.order_id, order_by=b.line_no)
-    zero = cast(literal(0, Integer), AMOUNT)
+    zero = cast(literal(0, Integer), EXACT_AMOUNT)
     amount = case((of_order.c.unknown_n > 0, None), (place == 1, func.coalesce(of_order.c.amount, zero)), else_=zero)
     return (
         select(b.order_id, b.line_no, amount.label("amount"))
@@ -134,7 +134,7 @@ def buyer_margins(decided: CTE) -> FromClause:
     return (
         select(
             lost.c.customer_id,
-            cast(sum_if(sales, m.amount) - sum_if(cost, m.amount), AMOUNT).label("amount"),
+            cast(sum_if(sales, m.amount) - sum_if(cost, m.amount), EXACT_AMOUNT).label("amount"),
         )
         .select_from(lost.outerjoin(money_facts_table, m.customer_id == lost.c.customer_id))
         .group_by(lost.c.customer_id)

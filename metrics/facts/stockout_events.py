@@ -25,7 +25,7 @@ from metrics.facts.fact_table import BuildContext, only_stale
 from metrics.facts.holds import credit_holds
 from metrics.facts.orders import DIMENSION_COLUMNS, NONE, order_facts_table, order_line_facts_table
 from metrics.facts.versions import valid_on, versions
-from metrics.schema import AMOUNT, QTY, customers, stockouts
+from metrics.schema import EXACT_AMOUNT, QTY, customers, stockouts
 from metrics.sql.dialects import MICROSECONDS_A_DAY, Expression, Rows, plus_microseconds, times, typed_null
 from metrics.sql.exchange_rates import converted
 
@@ -95,8 +95,8 @@ def _margin(quantity: Expression, lines: FromClause) -> Expression:
     Unit costs are always in the reporting currency.
     """
     line = lines.c
-    price = converted(cast(times(quantity, line.unit_price_amount), AMOUNT), line.rate)
-    return cast(price - cast(times(quantity, line.unit_cost_amount), AMOUNT), AMOUNT)
+    price = converted(cast(times(quantity, line.unit_price_amount), EXACT_AMOUNT), line.rate)
+    return cast(price - cast(times(quantity, line.unit_cost_amount), EXACT_AMOUNT), EXACT_AMOUNT)
 
 
 def _unordered(context: BuildContext) -> Rows:

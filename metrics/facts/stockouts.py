@@ -61,7 +61,7 @@ from metrics.facts.stockout_costs import buyer_margins, extra_costs, last_of_buy
 from metrics.facts.stockout_events import BUYER_LOST, stockout_events
 from metrics.facts.stockout_outcomes import lines_left, with_horizon, with_outcome
 from metrics.schema import (
-    AMOUNT,
+    EXACT_AMOUNT,
     QTY,
     assumptions,
     customers,
@@ -101,19 +101,19 @@ stockout_facts_table = fact_table(
         Boolean,
         comment="true: the source says buyer_lost, but the buyer has ordered since; the outcome follows the orders",
     ),
-    Column("margin_amount", AMOUNT, comment="margin of the short quantity, reporting currency"),
+    Column("margin_amount", EXACT_AMOUNT, comment="margin of the short quantity, reporting currency"),
     Column(
         "extra_amount",
-        AMOUNT,
+        EXACT_AMOUNT,
         comment="extra freight and handling of the order's back-order shipments, on its first back-ordered line",
     ),
     Column(
         "buyer_margin_amount",
-        AMOUNT,
+        EXACT_AMOUNT,
         comment="lost buyers: margin of the 12 months before, times the assumed years, on the buyer's last stockout; "
         "0 on their others",
     ),
-    Column("cost_amount", AMOUNT, comment="cost of the event by its outcome; empty: open, or not known"),
+    Column("cost_amount", EXACT_AMOUNT, comment="cost of the event by its outcome; empty: open, or not known"),
 )
 
 
@@ -167,22 +167,24 @@ def _costed(connection: Connection, decided: CTE, left: CTE | None, context: Bui
     """Return the events with their costs, in the columns of `stockout_facts`."""
     d = decided.c
     tables: FromClause = decided
-    extra: Expression = typed_null(AMOUNT)
+    extra: Expression = typed_null(EXACT_AMOUNT)
     if left is not None and {"shipments.freight_amount", "service_costs.amount"} & context.mapped:
         of_order = extra_costs(decided, left, context)
         tables = tables.outerjoin(of_order, and_(of_order.c.order_id == d.order_id, of_order.c.line_no == d.line_no))
         extra = of_order.c.amount
-    buyer_margin: Expression = typed_null(AMOUNT)
+    buyer_margin: Expression = typed_null(EXACT_AMOUNT)
     if "invoice_lines.line_amount" in context.mapped:
         of_buyer = buyer_margins(decided)
         tables = tables.outerjoin(of_buyer, of_buyer.c.customer_id == d.customer_id)
         years = assumed_column(connection, "customer_years", customer_id=d.customer_id, segment=d.segment, on=on)
         buyer_margin = case(
             (d.outcome != BUYER_LOST, None),
-            (last_of_buyer(decided), cast(times(of_buyer.c.amount, years), AMOUNT)),
-            else_=cast(literal(0, Integer), AMOUNT),
+            (last_of_buyer(decided), cast(times(of_buyer.c.amount, years), EXACT_AMOUNT)),
+            else_=cast(literal(0, Integer), EXACT_AMOUNT),
         )
-    wait = cast(assumed_column(connection, "wait_cost", customer_id=d.customer_id, segment=d.segment, on=on), AMOUNT)
+    wait = cast(
+        assumed_column(connection, "wait_cost", customer_id=d.customer_id, segment=d.segment, on=on), EXACT_AMOUNT
+    )
     costs = {
         "waited": wait,
         "back_ordered": extra,

@@ -29,7 +29,7 @@ from sqlalchemy import (
 from metrics.facts.customer_contacts import contact, happened_at
 from metrics.facts.fact_table import BuildContext, FactTable, fact_table, order_dimensions
 from metrics.facts.orders import order_facts_table, order_line_facts_table
-from metrics.schema import AMOUNT, QTY, buyer_scorecards
+from metrics.schema import EXACT_AMOUNT, QTY, buyer_scorecards
 from metrics.sql.dialects import Expression, Rows, lesser, sum_if, times, typed_null
 
 CAUSES = ("receipt_day", "quantity", "deadline", "verdict")
@@ -59,7 +59,7 @@ two_books_facts_table = fact_table(
     Column("their_verdict", Boolean, comment="passed in their book; null: no verdict"),
     Column(
         "failing_amount",
-        AMOUNT,
+        EXACT_AMOUNT,
         comment="goods value that fails in the buyer's book, reporting currency; null: no rate or no price",
     ),
 )
@@ -105,7 +105,7 @@ def _in_theirs(context: BuildContext) -> Rows:
     # On time but short: the missing units at the highest price of the order, so that the amount is never too low.
     # Otherwise: everything owed.
     only_short = and_(~late, b.received_qty < p.owed_qty, p.owed_amount.is_not(None))
-    short_amount = cast(times(p.owed_qty - b.received_qty, p.highest_price), AMOUNT)
+    short_amount = cast(times(p.owed_qty - b.received_qty, p.highest_price), EXACT_AMOUNT)
     failing = case((only_short, lesser(short_amount, p.owed_amount)), else_=p.owed_amount)
     now = literal(context.as_of, DateTime)
     begun = func.coalesce(func.coalesce(due.hi, received.hi) <= now, True)
@@ -121,7 +121,7 @@ def _in_theirs(context: BuildContext) -> Rows:
             *[cast(o.received_qty, QTY).label("our_qty"), b.received_qty.label("their_qty")],
             *[cast(o.due_day, Date).label("our_deadline_day"), cast(due.day, Date).label("their_deadline_day")],
             *[cast(o.otif, Boolean).label("our_verdict"), b.passed.label("their_verdict")],
-            cast(case((b.passed.is_(False), times(failing, o.rate)), else_=None), AMOUNT).label("failing_amount"),
+            cast(case((b.passed.is_(False), times(failing, o.rate)), else_=None), EXACT_AMOUNT).label("failing_amount"),
             *dimensions,
         )
         .select_from(tables)
@@ -140,7 +140,7 @@ def _prices() -> Rows:
             sum_if(owed, line.owed_qty).label("owed_qty"),
             case(
                 (unpriced == 0, sum_if(and_(owed, line.owed_amount.is_not(None)), line.owed_amount)),
-                else_=typed_null(AMOUNT),
+                else_=typed_null(EXACT_AMOUNT),
             ).label("owed_amount"),
             func.max(case((owed, line.unit_price_amount), else_=None)).label("highest_price"),
         )
@@ -170,7 +170,7 @@ def _only_in_ours() -> Rows:
             *[o.received_qty.label("our_qty"), no_qty.label("their_qty")],
             *[o.due_day.label("our_deadline_day"), no_day.label("their_deadline_day")],
             *[o.otif.label("our_verdict"), no_verdict.label("their_verdict")],
-            typed_null(AMOUNT).label("failing_amount"),
+            typed_null(EXACT_AMOUNT).label("failing_amount"),
             *order_dimensions(),
         )
         .select_from(tables)

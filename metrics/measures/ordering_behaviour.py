@@ -47,7 +47,7 @@ from metrics.measures.rank_correlation import correlation_of_ranks, ranks, ranks
 from metrics.model.measure import Direction, Measure, Study, Unit
 from metrics.model.question import Answer, Ask, Question
 from metrics.model.statistics import divide
-from metrics.schema import AMOUNT
+from metrics.schema import EXACT_AMOUNT
 from metrics.sql.dialects import count_if, sum_if
 from metrics.warehouse.query_cache import cached_per_generation
 
@@ -134,11 +134,11 @@ def _counted(
             o.customer_id,
             *[trait.bin.label(f"bin_{place}") for place, trait in enumerate(traits)],
             *[
-                (cast(null(), AMOUNT) if trait.value is None else trait.value).label(f"number_{place}")
+                (cast(null(), EXACT_AMOUNT) if trait.value is None else trait.value).label(f"number_{place}")
                 for place, trait in enumerate(traits)
             ],
             case((placed, literal(1, Integer)), else_=literal(0, Integer)).label("placed"),
-            func.coalesce(linked.c.cost, cast(literal(0, Integer), AMOUNT)).label("cost"),
+            func.coalesce(linked.c.cost, cast(literal(0, Integer), EXACT_AMOUNT)).label("cost"),
         )
         .select_from(order_facts_table.outerjoin(linked, linked.c.order_id == o.order_id))
         .where(

@@ -13,7 +13,6 @@ from sqlalchemy import Connection, Integer, String, Table, and_, case, cast, fun
 from metrics.facts.orders import order_facts_table
 from metrics.measures.customer_zones import in_period
 from metrics.measures.package_terms import package_number, packages
-from metrics.schema import AMOUNT
 from metrics.sql.dialects import Expression, days_between, percentile, period_start, plus_days, times
 
 o = order_facts_table.c
@@ -49,7 +48,7 @@ def traits_of(connection: Connection, question: str, start: date | None, end: da
     if question == HOW:
         return [Trait("Channel", o.channel)]
     if question == HOW_MUCH:
-        amount = cast(times(o.ordered_amount, o.rate), AMOUNT)
+        amount = times(o.ordered_amount, o.rate)
         placed = and_(
             o.order_type == "sale", *in_period(o.ordered_day, start, end), *filter_conditions(order_facts_table, where)
         )

@@ -15,7 +15,7 @@ from sqlalchemy import BigInteger, Connection, Select, Subquery, and_, cast, fun
 from metrics.facts.assumptions import as_of_day, assumed_by_scope, value_for_scope
 from metrics.facts.orders import order_line_facts_table
 from metrics.model.question import Question
-from metrics.schema import AMOUNT, QTY, mapped_columns
+from metrics.schema import EXACT_AMOUNT, QTY, mapped_columns
 from metrics.sql.dialects import Expression, days_between, sum_if, times
 
 line = order_line_facts_table.c
@@ -156,7 +156,7 @@ def _with_demand(question: Question, arrived: Subquery, by: list[str]) -> Select
             *keys,
             line.ordered_day,
             sum_if(line.ordered_qty.is_not(None), line.ordered_qty).label("quantity"),
-            sum_if(priced, cast(times(line.ordered_amount, line.rate), AMOUNT)).label("priced_amount"),
+            sum_if(priced, times(line.ordered_amount, line.rate)).label("priced_amount"),
             sum_if(priced, line.ordered_qty).label("priced_quantity"),
             func.min(line.currency).label("currency_first"),
             func.max(line.currency).label("currency_last"),
@@ -173,7 +173,7 @@ def _with_demand(question: Question, arrived: Subquery, by: list[str]) -> Select
             func.min(day.ordered_day).label("first_day"),
             cast(func.sum(day.quantity), QTY).label("quantity"),
             func.sum(times(day.quantity, day.quantity)).label("quantity_squared"),
-            cast(func.sum(day.priced_amount), AMOUNT).label("priced_amount"),
+            cast(func.sum(day.priced_amount), EXACT_AMOUNT).label("priced_amount"),
             cast(func.sum(day.priced_quantity), QTY).label("priced_quantity"),
             func.min(day.currency_first).label("currency_first"),
             func.max(day.currency_last).label("currency_last"),

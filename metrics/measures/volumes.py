@@ -2,15 +2,17 @@
 
 from sqlalchemy import and_
 
+from metrics.facts.money.table import money_facts_table
 from metrics.facts.orders import order_facts_table, order_line_facts_table
 from metrics.facts.orders.conditions import FAILED
 from metrics.measures.formulas import line_amount_converted
-from metrics.measures.needs import BILLING_FEEDS, CORE_FEEDS, NEEDS_BILLS, NEEDS_PRICE, NEEDS_RECEIPT
+from metrics.measures.needs import BILLING_FEEDS, CORE_FEEDS, NEEDS_BILLS, NEEDS_PRICE, NEEDS_RECEIPT, NO_RATE
 from metrics.measures.windows import both_windows
 from metrics.model.measure import Direction, Measure, Part, Total, Unit
 
 o = order_facts_table.c
 line = order_line_facts_table.c
+m = money_facts_table.c
 _sale = o.order_type == "sale"
 _goods_sale = and_(line.line_kind == "goods", line.owed_qty.is_not(None))
 
@@ -139,25 +141,21 @@ MEASURES = (
         short="Value billed",
         unit=Unit.MONEY,
         direction=Direction.NEITHER,
-        facts=order_line_facts_table,
-        date="ordered_day",
-        formula=Total(
-            Part(
-                and_(line.billed_amount.is_not(None), line.rate.is_not(None)), line_amount_converted(line.billed_amount)
-            )
-        ),
+        facts=money_facts_table,
+        date="cohort_day",
+        formula=Total(Part(and_(m.kind == "net_sales", m.of_goods_sold, m.amount.is_not(None)), m.amount)),
         definition=(
-            "Invoices less credits and reversals, without tax and charges, by the day of the original order and at its "
-            "exchange rate."
+            "Invoices less credits and reversals of goods lines, without tax and charges, by the day of the order, at "
+            "the exchange rate of each document's currency and day."
         ),
         numerator=(
-            "invoices less credits and reversals, without tax and charges, by the day of the original order and at its "
-            "exchange rate"
+            "invoices less credits and reversals of goods lines, without tax and charges, by the day of the order, at "
+            "the exchange rate of each document's currency and day"
         ),
         denominator="–",
-        exclusions="Lines never billed, and lines whose currency has no exchange rate on the order's day.",
+        exclusions=f"Services, fees and orders that are not sales. {NO_RATE}",
         source="own definition",
-        feeds=BILLING_FEEDS,
+        feeds=(*BILLING_FEEDS, "fx_rates"),
         needs=(NEEDS_BILLS,),
         product_rows=(16,),
     ),

@@ -1,9 +1,9 @@
 """Exchange rates to the reporting currency, per currency and day. Source: R25 (currencies)."""
 
-from sqlalchemy import Date, FromClause, Integer, and_, case, cast, func, literal, select, true, values
+from sqlalchemy import Date, FromClause, Integer, and_, case, cast, func, literal, select, true, type_coerce, values
 from sqlalchemy import column as sql_column
 
-from metrics.schema import AMOUNT, FACTOR, fx_rates
+from metrics.schema import FACTOR, fx_rates
 from metrics.sql.dialects import Expression, plus_days, times
 
 RATE_DAYS = 7
@@ -31,12 +31,13 @@ def join_rate(
 
 
 def converted(amount: Expression, rate: Expression) -> Expression:
-    """Convert an amount to the reporting currency, exact to four decimals; null without a rate.
+    """Convert an amount to the reporting currency, exactly; null without a rate.
 
-    Rate 1 returns the amount unchanged. Multiplying wide decimals costs thirty times as much as adding them, and most
+    Rate 1 returns the amount unchanged. Multiplying wide decimals costs several times as much as adding them, and most
     companies use one currency.
     """
-    return case((rate == 1, amount), else_=cast(times(amount, rate), AMOUNT))
+    product = times(amount, rate)
+    return type_coerce(case((rate == 1, amount), else_=product), product.type)
 
 
 def _daily_rates() -> FromClause:

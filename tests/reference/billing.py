@@ -47,7 +47,10 @@ class Billing(LineVerdicts):
         closes = self.bill_window(self.settled() if goods else order_settled, goods=goods)
         if self.nothing_to_bill(bills, closes, goods=goods):
             return Finding(None, "nothing_received")
-        parts = [self.billed_quantity(bills, closes, goods=goods)]
+        if goods and not self.inputs.delivered():
+            parts = [Finding(None, "no_feed")]  # nobody knows what was delivered
+        else:
+            parts = [self.billed_quantity(bills, closes, goods=goods)]
         for document, bill in bills:
             parts += self.billed_as_agreed(document, bill)
         if bills and closes is not None and min(self.dated(document) for document, _ in bills) > closes:
@@ -69,7 +72,7 @@ class Billing(LineVerdicts):
 
     def nothing_to_bill(self, bills: list[tuple[Row, Row]], closes: datetime | None, *, goods: bool) -> bool:
         """Return whether nothing was received, is on its way or was billed. A service waits for its order's arrival."""
-        if bills:
+        if bills or (goods and not self.inputs.delivered()):
             return False
         return (
             not self.received and not any(consignment.counts for consignment in self.unproven)
@@ -83,6 +86,14 @@ class Billing(LineVerdicts):
             return None
         bills = [(sign, bill[column]) for kind, sign in signs.items() for _, bill in self.documents(kind)]
         return sum((sign * value for sign, value in bills if value is not None), Decimal(0))
+
+    def billed_in_order_currency(self) -> Decimal | None:
+        """Return invoices less credits and reversals, or None if a document has another currency than the order."""
+        kinds = ("invoice", "credit", "reversal")
+        currencies = {document["currency"] for kind in kinds for document, _ in self.documents(kind)} - {None}
+        if self.order["currency"] is not None and currencies - {self.order["currency"]}:
+            return None
+        return self.billed("line_amount", invoice=1, credit=-1, reversal=-1)
 
     def reversed_invoices(self) -> set[str]:
         documents = self.inputs.invoices.values()

@@ -1,5 +1,6 @@
 """Derived columns of the facts in the reference implementation: days, amounts and counts."""
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from tests.reference.dates import local_day
 from tests.reference.findings import all_of
 from tests.reference.judgements import LineJudgement, OrderJudgement
-from tests.reference.measures import amount, first_pass
+from tests.reference.measures import first_pass
 
 
 def day_of(moment: datetime | None, zone: str) -> date | None:
@@ -19,7 +20,7 @@ def line_columns(line: LineJudgement, zone: str) -> dict[str, Any]:
     """Return the derived columns of an order line. An amount without a price is None."""
 
     def money(quantity: Decimal | None) -> Decimal | None:
-        return None if quantity is None or line.unit_price_amount is None else amount(quantity * line.unit_price_amount)
+        return None if quantity is None or line.unit_price_amount is None else quantity * line.unit_price_amount
 
     quantities = {
         "ordered_amount": line.ordered_qty,
@@ -49,6 +50,12 @@ def lateness(line: LineJudgement, zone: str) -> int | None:
     if line.state != "judged" or line.deadline_at is None or settled is None:
         return None
     return (settled - line.due_day).days
+
+
+def known_sum(values: Iterable[Decimal | None]) -> Decimal | None:
+    """Return the sum of the values that are known; None if there is none."""
+    known = [value for value in values if value is not None]
+    return sum(known, Decimal(0)) if known else None
 
 
 def order_columns(order: OrderJudgement, lines: list[LineJudgement], zone: str) -> dict[str, Any]:
@@ -82,18 +89,13 @@ def order_columns(order: OrderJudgement, lines: list[LineJudgement], zone: str) 
         "promised_day": latest("promised_day"),
         "first_promised_day": latest("first_promised_day"),
         "ordered_qty": sum((line.ordered_qty for line in goods), Decimal(0)),
-        "received_qty": sum((line.received_qty for line in goods), Decimal(0)),
-        "ordered_amount": sum((own["ordered_amount"] or Decimal(0) for _, own in columns), Decimal(0)),
-        "received_amount": sum(
-            (own["received_amount"] or Decimal(0) for line, own in columns if line in goods), Decimal(0)
-        ),
-        "billed_amount": sum((line.billed_amount or Decimal(0) for line in lines), Decimal(0)),
-        "short_amount": sum(
-            (
-                own["owed_amount"] - own["filled_amount"]
-                for line, own in columns
-                if line in owed and own["owed_amount"] is not None
-            ),
-            Decimal(0),
+        "received_qty": known_sum(line.received_qty for line in goods),
+        "ordered_amount": known_sum(own["ordered_amount"] for _, own in columns),
+        "received_amount": known_sum(own["received_amount"] for line, own in columns if line in goods),
+        "billed_amount": known_sum(line.billed_amount for line in lines),
+        "short_amount": known_sum(
+            own["owed_amount"] - own["filled_amount"]
+            for line, own in columns
+            if line in owed and own["owed_amount"] is not None and own["filled_amount"] is not None
         ),
     }

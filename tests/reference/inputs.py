@@ -77,6 +77,17 @@ class Inputs:
     def fed(self, feed: str) -> bool:
         return any(name.startswith(f"{feed}.") for name in self.mapped)
 
+    def delivered(self) -> bool:
+        """Return whether any source has consignments and their lines."""
+        return self.fed("shipments") and self.fed("shipment_lines")
+
+    def compared(self) -> dict[str, bool]:
+        """Return which parts of `filled_accurately` compare two mapped columns. Overage compares quantities."""
+        return {
+            "item_ok": self.tested("order_lines.product_id", "shipment_lines.product_id"),
+            "place_ok": self.tested("orders.ship_to", "shipments.received_place"),
+        }
+
     def tested(self, *names: str) -> bool:
         """Return whether all these columns are mapped. A comparison needs every column that it uses."""
         return all(name in self.mapped for name in names)

@@ -26,7 +26,7 @@ class LineVerdicts(Quantities):
             return dict.fromkeys(VERDICTS, Finding(None, "not_yet_due"))
         if self.state() == "excluded":
             return dict.fromkeys(VERDICTS, NOT_ASKED)
-        if not (self.inputs.fed("shipments") and self.inputs.fed("shipment_lines")):
+        if not self.inputs.delivered():
             return dict.fromkeys(VERDICTS, Finding(None, "no_feed"))
         return self.four_cases() | {"damage_free": self.damage_free(), "filled_accurately": self.filled_accurately()}
 
@@ -111,6 +111,9 @@ class LineVerdicts(Quantities):
             elif row["reason"] is None and self.inputs.tested("returns.reason"):
                 for verdicts in parts.values():
                     verdicts.append(None)
+        for name, compared in self.inputs.compared().items():
+            if not compared:
+                parts[name].append(None)  # not tested is not passed
         return {name: all_of(verdicts) for name, verdicts in parts.items()}
 
     def filled_accurately(self) -> Finding:
@@ -120,7 +123,10 @@ class LineVerdicts(Quantities):
         """
         if not self.received:
             return Finding(None, "nothing_received")
-        return together([*self.accuracy_findings().values(), *self.sent_back(WRONG, "returned_wrong")])
+        findings = [*self.accuracy_findings().values(), *self.sent_back(WRONG, "returned_wrong")]
+        if not any(self.inputs.compared().values()):
+            findings.append(Finding(None, "no_feed"))  # neither product nor place: not passed
+        return together(findings)
 
     def sent_back(self, reasons: tuple[str, ...], reason: str) -> list[Finding]:
         """Return the findings from returns by `as_of`. A return without a reason is unknown (R22, returns)."""

@@ -8,6 +8,21 @@ from tests.reference.findings import TRUE, VERDICTS, Finding
 from tests.reference.inputs import Inputs, Row
 from tests.reference.judgements import LineJudgement
 
+RECEIPTS = (
+    "counted_qty",
+    "filled_qty",
+    "filled_most_qty",
+    "received_qty",
+    "shipped_qty",
+    "unproven_qty",
+    "in_window_qty",
+    "in_window_most_qty",
+    "damaged_qty",
+    "back_ordered",
+    "substituted",
+)
+"""Quantities that nobody knows if no source has consignments."""
+
 
 class LineJudging(Billing):
     """An order line with its judgement."""
@@ -16,11 +31,14 @@ class LineJudging(Billing):
         super().__init__(inputs, order, line)
         self.judgement = self.facts()
         self.judgement.findings = self.delivery_findings()
-        judged = self.state() == "judged" and (inputs.fed("shipments") and inputs.fed("shipment_lines"))
+        judged = self.state() == "judged" and inputs.delivered()
         self.judgement.parts = self.accuracy() if judged else dict.fromkeys(("item_ok", "place_ok", "overage_ok"))
         if self.state() == "judged" and self.quarantined(billing=False):
             self.judgement.findings = dict.fromkeys(VERDICTS, Finding(None, "quarantined"))
             self.judgement.parts = dict.fromkeys(self.judgement.parts)
+        if not inputs.delivered():
+            for name in RECEIPTS:
+                setattr(self.judgement, name, None)
 
     def facts(self) -> LineJudgement:
         due = self.promise_or_request
@@ -62,7 +80,7 @@ class LineJudging(Billing):
             in_window_qty=min(self.owed, self.in_window(certainly=True)),
             in_window_most_qty=min(self.owed, self.in_window(certainly=False)),
             billed_qty=self.billed("billed_qty", invoice=1),
-            billed_amount=self.billed("line_amount", invoice=1, credit=-1, reversal=-1),
+            billed_amount=self.billed_in_order_currency(),
             carriers=frozenset(consignment.carrier for consignment in self.consignments),
             half_step=self.half_step,
             under_tolerance=Decimal(str(self.policy["under_tolerance_share"])),

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 
 from tests.reference.findings import Verdict
 from tests.reference.judgements import Judgement, LineJudgement, OrderJudgement
@@ -151,15 +151,10 @@ def of_units(quantity: Callable[[LineJudgement], Decimal | None], *, priced: boo
             if not price:
                 continue
             filled = quantity(line)
-            part = None if filled is None else amount(filled * price)
-            cell(order, line.due_day, line).add(None if filled is None else True, amount(line.owed_qty * price), part)
+            part = None if filled is None else filled * price
+            cell(order, line.due_day, line).add(None if filled is None else True, line.owed_qty * price, part)
 
     return count
-
-
-def amount(value: Decimal) -> Decimal:
-    """Return an amount with four decimals, halves rounded away from zero."""
-    return value.quantize(Decimal("0.0001"), ROUND_HALF_UP)
 
 
 def filled_finally(line: LineJudgement) -> Decimal | None:

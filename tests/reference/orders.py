@@ -139,10 +139,12 @@ class OrderJudging:
             return None
         verdicts: list[Verdict] = []
         for line in self.owed:
-            if line.findings["complete"].reason == "quarantined":
+            if line.findings["complete"].reason == "quarantined" or line.counted_qty is None:
                 verdicts.append(None)
             elif line.counted_qty > 0:
-                verdicts += [line.parts["item_ok"], line.parts["place_ok"]]
+                compared = self.inputs.compared()
+                names = [name for name in ("item_ok", "place_ok") if compared[name] or line.parts[name] is False]
+                verdicts += [line.parts[name] for name in names] or [None]
             else:
                 verdicts.append(None if line.filled_most_qty > 0 else False)
         return all_of(verdicts)

@@ -21,10 +21,13 @@ from sqlalchemy import (
 from metrics.facts.fact_table import BuildContext, only_stale
 from metrics.facts.money.table import row_of
 from metrics.facts.orders import NONE, order_line_facts_table
-from metrics.schema import AMOUNT, QTY, invoice_lines, invoices, orders
+from metrics.schema import AMOUNT, EXACT_AMOUNT, QTY, invoice_lines, invoices, orders
 from metrics.sql.dialects import Columns, Expression, Rows, times, typed_null
 from metrics.sql.exchange_rates import join_rate
 from metrics.sql.moments import moment_span
+
+SALE = "sale"
+"""Type of an order whose type is not given."""
 
 
 def invoiced_lines(context: BuildContext) -> Rows:
@@ -63,6 +66,7 @@ def _documented(tables: FromClause, document: Columns, original: Columns, body: 
             line.line_no,
             dated.day.label("day"),
             func.coalesce(document.currency, original.currency, orders.c.currency).label("currency"),
+            and_(line.line_kind == "goods", func.coalesce(orders.c.order_type, SALE) == SALE).label("of_goods_sold"),
             cast(sign * body.line_amount, AMOUNT).label("original_amount"),
             # A credit may be for money alone; the cost of an invoice or reversal without a
             # quantity is unknown.
@@ -134,6 +138,7 @@ def net_sales(billed: CTE, context: BuildContext) -> Rows:
                 "cohort_day": line.ordered_day,
                 "amount": times(b.original_amount, rate),
                 "cost_known": _unit_cost_known(line, b.quantity),
+                "of_goods_sold": b.of_goods_sold,
                 "stands_for_document": place == 1,
                 "currency": func.coalesce(b.currency, literal(NONE, String)),
             },
@@ -150,10 +155,10 @@ def product_cost(billed: CTE, context: BuildContext) -> Rows:
     )
     tables, rate = join_rate(tables, b.currency, b.day, context.mapped)
     cost = case(
-        (rate.is_(None), typed_null(AMOUNT)),
-        (line.line_kind == "discount", cast(literal(0, Integer), AMOUNT)),
-        (and_(line.line_kind == "service", line.unit_cost_amount.is_(None)), cast(literal(0, Integer), AMOUNT)),
-        else_=cast(times(b.quantity, line.unit_cost_amount), AMOUNT),
+        (rate.is_(None), typed_null(EXACT_AMOUNT)),
+        (line.line_kind == "discount", cast(literal(0, Integer), EXACT_AMOUNT)),
+        (and_(line.line_kind == "service", line.unit_cost_amount.is_(None)), cast(literal(0, Integer), EXACT_AMOUNT)),
+        else_=cast(times(b.quantity, line.unit_cost_amount), EXACT_AMOUNT),
     )
     return select(
         *row_of(
@@ -162,6 +167,7 @@ def product_cost(billed: CTE, context: BuildContext) -> Rows:
                 **{name: b[name] for name in ("source", "document_id", "order_id", "line_no", "day", "quantity")},
                 "cohort_day": line.ordered_day,
                 "amount": cost,
+                "of_goods_sold": b.of_goods_sold,
                 "stands_for_document": false(),
                 "currency": func.coalesce(b.currency, literal(NONE, String)),
             },

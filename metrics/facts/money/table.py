@@ -7,7 +7,7 @@ from sqlalchemy import Boolean, Column, Date, FromClause, String, cast, func, li
 from metrics.facts.fact_table import BuildContext, fact_table
 from metrics.facts.orders import DIMENSION_COLUMNS, NONE, order_facts_table
 from metrics.facts.versions import valid_on, versions
-from metrics.schema import AMOUNT, QTY, customers
+from metrics.schema import AMOUNT, EXACT_AMOUNT, QTY, customers
 from metrics.sql.dialects import Expression, Rows, times, typed_null
 from metrics.sql.exchange_rates import join_rate
 
@@ -28,7 +28,7 @@ money_facts_table = fact_table(
     Column("cohort_day", Date, comment="local day the order was placed; without an order `day`"),
     Column(
         "amount",
-        AMOUNT,
+        EXACT_AMOUNT,
         comment="in the reporting currency; empty: no rate (net_sales, cost_to_serve), no unit cost (product_cost)",
     ),
     Column("original_amount", AMOUNT, comment="in `currency`"),
@@ -36,6 +36,7 @@ money_facts_table = fact_table(
     Column(
         "cost_known", Boolean, comment="net_sales: true if its product cost is known, or if it is a service without one"
     ),
+    Column("of_goods_sold", Boolean, comment="true: of a goods line of a sale; empty: cost_to_serve"),
     Column("stands_for_document", Boolean, comment="true on one row per document, for counting documents"),
     Column("customer_id", String),
     Column("currency", String),

@@ -39,6 +39,7 @@ def bills(lines: FromClause, *, as_of: datetime, mapped: frozenset[str], by_docu
             count_if(and_(is_invoice, body.billed_qty.is_(None))).label("quantity_unknown_n"),
             sum_if(is_invoice, body.line_amount).label("invoiced_amount"),
             sum_if(header.invoice_kind != "invoice", body.line_amount).label("credited_amount"),
+            count_if(header.currency != lines.c.currency).label("other_currency_n"),
             func.min(case((is_invoice, dated.hi), else_=None)).label("first_billed_at"),
             *_comparisons(is_invoice, lines.c, mapped),
             count_if(and_(is_invoice, reversed_)).label("reversed_n"),
@@ -142,7 +143,7 @@ def billing_code(billed_lines: FromClause, as_of: datetime, mapped: frozenset[st
 
     billed_lines: the line's bills (zeros if none) with these columns. right_qty, less_damaged_qty: the two correct
     quantities. half_step. window_end: last instant for the first bill; null without a receipt. nothing: true if nothing
-    was received, shipped or billed.
+    was received, shipped or billed. no_deliveries: a goods line without any feed of consignments.
     """
     c = billed_lines.c
     half = c.half_step
@@ -155,6 +156,7 @@ def billing_code(billed_lines: FromClause, as_of: datetime, mapped: frozenset[st
     unknown = literal(CODE["no_evidence"])
     tested = true() if "invoice_lines.billed_qty" in mapped else false()
     quantity = case(
+        (c.no_deliveries, literal(CODE["no_feed"])),
         (and_(~tested, c.billed_n > 0), None),
         (c.quantity_unknown_n > 0, unknown),
         (or_(near(expected), near(less_damaged)), None),

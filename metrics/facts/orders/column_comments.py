@@ -95,13 +95,14 @@ COMMENTS: dict[str, str] = {
     "unit_price_amount": "agreed price of a base unit, currency of the order",
     "unit_cost_amount": "cost of a base unit, reporting currency",
     "rate": "exchange rate of the day of the order to the reporting currency; null: none",
-    "ordered_amount": "ordered quantity × price, currency of the order",
+    "ordered_amount": "ordered quantity × price, currency of the order; null: no price",
     "owed_amount": "owed quantity × price, currency of the order",
     "filled_amount": "filled quantity × price, currency of the order",
     "filled_most_amount": "filled_most_qty × price, currency of the order",
     "first_pass_amount": "first-pass quantity × price, currency of the order; null: unknown",
     "received_amount": "counted quantity × price, currency of the order",
     "short_amount": "owed less filled amount of the goods lines owed, currency of the order",
-    "billed_amount": "invoices less credits and reversals that name the line or order",
+    "billed_amount": "invoices less credits and reversals that name the line or order, currency of the order; "
+    "null: no invoices, or a document in another currency",
 }
 """Column name to meaning. A table may state a narrower meaning in its own column."""

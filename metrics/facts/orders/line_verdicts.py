@@ -28,11 +28,18 @@ from metrics.facts.orders.billing import EMPTY_BILL, billing_code, bills, has_in
 from metrics.facts.orders.due_dates import dated_lines
 from metrics.facts.orders.owed import owed_quantities
 from metrics.facts.orders.receipt_verdicts import accuracy_codes, damage_code, four_cases, timing_codes
-from metrics.facts.orders.receipts import consignments, first_pass_qty, receipts, settling_receipts
+from metrics.facts.orders.receipts import (
+    compared_parts,
+    consignments,
+    first_pass_qty,
+    has_deliveries,
+    receipts,
+    settling_receipts,
+)
 from metrics.facts.orders.returns import has_returns, most_held, returned_per_line
-from metrics.facts.orders.tables import GOODS_VERDICTS, NONE, PARTS, SEVERAL, order_line_facts_table
+from metrics.facts.orders.tables import GOODS_VERDICTS, NONE, PARTS, RECEIVED_COLUMNS, SEVERAL, order_line_facts_table
 from metrics.policy import CODE, CODES, FIRST_UNKNOWN, Policy
-from metrics.schema import AMOUNT, QTY, quarantine
+from metrics.schema import AMOUNT, EXACT_AMOUNT, QTY, quarantine
 from metrics.sql.dialects import (
     Columns,
     Expression,
@@ -119,7 +126,7 @@ def _with_verdicts(settled_lines: CTE, policy: Policy, as_of: datetime, mapped: 
         verdicts[name], _ = verdict_of(s[f"{name}_code"], judged=s.state == "judged", pending=s.state == "pending")
 
     def money(quantity: Expression) -> Expression:
-        return cast(times(quantity, s.unit_price_amount), AMOUNT)
+        return cast(times(quantity, s.unit_price_amount), EXACT_AMOUNT)
 
     first_pass_full = cast(case((s.first_pass_qty.is_(None), None), else_=s.first_pass_qty > s.enough_above), Boolean)
     values: dict[str, Expression] = verdicts | {
@@ -148,6 +155,8 @@ def _with_verdicts(settled_lines: CTE, policy: Policy, as_of: datetime, mapped: 
         "received_amount": money(s.counted_qty),
         "next_change_at": _next_change(s, as_of),
     }
+    if not has_deliveries(mapped):
+        values |= {name: typed_null(order_line_facts_table.c[name].type) for name in RECEIVED_COLUMNS}
     chosen = [
         values[column.name].label(column.name)
         if column.name in values
@@ -179,20 +188,28 @@ def _coded(cases: CTE, policy: Policy, as_of: datetime, mapped: frozenset[str]) 
         billed, damage_credits = billing_code(prepared, as_of, mapped), p.damage_credit_n
         money = {
             "billed_qty": p.billed_qty,
-            "billed_amount": cast(p.invoiced_amount - p.credited_amount, AMOUNT),
+            # Amounts of two currencies are never added; the money facts convert each document.
+            "billed_amount": case((p.other_currency_n == 0, cast(p.invoiced_amount - p.credited_amount, AMOUNT))),
             "invoice_window_end": p.window_end,
         }
     on_time, complete, otif = timing_codes(cases)
-    parts = accuracy_codes(cases)
+    parts, compared = accuracy_codes(cases), compared_parts(mapped)
+    accuracy = tuple(parts.values())
+    no_feed = literal(CODE["no_feed"])
+    # A test that compares nothing has not passed.
+    untested = [] if compared else [no_feed]
+    parts |= {name: least_code(parts[name], no_feed) for name in ("item_ok", "place_ok") if name not in compared}
     codes = {
         "on_time": on_time,
         "complete": complete,
         "otif": otif,
         "damage_free": case((s.received_n == 0, nothing), else_=damage_code(cases, damage_credits)),
-        "filled_accurately": case((s.received_n == 0, nothing), else_=least_code(*parts.values())),
+        "filled_accurately": case((s.received_n == 0, nothing), else_=least_code(*accuracy, *untested)),
         "billed_accurately": billed,
     }
     codes |= {name: case((s.received_n == 0, nothing), else_=code) for name, code in parts.items()}
+    if not has_deliveries(mapped):
+        codes |= dict.fromkeys([name for name in codes if name != "billed_accurately"], no_feed)
     tables, goods_quarantined, bill_quarantined = _with_quarantine(tables, cases)
     is_quarantined = {
         name: or_(goods_quarantined, bill_quarantined) if name == "billed_accurately" else goods_quarantined
@@ -255,9 +272,12 @@ def _billed_lines(lines: CTE, policy: Policy, as_of: datetime, mapped: frozenset
         summed.c.first_billed_at,
         window_end.label("window_end"),
         right_qty.label("right_qty"),
+        (false() if has_deliveries(mapped) else ~not_goods).label("no_deliveries"),
         case((not_goods, right_qty), else_=right_qty - s.counted_damaged_qty).label("less_damaged_qty"),
         s.half_step,
-        and_(func.coalesce(summed.c.billed_n, 0) == 0, unseen).label("nothing"),
+        and_(func.coalesce(summed.c.billed_n, 0) == 0, unseen, true() if has_deliveries(mapped) else not_goods).label(
+            "nothing"
+        ),
     ).select_from(tables)
 
 

@@ -26,8 +26,18 @@ from sqlalchemy import (
 from metrics.facts.orders.line_verdicts import one_or_several, verdict_of
 from metrics.facts.orders.tables import NONE, PARTS, SEVERAL, order_facts_table
 from metrics.policy import CODE, CODES
-from metrics.schema import AMOUNT, QTY
-from metrics.sql.dialects import Columns, Expression, Rows, count_if, days_between, greater, least_code, sum_if
+from metrics.schema import EXACT_AMOUNT, QTY
+from metrics.sql.dialects import (
+    Columns,
+    Expression,
+    Rows,
+    count_if,
+    days_between,
+    greater,
+    least_code,
+    sum_if,
+    sum_known,
+)
 
 
 def judged_orders(header: CTE, lines: FromClause, as_of: datetime) -> Rows:
@@ -76,10 +86,10 @@ def judged_orders(header: CTE, lines: FromClause, as_of: datetime) -> Rows:
         "goods_line_count": func.coalesce(x.goods_owed_n, literal(0, BigInteger)),
         "next_change_at": x.next_change_at,
     }
-    for name in ("ordered_qty", "owed_qty", "received_qty"):
+    for name in ("ordered_qty", "owed_qty"):
         columns[name] = func.coalesce(x[name], cast(literal(0), QTY))
-    for name in ("ordered_amount", "received_amount", "short_amount", "billed_amount"):
-        columns[name] = func.coalesce(x[name], cast(literal(0), AMOUNT))
+    for name in ("received_qty", "ordered_amount", "received_amount", "short_amount", "billed_amount"):
+        columns[name] = x[name]  # null if no line has it, never 0
     chosen = [
         cast(columns[column.name], column.type).label(column.name) if column.name in columns else o[column.name]
         for column in order_facts_table.columns
@@ -116,10 +126,14 @@ def verdicts_over(x: Columns, state: Expression, billing_state: Expression | Non
     """
     judged, pending = state == "judged", state == "pending"
     received_any, nothing = x.received_lines > 0, literal(CODE["nothing_received"])
+    no_feed = literal(CODE["no_feed"])
     codes: dict[str, Expression] = {name: x[f"{name}_code"] for name in ("on_time", "complete", "otif")}
     for name in ("damage_free", "filled_accurately"):
         codes[name] = case(
-            (received_any, x[f"{name}_code"]), (x.quarantined_n > 0, literal(CODE["quarantined"])), else_=nothing
+            (received_any, x[f"{name}_code"]),
+            (x[f"{name}_code"] == no_feed, no_feed),
+            (x.quarantined_n > 0, literal(CODE["quarantined"])),
+            else_=nothing,
         )
     codes["billed_accurately"] = case((x.billable_lines > 0, x.billed_accurately_code), else_=nothing)
     columns: dict[str, Expression] = {}
@@ -204,13 +218,12 @@ def sums_of_lines(lines: FromClause, *grain: Expression) -> FromClause:
             func.min(carrier).label("carrier_first"),
             func.max(carrier).label("carrier_last"),
             count_if(line.carrier == SEVERAL).label("several_carriers_n"),
-            *[sum_if(goods, line[name]).label(name) for name in ("ordered_qty", "owed_qty", "received_qty")],
-            sum_if(line.ordered_amount.is_not(None), line.ordered_amount).label("ordered_amount"),
-            sum_if(goods & line.received_amount.is_not(None), line.received_amount).label("received_amount"),
-            sum_if(
-                goods_owed & line.owed_amount.is_not(None), cast(line.owed_amount - line.filled_amount, AMOUNT)
-            ).label("short_amount"),
-            sum_if(line.billed_amount.is_not(None), line.billed_amount).label("billed_amount"),
+            *[sum_if(goods, line[name]).label(name) for name in ("ordered_qty", "owed_qty")],
+            sum_known(goods, line.received_qty).label("received_qty"),
+            sum_known(true(), line.ordered_amount).label("ordered_amount"),
+            sum_known(goods, line.received_amount).label("received_amount"),
+            sum_known(goods_owed, cast(line.owed_amount - line.filled_amount, EXACT_AMOUNT)).label("short_amount"),
+            sum_known(true(), line.billed_amount).label("billed_amount"),
             func.max(line.rate).label("rate"),
             func.min(line.next_change_at).label("next_change_at"),
         )

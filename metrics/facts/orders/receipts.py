@@ -231,6 +231,20 @@ def _wrong_goods(c: Columns, here: Expression) -> tuple[Expression, ...]:
     )
 
 
+def has_deliveries(mapped: frozenset[str]) -> bool:
+    """Return whether any source maps consignments and their lines."""
+    return all(any(name.startswith(f"{feed}.") for name in mapped) for feed in ("shipments", "shipment_lines"))
+
+
+def compared_parts(mapped: frozenset[str]) -> frozenset[str]:
+    """Return the parts of `filled_accurately` that compare two mapped columns. Overage compares quantities."""
+    columns = {
+        "item_ok": {"order_lines.product_id", "shipment_lines.product_id"},
+        "place_ok": {"orders.ship_to", "shipments.received_place"},
+    }
+    return frozenset(name for name, pair in columns.items() if pair <= mapped)
+
+
 def settling_receipts(consigned: CTE, needs: FromClause) -> Rows:
     """Select the instant at which the counted quantity of a line first sufficed, for lines with several receipts.
 

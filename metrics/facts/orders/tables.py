@@ -7,7 +7,7 @@ the tables.
 from sqlalchemy import BigInteger, Boolean, Column, Date, DateTime, Integer, MetaData, String, Table, Text
 
 from metrics.facts.orders.column_comments import COMMENTS
-from metrics.schema import AMOUNT, FACTOR, PRICE, QTY, AnyColumn
+from metrics.schema import AMOUNT, EXACT_AMOUNT, FACTOR, PRICE, QTY, AnyColumn
 from metrics.sql.dialects import SqlType
 
 NONE = "(none)"
@@ -28,6 +28,27 @@ DIMENSION_COLUMNS = (
     "product_category",
     "carrier",
 )
+
+RECEIVED_COLUMNS = (
+    "counted_qty",
+    "received_qty",
+    "shipped_qty",
+    "unproven_qty",
+    "filled_qty",
+    "filled_most_qty",
+    "in_window_qty",
+    "in_window_most_qty",
+    "damaged_qty",
+    "filled_amount",
+    "filled_most_amount",
+    "received_amount",
+    "first_pass_qty",
+    "first_pass_amount",
+    "first_pass_full",
+    "back_ordered",
+    "substituted",
+)
+"""Columns that are null, never 0, if no source maps consignments."""
 
 facts_metadata = MetaData()
 
@@ -94,12 +115,12 @@ order_line_facts_table = Table(
         ("unit_price_amount", PRICE),
         ("unit_cost_amount", AMOUNT),
         ("rate", FACTOR),
-        ("ordered_amount", AMOUNT),
-        ("owed_amount", AMOUNT),
-        ("filled_amount", AMOUNT),
-        ("filled_most_amount", AMOUNT),
-        ("first_pass_amount", AMOUNT),
-        ("received_amount", AMOUNT),
+        ("ordered_amount", EXACT_AMOUNT),
+        ("owed_amount", EXACT_AMOUNT),
+        ("filled_amount", EXACT_AMOUNT),
+        ("filled_most_amount", EXACT_AMOUNT),
+        ("first_pass_amount", EXACT_AMOUNT),
+        ("received_amount", EXACT_AMOUNT),
         ("billed_amount", AMOUNT),
         ("settled_at", DateTime),
         ("settled_day", Date),
@@ -137,9 +158,9 @@ order_facts_table = Table(
         ("owed_qty", QTY),
         ("received_qty", QTY),
         ("rate", FACTOR),
-        ("ordered_amount", AMOUNT),
-        ("received_amount", AMOUNT),
-        ("short_amount", AMOUNT),
+        ("ordered_amount", EXACT_AMOUNT),
+        ("received_amount", EXACT_AMOUNT),
+        ("short_amount", EXACT_AMOUNT),
         ("billed_amount", AMOUNT),
         ("next_change_at", DateTime),
     ),

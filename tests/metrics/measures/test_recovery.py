@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 
 from metrics.facts import recoveries, recovery_costs
+from metrics.facts.money import movements
 from metrics.facts.recoveries import recovery_facts_table
 from metrics.lists.recovery import reorder_curves
 from metrics.model.question import Question
@@ -17,7 +18,7 @@ from tests.support.ask_measures import ALL, billed, built, case, fact_rows, halv
 from tests.support.builders import Row, order, order_line, shipment_line
 from tests.support.contact_builders import message
 
-filled = only(recoveries, recovery_costs)
+filled = only(movements, recoveries, recovery_costs)
 
 END_OF_10TH = datetime(2026, 3, 10, 23, 59, 59, 999999)
 """The deadline of every order here."""

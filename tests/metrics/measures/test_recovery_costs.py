@@ -4,11 +4,12 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from metrics.facts import recoveries, recovery_costs
+from metrics.facts.money import movements
 from tests.support.ask_measures import ALL, billed, built, by, case, halves, one, only, sale, together
 from tests.support.builders import invoice, invoice_line, order, order_line, product, shipment, shipment_line
 from tests.support.contact_builders import service_cost
 
-filled = only(recoveries, recovery_costs)
+filled = only(movements, recoveries, recovery_costs)
 
 
 def test_r40_the_cost_of_recovery_is_cases_replacements_and_goodwill() -> None:
@@ -81,7 +82,7 @@ def test_the_margin_of_the_ninety_days_after_a_failure() -> None:
     with built(datetime(2026, 6, 1), **records) as connection:
         assert one(connection, "retained_margin").denominator == 0  # the ninety days have not passed
     dollars = records | {
-        "orders": [*records["orders"][:2], *[one | {"currency": "USD"} for one in records["orders"][2:]]]
+        "invoices": [*records["invoices"][:2], *[one | {"currency": "USD"} for one in records["invoices"][2:]]]
     }
     no_rates = frozenset(name for name in ALL if not name.startswith("fx_rates."))
     with built(datetime(2026, 6, 30), mapped=no_rates, **dollars) as connection:
