@@ -18,6 +18,7 @@ from ingest.load.touched_orders import affects_all_orders
 from ingest.mapping.mapping_file import Mapping, load_mapping
 from ingest.quarantine import records
 from ingest.quarantine.records import Rejected
+from ingest.quarantine.values import read_columns, without_broken
 from ingest.read.read import read_all
 from ingest.read.source_objects import Reading
 from ingest.read.staging import staging_table
@@ -31,11 +32,11 @@ from ingest.storage import tables
 from ingest.storage.bulk_insert import create_temporary, insert_rows
 from ingest.storage.scratch_database import Scratch, scratch
 from ingest.validate import row_rules
+from ingest.validate.undated_cancellations import date_cancellations
 from metrics.errors import BuyerviewError, WarehouseError
 from metrics.rebuild.consistency import check_consistency
 from metrics.rebuild.rebuild import rebuild
 from metrics.schema import FEEDS, checks, restated_quantities, runs
-from metrics.schema import quarantine as quarantine_table
 from metrics.warehouse import Build, Location, copy_for_dry_run, create_tables, locate, writing
 from metrics.warehouse.failpoint import failpoint
 
@@ -172,6 +173,8 @@ def validate(state: RunState) -> None:
 
     database = state.reading.connection
     latest = clock.latest_possible_event(state.mapping, state.started_at)
+    for feed, feed_map in effective_feeds(state).items():
+        state.assumed_cancellations[feed] = date_cancellations(database, feed, feed_map, latest)
     suites = {
         feed: row_rules.rules(feed, feed_map, latest_event=latest, time_zone=state.mapping.time_zone)
         for feed, feed_map in effective_feeds(state).items()
@@ -252,10 +255,9 @@ def _reject_rule_breaks(state: RunState, clean: dict[str, Table], connection: Co
             connection, f"noted_{feed}", Column("file_id", table.c.file_id.type), Column("row_no", table.c.row_no.type)
         )
         insert_rows(connection, marked, ({"file_id": file_id, "row_no": row_no} for file_id, row_no in kept_out))
-        keys = [
-            *FEEDS[feed].key,
-            *(name for name in ("order_id", "line_no") if name in table.c and name not in FEEDS[feed].key),
-        ]
+        keys = dict.fromkeys(
+            [*FEEDS[feed].key, *(name for name in ("order_id", "line_no") if name in table.c), *read_columns(feed)]
+        )
         rows = connection.execute(
             select(table.c.file_id, table.c.row_no, *(table.c[name] for name in keys)).join(
                 marked, (marked.c.file_id == table.c.file_id) & (marked.c.row_no == table.c.row_no)
@@ -273,6 +275,7 @@ def _reject_rule_breaks(state: RunState, clean: dict[str, Table], connection: Co
                 row.get("order_id"),
                 row.get("line_no"),
                 waits_for=breaks.waits_for,
+                values=without_broken(feed, dict(row), {one.column for one in breaks.rules if one.column} - {*key}),
             )
         marked.drop(connection)
 
@@ -286,11 +289,6 @@ def rebuild_facts(state: RunState, build: Build, touched: Table | None) -> None:
     insert_rows(connection, restated_quantities, ({**as_of, **row} for row in state.loaded.quantities))
     if touched is not None and passed_by_events(connection, before_file=state.known.next_file_id):
         touched = None  # a partial rebuild would miss events between the two watermarks
-    if touched is not None:
-        freed = select(quarantine_table.c.order_id).where(
-            quarantine_table.c.status.in_(["released", "dropped"]), quarantine_table.c.order_id.is_not(None)
-        )
-        connection.execute(insert(touched).from_select(["order_id"], freed.distinct()))
     rebuild(connection, as_of=state.as_of, touched=touched.name if touched is not None else None)
     refuse_inconsistent_numbers(state, connection)
 

@@ -594,6 +594,31 @@ quarantine = Table(
     comment="one row: one rejected record",
 )
 
+quarantine_values = Table(
+    "quarantine_values",
+    metadata,
+    Column("file_id", BigInteger, nullable=False, comment="quarantine.file_id"),
+    Column("row_no", BigInteger, nullable=False, comment="quarantine.row_no"),
+    text("customer_id", "customer of the order, or of the record"),
+    *moment("ordered_at", "when the buyer ordered."),
+    *moment("requested_by", "requested deadline."),
+    *moment("promised_by", "first promised deadline."),
+    text("order_type", "sale, replacement, sample or internal"),
+    text("region", "sales region of the order"),
+    text("channel", "order channel"),
+    text("fulfilment_model", "make_to_stock or make_to_order"),
+    text("currency", "ISO 4217 code"),
+    text("ship_to_time_zone", "zone of the order; else the declared zone of the source"),
+    text("product_id", "product ordered"),
+    text("line_kind", "goods, service or fee"),
+    Column("ordered_qty", QTY, comment="ordered quantity, if it is above zero and in the base unit"),
+    Column("unit_price_amount", PRICE, comment="agreed price, under the same condition"),
+    text("document_id", "shipment or invoice that the record belongs to"),
+    Column("happened_on", Date, comment="day of the record's own event, for example invoiced_at"),
+    Column("deleted", Boolean, comment="true: the record withdraws an earlier record"),
+    comment="one row: the values that could be read of one quarantined record; a value that breaks a rule is left out",
+)
+
 checks = Table(
     "checks",
     metadata,

@@ -15,6 +15,7 @@ from ingest.load.touched_orders import add_touched_orders
 from ingest.load.waiting_rows import check_rows, release, store_waiting
 from ingest.storage.row_ids import matches, row_ids, stored_row_ids
 from ingest.storage.tables import waiting
+from ingest.validate.cross_row_rules import with_only_lines
 from metrics.schema import FEEDS
 from metrics.warehouse.failpoint import failpoint
 
@@ -54,6 +55,8 @@ def _merge_feed(
     stored_ids = row_ids(connection, waiting_table) if waiting_table is not None else set()
     if clean is not None or stored_ids:
         arrivals = _arrivals(clean, waiting_table if stored_ids else None)
+        if feed == "invoice_lines":
+            arrivals = with_only_lines(arrivals)
         units = unit_conversion.find_units(connection, feed, arrivals)
         rule_breaks = check_rows(connection, feed, arrivals, units, result)
         kept_out = stored_row_ids(connection, f"held_{feed}", rule_breaks)

@@ -26,6 +26,8 @@ TRUE = ("true", "1", "yes", "y", "t")
 FALSE = ("false", "0", "no", "n", "f")
 IDENTIFIER_CONTROLS = r"[\x00-\x1F\x7F-\x{9F}\x{200B}-\x{200F}\x{202A}-\x{202E}\x{2060}-\x{2069}\x{FEFF}]"
 TEXT_CONTROLS = r"[\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x{9F}\x{200B}-\x{200F}\x{202A}-\x{202E}\x{2060}-\x{2069}\x{FEFF}]"
+ONLY_LINE = "(only line)"
+"""Line number of a record that belongs to the only line of its order, until that line is known."""
 IDENTIFIERS = (
     "measure",
     "assumption",
@@ -67,6 +69,10 @@ def staging_columns(
         kind = FEEDS[feed].table.c[column].type
         mapped = feed_map.columns.get(column) or _default(feed, column)
         source = _source(mapped, column)
+        if column == "line_no" and feed_map.match:
+            order = _source(feed_map.columns.get("order_id"), "order_id")
+            unnamed = f"{source} IS NULL AND {order} IS NOT NULL"
+            source = f"(CASE WHEN {unnamed} THEN {sql_literal(ONLY_LINE)} ELSE {source} END)"
         mark = typed_column(mapped.column) if mapped is not None and mapped.column in marked and mapped.column else None
         moment = isinstance(kind, DateTime) and f"{column}_is_date" in FEEDS[feed].table.c
         if moment:
@@ -116,13 +122,25 @@ def _source(mapped: ColumnMap | None, column: str) -> str:
         return sql_literal(mapped.value)
     text = _text_of(mapped, column)
     if mapped.codes is None:
-        return text
+        return _changed_text(text, mapped)
     cases = " ".join(f"WHEN {sql_literal(code)} THEN {sql_literal(meaning)}" for code, meaning in mapped.codes.items())
     return f"(CASE {text} {cases} END)"
 
 
 def _text_of(mapped: ColumnMap, column: str) -> str:
     return quoted(text_column(mapped.column) if mapped.column is not None else sql_column(column))
+
+
+def _changed_text(text: str, mapped: ColumnMap) -> str:
+    """Return the SQL of a text in upper case, without leading zeros, or filled with them, as the column declares."""
+    if mapped.upper:
+        text = f"upper({text})"
+    if mapped.strip_zeros:
+        stripped = f"ltrim({text}, '0')"
+        text = f"(CASE WHEN {stripped} = '' AND {text} <> '' THEN '0' ELSE {stripped} END)"
+    if mapped.pad is not None:
+        text = f"(CASE WHEN length({text}) < {mapped.pad} THEN lpad({text}, {mapped.pad}, '0') ELSE {text} END)"
+    return text
 
 
 def _is_listed(mapped: ColumnMap | None, column: str) -> str | None:

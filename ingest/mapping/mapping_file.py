@@ -54,7 +54,16 @@ class ColumnMap(_Table):
     day: bool | None = None
     """True: date-times are read as their local day. False: they stay instants, also if all are midnights."""
     codes: dict[str, str] | None = None
+    upper: bool = False
+    strip_zeros: bool = False
+    pad: Annotated[int | None, Field(ge=1, le=100)] = None
+    """Length to which a text is filled with zeros on the left, after `upper` and `strip_zeros`."""
     stands_in_for: str | None = None
+
+    @property
+    def changes_text(self) -> bool:
+        """Return True if the source's text is loaded in another form."""
+        return self.upper or self.strip_zeros or self.pad is not None
 
 
 def _as_list(value: object) -> object:
@@ -111,6 +120,8 @@ class FeedMap(Origin):
     """Largest share of loaded records that a full extract may withdraw."""
     fill_down: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = ()
     """Columns whose empty cells take the value of the record above."""
+    match: Literal["only line"] | None = None
+    """only line: a record that names an order and no line belongs to the order's only line."""
 
 
 class _SourceTable(_Table):

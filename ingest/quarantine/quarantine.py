@@ -10,10 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from sqlalchemy import BigInteger, Column, Connection, Row, RowMapping, and_, select, update
 
 from ingest.quarantine.records import PIECE, Rejected, RuleBreaks, fetch_records, rules_as_json, storable_text
+from ingest.quarantine.values import stored_values, without_broken
 from ingest.read.source_objects import SourceObject
 from ingest.storage.bulk_insert import batches, create_temporary, insert_rows
 from ingest.storage.scratch_database import Connection as Staging
-from metrics.schema import FEEDS, quarantine, run_files
+from metrics.schema import FEEDS, quarantine, quarantine_values, run_files
 
 
 def write(
@@ -24,8 +25,12 @@ def write(
     *,
     run_id: int,
     first_file_id: int,
+    time_zone: str,
 ) -> None:
-    """Write rejected records to `quarantine`, each in its original form."""
+    """Write rejected records to `quarantine`, each in its original form, with its readable values.
+
+    time_zone: the declared zone of the source.
+    """
 
     def rows() -> Iterator[dict[str, object]]:
         for number in sorted({number for number, _ in rejected}):
@@ -39,6 +44,15 @@ def write(
                     )
 
     insert_rows(connection, quarantine, rows())
+    insert_rows(
+        connection,
+        quarantine_values,
+        (
+            {"file_id": first_file_id + number, "row_no": row_no, **stored_values(one.values, time_zone)}
+            for (number, row_no), one in rejected.items()
+            if one.values
+        ),
+    )
 
 
 def _row(
@@ -88,6 +102,15 @@ def quarantine_loaded(
         connection.execute(
             update(quarantine).where(mine).values(run_id=run_id, **_reasons(rule_breaks[file_id, row_no]))
         )
+    rows = [row for row in rows if (row["file_id"], row["row_no"]) not in already_quarantined]
+    insert_rows(
+        connection,
+        quarantine_values,
+        (
+            {"file_id": row["file_id"], "row_no": row["row_no"], **_values_of_loaded(feed, row, rule_breaks)}
+            for row in rows
+        ),
+    )
     names = {row.file_id: row.name for row in connection.execute(select(run_files.c.file_id, run_files.c.name))}
     insert_rows(
         connection,
@@ -108,9 +131,15 @@ def quarantine_loaded(
                 **_reasons(rule_breaks[row["file_id"], row["row_no"]]),
             }
             for row in rows
-            if (row["file_id"], row["row_no"]) not in already_quarantined
         ),
     )
+
+
+def _values_of_loaded(
+    feed: str, row: RowMapping, rule_breaks: Mapping[tuple[int, int], RuleBreaks]
+) -> dict[str, object]:
+    broken = {one.column for one in rule_breaks[row["file_id"], row["row_no"]].rules if one.column}
+    return stored_values(without_broken(feed, dict(row), broken - set(FEEDS[feed].key)), None)
 
 
 def _open_records(connection: Connection, rows: Iterable[tuple[int, int]]) -> list[Row[int, int, str]]:

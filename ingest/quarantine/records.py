@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from ingest.mapping.mapping_file import Mapping as SourceMapping
 from ingest.mapping.mapping_file import nearest
+from ingest.quarantine.values import read_columns, without_broken
 from ingest.read.csv_records import records_by_number
 from ingest.read.source_objects import SourceObject
 from ingest.read.staging import staging_table
@@ -61,6 +62,8 @@ class Rejected:
     line_no: str | None = None
     raw: str | None = None
     waits_for: str | None = None
+    values: Mapping[str, object] = field(default_factory=dict)
+    """Its typed columns, as far as they could be read."""
 
 
 def unreadable_records(objects: Iterable[SourceObject]) -> dict[str, dict[tuple[int, int], Rejected]]:
@@ -87,17 +90,20 @@ def rule_breaking_records(
     for outcome in outcomes:
         for row in outcome.broken:
             by_row.setdefault(row, []).append(outcome)
-    columns = _names(feed)
+    columns, readable = _names(feed), read_columns(feed)
     result: dict[tuple[int, int], Rejected] = {}
     for piece in batches(sorted(by_row), PIECE):
         staging.execute("INSERT INTO broken SELECT ?, unnest(?::BIGINT[])", [feed, piece])
-        listed = ", ".join(f"CAST(s.{quoted(one)} AS VARCHAR)" for one in columns)
+        listed = ", ".join(
+            [*(f"CAST(s.{quoted(one)} AS VARCHAR)" for one in columns), *(f"s.{quoted(one)}" for one in readable)]
+        )
         query = (
             f"SELECT s.rowid, s._object, s.rowid + s._shift, {listed} FROM {quoted(staging_table(feed))} AS s "
             "JOIN broken AS b ON b.feed = ? AND b.row = s.rowid WHERE s.rowid BETWEEN ? AND ?"
         )
         for row, number, row_no, *values in staging.execute(query, [feed, piece[0], piece[-1]]).fetchall():
-            named = dict(zip(columns, values, strict=True))
+            named = dict(zip(columns, values[: len(columns)], strict=True))
+            typed = dict(zip(readable, values[len(columns) :], strict=True))
             rules = [
                 BrokenRule(
                     one.rule.name,
@@ -114,6 +120,7 @@ def rule_breaking_records(
                 {one: named[one] for one in FEEDS[feed].key},
                 named.get("order_id"),
                 named.get("line_no"),
+                values=without_broken(feed, typed, {one.rule.column for one in by_row[row]}),
             )
     return result
 

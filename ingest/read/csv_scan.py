@@ -131,7 +131,8 @@ def scan(path: Path, origin: Origin, delimiter: str, object_name: str) -> CsvSca
         )
     records = count.records() if count is not None else None
     plain = records is not None and count is not None and count.quoted_newlines == 0
-    return CsvScan(digest.hexdigest(), size, records, plain, suspicious, tail)
+    # Keys must not contain line breaks. Other odd characters of the file must not decide whether they are checked.
+    return CsvScan(digest.hexdigest(), size, records, plain, suspicious or not plain, tail)
 
 
 class _RecordCount:

@@ -20,7 +20,8 @@ from ingest.runs.run_state import RunState, effective_feeds, fingerprint, was_ke
 from ingest.storage import tables
 from ingest.storage.bulk_insert import insert_rows
 from ingest.storage.row_ids import count_per_file
-from ingest.storage.run_warnings import replace_warnings
+from ingest.storage.run_warnings import RunWarning, replace_warnings
+from metrics.lists.alike_keys import alike_keys
 from metrics.schema import FEEDS, checks, mapped_columns, run_files
 from metrics.schema import quarantine as quarantine_table
 from metrics.warehouse import Build
@@ -32,7 +33,15 @@ def write_ledger(state: RunState, build: Build) -> None:
     connection, run_id, first = build.connection, state.known.next_run_id, state.known.next_file_id
     objects = {source.number: source for source in state.objects}
     for rejected in state.rejected.values():
-        quarantine.write(connection, state.reading.connection, rejected, objects, run_id=run_id, first_file_id=first)
+        quarantine.write(
+            connection,
+            state.reading.connection,
+            rejected,
+            objects,
+            run_id=run_id,
+            first_file_id=first,
+            time_zone=state.mapping.time_zone,
+        )
     failpoint("ingest.quarantine")
     insert_rows(connection, run_files, _file_rows(state))
     write_counts(connection, state.loaded.counts)
@@ -50,12 +59,27 @@ def write_ledger(state: RunState, build: Build) -> None:
     insert_rows(connection, checks, ({"run_id": run_id, **check} for check in state.checks))
     _write_mapped(state, connection)
     state.warnings.extend(find_empty_columns(connection, state.mapping.name, effective_feeds(state)))
+    state.warnings.extend(_quarantine_warnings(state, connection))
     state.warnings.extend(find_excess_receipts(connection, state.mapping.name))
     objects_read = [(source.feed, source.name) for source in state.objects]
     replace_warnings(connection, state.warnings, run_id=run_id, source=state.mapping.name, objects=objects_read)
     _write_taken(state, connection)
     clock.write_notes(connection, state)
     failpoint("ingest.ledger")
+
+
+def _quarantine_warnings(state: RunState, connection: Connection) -> Iterator[RunWarning]:
+    """Yield warnings about waiting records with alike parents, and about cancellations with an assumed date."""
+    for one in alike_keys(connection):
+        yield RunWarning(one.feed, "keys_differ_by_zeros_or_case", one.message, one.records, column=one.column)
+    for feed, count in state.assumed_cancellations.items():
+        if count:
+            many = f"{count:,} {'cancellation has' if count == 1 else 'cancellations have'} no date"
+            message = (
+                f"{many}: counted as made when the record was last updated (source_updated_at). "
+                "Send cancelled_at to be exact."
+            )
+            yield RunWarning(feed, "cancellation_date_assumed", message, count, column="cancelled_at")
 
 
 def _file_rows(state: RunState) -> Iterator[dict[str, object]]:

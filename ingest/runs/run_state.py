@@ -46,6 +46,8 @@ class RunState:
     reading: Reading
     rejected: dict[str, dict[tuple[int, int], Rejected]] = field(default_factory=dict)
     checks: list[dict[str, object]] = field(default_factory=list)
+    assumed_cancellations: dict[str, int] = field(default_factory=dict)
+    """Cancellations without a date that count as made at the last update of their record, by feed."""
     loaded: LoadResult = field(default_factory=LoadResult)
     as_of: datetime | None = None
     retry_from: dict[int, datetime] = field(default_factory=dict)

@@ -23,6 +23,7 @@ from sqlalchemy import (
     select,
 )
 
+from ingest.mapping.columns import ONLY_LINE
 from metrics.schema import FEEDS, fx_rates, invoices, order_lines, orders, shipments
 from metrics.sql.dialects import Expression, Rows, local_time
 
@@ -82,11 +83,32 @@ def _invoices(rows: FromClause) -> tuple[CrossRowRule, ...]:
 
 def _invoice_lines(rows: FromClause) -> tuple[CrossRowRule, ...]:
     header = select(1).where(invoices.c.invoice_id == rows.c.invoice_id)
-    names_line = or_(rows.c.order_id.is_not(None), rows.c.line_no.is_not(None))
+    names_line = and_(rows.c.order_id.is_not(None), rows.c.line_no.is_not(None))
+    several = and_(rows.c.line_no == ONLY_LINE, _order_lines_of(rows).exists())
+    half = rows.c.order_id.is_(None) != rows.c.line_no.is_(None)
     return (
+        CrossRowRule(
+            "order_line_is_named",
+            "line_no",
+            "The record names an order and no line, or a line and no order. Send both or neither. If an order has one "
+            'line, match = "only line" under [invoice_lines] in the mapping finds it.',
+            _select(rows, _line_key(rows), half),
+        ),
+        CrossRowRule(
+            "order_has_only_line",
+            "line_no",
+            "The order has several lines, so the record does not say which one it bills. Send the line number.",
+            _select(rows, rows.c.order_id, several),
+        ),
         _parent_rule(rows, "invoice_is_known", "invoice_id", "invoices", header, rows.c.invoice_id),
         _parent_rule(
-            rows, "order_line_is_known", "line_no", "order_lines", _order_line(rows), _line_key(rows), names_line
+            rows,
+            "order_line_is_known",
+            "line_no",
+            "order_lines",
+            _order_line(rows),
+            _line_key(rows),
+            and_(names_line, ~several),
         ),
         _document_not_before_order(rows, "invoiced_at", invoices, "invoice_id"),
         _negative_is_discount(rows),
@@ -222,6 +244,28 @@ def _select(rows: FromClause, value: ColumnElement[str], condition: ColumnElemen
 
 def _order_line(rows: FromClause) -> Rows:
     return select(literal(1)).where(order_lines.c.order_id == rows.c.order_id, order_lines.c.line_no == rows.c.line_no)
+
+
+def _order_lines_of(rows: FromClause) -> Rows:
+    return select(literal(1)).where(order_lines.c.order_id == rows.c.order_id, ~order_lines.c.deleted)
+
+
+def with_only_lines(rows: FromClause) -> FromClause:
+    """Return the rows with the line number of the only line of their order, where they ask for it and there is one."""
+    line = order_lines.c
+    only = (
+        select(line.order_id, func.min(line.line_no).label("line_no"))
+        .where(~line.deleted)
+        .group_by(line.order_id)
+        .having(func.count() == 1)
+        .subquery("only_lines")
+    )
+    asked = and_(rows.c.line_no == ONLY_LINE, only.c.line_no.is_not(None))
+    columns = [
+        case((asked, only.c.line_no), else_=column).label("line_no") if column.name == "line_no" else column
+        for column in rows.c
+    ]
+    return select(*columns).select_from(rows.outerjoin(only, only.c.order_id == rows.c.order_id)).subquery("matched")
 
 
 def _line_key(rows: FromClause) -> ColumnElement[str]:

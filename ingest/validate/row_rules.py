@@ -26,6 +26,7 @@ from ingest.validate.rule_lists import (
     TIME_ORDER,
     UPPER_BOUNDS,
 )
+from ingest.validate.undated_cancellations import undated
 from metrics.policy import MOST_DAYS
 from metrics.schema import FEEDS
 
@@ -74,6 +75,7 @@ def rules(feed: str, feed_map: FeedMap, *, latest_event: datetime, time_zone: st
         *_presence(feed, feed_map, mapped),
         *_values(feed, mapped),
         *_order_in_time(feed, mapped, latest_event, time_zone),
+        *_cancellations(feed, feed_map),
         RowRule(
             "text_is_clean",
             "ok_text",
@@ -91,6 +93,15 @@ def _adds_up(feed: str) -> RowRule:
         "cannot be added. Correct them, or map a key column that tells them apart."
     )
     return RowRule("same_key_adds_up", FEEDS[feed].key[-1], "true", do, claim="ok_same_key")
+
+
+def _cancellations(feed: str, feed_map: FeedMap) -> Iterator[RowRule]:
+    if condition := undated(feed, feed_map):
+        do = (
+            "The cancellation has no date, and source_updated_at is empty too. Send cancelled_at, or map "
+            "source_updated_at: the cancellation then counts as made when the record was last updated."
+        )
+        yield RowRule("cancellation_is_dated", "cancelled_at", "true", do, claim=f"NOT {condition}")
 
 
 def _types(feed: str, feed_map: FeedMap, mapped: Iterable[str]) -> Iterator[RowRule]:

@@ -304,7 +304,7 @@ def _promises(base: CTE, context: BuildContext) -> Rows:
 def _short_lines(context: BuildContext) -> Rows:
     """Return the number of lines of each order that have not arrived in full."""
     line = order_line_facts_table.c
-    short = and_(line.state != "excluded", line.filled_qty < line.owed_qty)
+    short = and_(line.state != "excluded", line.filled_qty < line.owed_qty, ~line.in_quarantine)
     return select(line.order_id, count_if(short).label("short_n")).select_from(_lines(context)).group_by(line.order_id)
 
 

@@ -48,7 +48,10 @@ o = order_facts_table.c
 
 
 def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
-    """Return every sale order with goods owed. Open orders wait until as_of."""
+    """Return every sale order with goods owed. Open orders wait until as_of.
+
+    The arrival of an order in quarantine is not known, so it has no row.
+    """
     now = literal(context.as_of, DateTime)
     tables, today = span_of(only_stale(order_facts_table, o.order_id, context), now, false(), o.ship_to_time_zone)
     arrived = o.cycle_days.is_not(None)
@@ -61,7 +64,7 @@ def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
             *order_dimensions(),
         )
         .select_from(tables)
-        .where(o.order_type == "sale", o.state != "excluded"),
+        .where(o.order_type == "sale", o.state != "excluded", ~o.in_quarantine),
     )
 
 

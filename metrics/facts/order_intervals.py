@@ -43,7 +43,7 @@ def customer_intervals(context: BuildContext | None = None) -> Rows:
     order_days = (
         select(o.customer_id, o.ordered_day, func.max(o.segment).label("segment"))
         .select_from(tables)
-        .where(o.order_type == "sale", o.ordered_day.is_not(None))
+        .where(o.order_type == "sale", o.ordered_day.is_not(None), o.customer_id != NONE)
         .group_by(o.customer_id, o.ordered_day)
         .subquery("order_days")
     )

@@ -155,7 +155,7 @@ def _placed(now: Expression, view: Sequence[Expression]) -> Select[Any]:
     next step takes.
     """
     tables, ordered = moment_span(order_facts_table, dict(o.items()), "ordered_at", o.ship_to_time_zone)
-    still_open = [o.state == "pending", o.arrived_day.is_(None), o.deadline_at.is_not(None), *view]
+    still_open = [o.state == "pending", ~o.in_quarantine, o.arrived_day.is_(None), o.deadline_at.is_not(None), *view]
     line = order_line_facts_table.c
     open_lines = (
         select(line.order_id, func.min(line.deadline_at).label("deadline_at"))

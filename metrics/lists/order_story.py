@@ -192,18 +192,21 @@ def order_records(connection: Connection, order_id: str) -> OrderRecords | None:
         .order_by(invoice_lines.c.invoice_id),
     )
     told = {row["line_no"]: row for row in judged}
+    listed = {row["line_no"] for row in wanted}
+    kept_out = [row for row in judged if row["line_no"] not in listed]
     return OrderRecords(
         facts=facts[0],
         order=order[0] if order else {},
         lines=sorted(
-            ({**row, **told.get(row["line_no"], {})} for row in wanted), key=lambda row: _natural(row["line_no"])
+            ({**row, **told.get(row["line_no"], {})} for row in (*wanted, *kept_out)),
+            key=lambda row: _natural(row["line_no"]),
         ),
         shipments=_by_ids(connection, shipments, "shipment_id", sent),
         shipment_lines=sent,
         invoices=_by_ids(connection, invoices, "invoice_id", billed),
         invoice_lines=billed,
         customer=_as_of(connection, customers, "customer_id", facts[0]["customer_id"], facts[0]["ordered_day"]),
-        product_names=_product_names(connection, {row["product_id"] for row in (*wanted, *sent) if row["product_id"]}),
+        product_names=_product_names(connection, {row["product_id"] for row in (*judged, *sent) if row["product_id"]}),
     )
 
 

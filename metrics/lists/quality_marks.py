@@ -116,6 +116,7 @@ COLUMNS_BEHIND = {
     "deadline_at": DUE,
     "requested_day": _DUE,
     "promised_day": DUE,
+    "in_quarantine": (),
     "first_promised_day": DUE,
     "lateness_days": (*DUE, *CAME),
     "billing_state": (*DUE, *GIVEN_UP, *BILLED_LINES),

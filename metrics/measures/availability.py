@@ -3,11 +3,11 @@
 Source: docs/rules.md, product availability; R8 (first-pass and final fill).
 """
 
-from sqlalchemy import and_, func
+from sqlalchemy import and_, func, or_
 
 from metrics.facts.availability import availability_facts_table
 from metrics.facts.orders import order_facts_table, order_line_facts_table
-from metrics.measures.formulas import combined, judged, line_amount_converted
+from metrics.measures.formulas import WITHOUT_QUANTITY, combined, judged, line_amount_converted
 from metrics.measures.needs import CORE_FEEDS, NEEDS_PRICE, NEEDS_RECEIPT, NEEDS_REQUEST, NEEDS_SHIPPED, PENDING
 from metrics.model.measure import Direction, Measure, Need, Part, Ratio, Unit
 
@@ -24,6 +24,10 @@ _goods = line.state == "judged"
 _final_known = and_(_goods, line.filled_qty == line.filled_most_qty, ~_held)
 _first_known = and_(_goods, line.first_pass_qty.is_not(None))
 _priced = and_(func.coalesce(line.owed_amount > 0, False), line.rate.is_not(None))
+_WITHOUT_AMOUNT = (
+    Part(and_(_goods, line.in_quarantine, or_(line.owed_amount.is_(None), line.rate.is_(None)))),
+    Part(and_(_goods, _priced)),
+)
 
 
 MEASURES = (
@@ -200,6 +204,7 @@ MEASURES = (
             Part(_first_known, line.first_pass_qty),
             Part(_first_known, line.owed_qty),
             Part(and_(_goods, ~_first_known), line.owed_qty),
+            weights=WITHOUT_QUANTITY,
         ),
         definition=(
             "Units shipped by the first promised date, of the product ordered, as a share of the units owed on judged "
@@ -225,6 +230,7 @@ MEASURES = (
             Part(_final_known, line.filled_qty),
             Part(_final_known, line.owed_qty),
             Part(and_(_goods, ~_final_known), line.owed_qty),
+            weights=WITHOUT_QUANTITY,
         ),
         definition=(
             "Units received by now, of the right product or an agreed substitute, as a share of the units owed on "
@@ -250,6 +256,7 @@ MEASURES = (
             Part(and_(_first_known, _priced), line_amount_converted(line.first_pass_amount)),
             Part(and_(_first_known, _priced), line_amount_converted(line.owed_amount)),
             Part(and_(_goods, ~_first_known, _priced), line_amount_converted(line.owed_amount)),
+            weights=_WITHOUT_AMOUNT,
         ),
         definition=(
             "Value shipped by the first promised date, of the product ordered, as a share of the value owed on judged, "
@@ -275,6 +282,7 @@ MEASURES = (
             Part(and_(_final_known, _priced), line_amount_converted(line.filled_amount)),
             Part(and_(_final_known, _priced), line_amount_converted(line.owed_amount)),
             Part(and_(_goods, ~_final_known, _priced), line_amount_converted(line.owed_amount)),
+            weights=_WITHOUT_AMOUNT,
         ),
         definition=(
             "Value received by now, of the right product or an agreed substitute, as a share of the value owed on "
@@ -296,7 +304,11 @@ MEASURES = (
         direction=Direction.LOWER,
         facts=order_line_facts_table,
         date="due_day",
-        formula=Ratio(Part(and_(_goods, line.substituted.is_(True))), Part(_goods)),
+        formula=Ratio(
+            Part(and_(_goods, ~_held, line.substituted.is_(True))),
+            Part(and_(_goods, ~_held)),
+            Part(and_(_goods, _held)),
+        ),
         definition="Order lines that were filled, at least in part, by another product that the buyer agreed to.",
         numerator="goods lines with a counted substitute",
         denominator="judged goods lines",

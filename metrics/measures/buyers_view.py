@@ -8,7 +8,7 @@ from sqlalchemy import and_, func
 
 from metrics.facts.invoices import invoice_facts_table
 from metrics.facts.orders import order_facts_table, order_line_facts_table
-from metrics.measures.formulas import combined, judged, order_share, share_of
+from metrics.measures.formulas import WITHOUT_QUANTITY, combined, judged, order_share, share_of
 from metrics.measures.needs import (
     BILLING_FEEDS,
     CORE_FEEDS,
@@ -208,6 +208,7 @@ OTIF_UNIT = Measure(
         Part(_units_known, line.in_window_qty),
         Part(_units_known, line.owed_qty),
         Part(and_(line.state == "judged", ~_units_known), line.owed_qty),
+        weights=WITHOUT_QUANTITY,
     ),
     definition=(
         "Share of the units owed that were received inside the window or by the deadline. A line never counts more "

@@ -5,7 +5,7 @@ Source: SCOR RS.1.1; docs/rules.md, cycle time; R30 (spread and percentiles).
 
 from decimal import Decimal
 
-from sqlalchemy import and_
+from sqlalchemy import and_, func
 
 from metrics.facts.cycle_times import cycle_facts_table
 from metrics.facts.open_orders import open_order_facts_table
@@ -20,6 +20,7 @@ o = order_facts_table.c
 clock = cycle_facts_table.c
 NOT_ARRIVED = "Orders that are not sales, and orders with a line of which nothing has arrived."
 _known = o.cycle_days.is_not(None)
+_kept_out = func.coalesce(o.complete_reason == "quarantined", False)
 _complete = and_(clock.complete, clock.cycle_days.is_not(None))
 
 
@@ -122,7 +123,9 @@ MEASURES = (
         direction=Direction.LOWER,
         facts=order_facts_table,
         date="due_day",
-        formula=Ratio(Part(LATE), Part(ARRIVED)),
+        formula=Ratio(
+            Part(and_(LATE, ~_kept_out)), Part(and_(ARRIVED, ~_kept_out)), Part(and_(o.state == "judged", _kept_out))
+        ),
         definition="Arrived orders with a line that was settled after its deadline, as a share of arrived orders.",
         numerator="arrived orders with a line settled after its deadline",
         denominator="judged orders that arrived",

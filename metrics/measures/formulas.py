@@ -14,6 +14,14 @@ HOUR, DAY = 3600, 86_400
 """Seconds in an hour and in a day: the ticks of measures whose values are seconds."""
 
 
+_judged_line = order_line_facts_table.c.state == "judged"
+WITHOUT_QUANTITY = (
+    Part(and_(_judged_line, order_line_facts_table.c.owed_qty.is_(None))),
+    Part(and_(_judged_line, order_line_facts_table.c.owed_qty.is_not(None))),
+)
+"""Weights of a share of units: judged lines in quarantine whose quantity cannot be read, and all other judged lines."""
+
+
 def share_of(true: Expression, among: Expression) -> Ratio:
     """Return the share of rows in `among` for which `true` holds. Rows where it is null are unknown."""
     return Ratio(

@@ -14,7 +14,9 @@ o = order_facts_table.c
 line = order_line_facts_table.c
 m = money_facts_table.c
 _sale = o.order_type == "sale"
-_goods_sale = and_(line.line_kind == "goods", line.owed_qty.is_not(None))
+_goods = line.line_kind == "goods"
+_loaded_goods = and_(_goods, ~line.in_quarantine)
+"""Quantities sum loaded lines only. Counts include lines in quarantine: R34 (impossible dates)."""
 
 
 MEASURES = (
@@ -43,7 +45,7 @@ MEASURES = (
         direction=Direction.NEITHER,
         facts=order_line_facts_table,
         date="ordered_day",
-        formula=Total(Part(_goods_sale, None)),
+        formula=Total(Part(_goods, None)),
         definition="Goods lines ordered.",
         numerator="goods lines ordered",
         denominator="–",
@@ -60,7 +62,7 @@ MEASURES = (
         direction=Direction.NEITHER,
         facts=order_line_facts_table,
         date="ordered_day",
-        formula=Total(Part(_goods_sale, line.ordered_qty)),
+        formula=Total(Part(_loaded_goods, line.ordered_qty)),
         definition="Units ordered on goods lines.",
         numerator="units ordered on goods lines",
         denominator="–",
@@ -88,7 +90,7 @@ MEASURES = (
         denominator="–",
         exclusions="Lines without a price, and lines whose currency has no exchange rate on that day.",
         source="own definition",
-        feeds=CORE_FEEDS,
+        feeds=("orders", "order_lines"),
         needs=(NEEDS_PRICE,),
         product_rows=(16,),
     ),
@@ -100,7 +102,7 @@ MEASURES = (
         direction=Direction.NEITHER,
         facts=order_line_facts_table,
         date="due_day",
-        formula=Total(Part(_goods_sale, line.received_qty)),
+        formula=Total(Part(_loaded_goods, line.received_qty)),
         definition="Units received on goods lines, by the day they were due.",
         numerator="units received on goods lines, by the day they were due",
         denominator="–",

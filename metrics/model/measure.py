@@ -63,13 +63,15 @@ def on_table(expression: Expression, table: FromClause) -> Expression:
 
 @dataclass(frozen=True)
 class Total:
-    """A sum."""
+    """A sum. If it sums an amount, it also counts its rows (`judged`), for its coverage."""
 
     part: Part
 
     def parts(self) -> dict[str, Part]:
         """Return the additive parts by role."""
-        return {"numerator": self.part}
+        if self.part.amount is None:
+            return {"numerator": self.part}
+        return {"numerator": self.part, "judged": Part(self.part.condition)}
 
 
 @dataclass(frozen=True)
@@ -79,12 +81,13 @@ class Ratio:
     denominator: true and false rows (or units). unknown: rows whose evidence is missing; None if the evidence is never
     missing. Denominator + unknown is everything judged. ticks: numerator ticks (seconds) per unit of the measure
     (hours); only means have more than 1. combined: a share of rows that pass several tests (P7 point, coverage and
-    range).
+    range). weights: of a share of units or amounts, the judged rows without a readable weight, and those with one.
     """
 
     numerator: Part
     denominator: Part
     unknown: Part | None = None
+    weights: tuple[Part, Part] | None = None
     ticks: int = 1
     combined: bool = False
 
@@ -94,6 +97,8 @@ class Ratio:
             "numerator": self.numerator,
             "denominator": self.denominator,
             "unknown": self.unknown,
+            "unmeasured": self.weights[0] if self.weights else None,
+            "measured": self.weights[1] if self.weights else None,
         }
         return {role: part for role, part in roles.items() if part is not None}
 

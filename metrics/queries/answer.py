@@ -31,6 +31,7 @@ from metrics.model.measure import (
 from metrics.model.question import NO_ROWS, Answer, Ask, Provisional, Question
 from metrics.policy import STRICT, Policy
 from metrics.queries.division import missing_feed
+from metrics.queries.left_out import with_left_out
 from metrics.queries.provisional import answers_of_batch, with_open_rows
 from metrics.queries.statements import batches
 from metrics.queries.survival import survival_answers
@@ -67,7 +68,7 @@ def answer(connection: Connection, question: Question, *, policy: Policy = STRIC
                     or _without_rows(measure, dimensions, period, _unanswerable(measure, question, known, policy))
                 )
             )
-    return complete
+    return with_left_out(connection, question, complete)
 
 
 def _whole(result: Answer) -> Answer:

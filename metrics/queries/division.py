@@ -27,7 +27,17 @@ def answer_of_row(
     """Return the answer of one measure from one row of a SELECT."""
     part: Row = {
         role: row.get(rollup_column(measure, role))
-        for role in ("numerator", "denominator", "unknown", "total", "squares", "value")
+        for role in (
+            "numerator",
+            "denominator",
+            "unknown",
+            "judged",
+            "total",
+            "squares",
+            "value",
+            "unmeasured",
+            "measured",
+        )  # fmt: skip
     }
     blank = Answer(dimensions, period, measure.name, None)
     lacking = missing_feed(measure, known)
@@ -37,6 +47,8 @@ def answer_of_row(
     formula = measure.formula
     if isinstance(formula, Total):
         result = replace(blank, value=part["numerator"], numerator=part["numerator"])
+        if measure.unit is Unit.MONEY:
+            result = replace(result, judged=part["judged"])
     elif isinstance(formula, Spread):
         result = replace(
             blank, denominator=part["denominator"],
@@ -62,4 +74,17 @@ def _ratio(measure: Measure, formula: Ratio, part: Row, blank: Answer) -> Answer
     if measure.unit is not Unit.SHARE:
         return replace(blank, value=divide(numerator, denominator), numerator=numerator, denominator=denominator)
     unknown = part["unknown"] if formula.unknown is not None else 0
-    return share_answer(blank, numerator or 0, denominator or 0, unknown, combined=formula.combined)
+    result = share_answer(blank, numerator or 0, denominator or 0, unknown, combined=formula.combined)
+    return _with_unmeasured(result, part["unmeasured"], part["measured"]) if part["unmeasured"] else result
+
+
+def _with_unmeasured(result: Answer, unmeasured: int, measured: int) -> Answer:
+    """Return the share of units or amounts with lines in quarantine whose quantity or amount cannot be read.
+
+    Such a line weighs as much as the mean line in the coverage. Nobody knows its weight, so the range says nothing.
+    Source: R34 (impossible dates).
+    """
+    known = measured * float(result.coverage or 0)
+    lines = "line in quarantine has" if unmeasured == 1 else "lines in quarantine have"
+    remark = f"{unmeasured:,} {lines} no readable quantity or amount, so the range is 0 % to 100 %."
+    return replace(result, coverage=known / (measured + unmeasured), worst=0.0, best=1.0, remark=remark)

@@ -19,7 +19,6 @@ from sqlalchemy import (
     bindparam,
     cast,
     delete,
-    func,
     insert,
     literal,
     or_,
@@ -40,6 +39,8 @@ from metrics.facts.orders import (
     order_line_facts,
     order_line_facts_table,
 )
+from metrics.facts.orders.in_quarantine import lines_in_quarantine, orders_in_quarantine
+from metrics.facts.orders.in_quarantine import refresh as refresh_quarantine
 from metrics.facts.registry import FACT_TABLES
 from metrics.facts.rejudge import order_batches
 from metrics.policy import STRICT
@@ -50,12 +51,11 @@ from metrics.schema import (
     invoices,
     local_days,
     orders,
-    quarantine,
     service_costs,
     shipment_lines,
     shipments,
 )
-from metrics.sql.dialects import Expression, Rows, analyze
+from metrics.sql.dialects import Rows, analyze
 from metrics.sql.local_days import refresh_local_days
 from metrics.sql.temporary_tables import temporary_table
 from metrics.warehouse.failpoint import failpoint
@@ -67,6 +67,8 @@ def rebuild(connection: Connection, *, as_of: datetime, touched: str | None) -> 
 
     touched: name of a table with the `order_id` of every order whose records changed; None to rebuild everything.
 
+    Orders whose quarantined records changed are updated as well.
+
     Everything is also rebuilt if there are no facts yet, if the columns of a table or the mapped columns have changed,
     or if `as_of` is earlier than before. A partial rebuild assumes that no stored instant lies after the previous
     `as_of`, since it would miss such an event. Ingest ensures this. Bare dates are an exception: they are checked here.
@@ -76,14 +78,18 @@ def rebuild(connection: Connection, *, as_of: datetime, touched: str | None) -> 
         metadata.drop_all(connection, [stored for stored in metadata.tables.values() if stored.name in reshaped])
         metadata.create_all(connection)
     known = mapped(connection)
+    quarantine_changed = refresh_quarantine(connection, as_of)
     before = connection.execute(select(facts_state)).one_or_none()
-    refresh_local_days(connection)
+    refresh_local_days(connection, more=(orders_in_quarantine, lines_in_quarantine))
     analyze(connection, local_days)
     failpoint("rebuild.facts")
     if touched is None or before is None or reshaped or before.as_of > as_of or set(json.loads(before.mapped)) != known:
         _rebuild_all(connection, as_of, known)
     else:
-        _rebuild_changed(connection, as_of, known, before.as_of, table(touched, sql_column("order_id", String)))
+        loaded = table(touched, sql_column("order_id", String))
+        changed = union(select(loaded.c.order_id), select(quarantine_changed.c.order_id)).subquery("changed")
+        _rebuild_changed(connection, as_of, known, before.as_of, changed)
+    quarantine_changed.drop(connection)
     connection.execute(delete(facts_state))
     connection.execute(insert(facts_state).values(as_of=as_of, mapped=json.dumps(sorted(known))))
     failpoint("rebuild.done")
@@ -105,9 +111,10 @@ def _rebuild_all(connection: Connection, as_of: datetime, known: frozenset[str])
     connection.execute(delete(order_facts_table))
     analyze(connection, *[feed.table for feed in FEEDS.values()])
     first, last = bindparam("first_order", type_=String), bindparam("last_order", type_=String)
-    part = select(orders.c.order_id).where(orders.c.order_id.between(first, last)).subquery("part")
+    ids = union(select(orders.c.order_id), select(orders_in_quarantine.c.order_id)).subquery("order_ids")
+    part = select(ids.c.order_id).where(ids.c.order_id.between(first, last)).subquery("part")
     lines = order_line_facts(STRICT, as_of, known, only=part)
-    for first_order, last_order in order_batches(connection, orders):
+    for first_order, last_order in order_batches(connection, ids):
         insert_rows(connection, order_line_facts_table, lines, {"first_order": first_order, "last_order": last_order})
     insert_rows(connection, order_facts_table, order_facts_from_lines(order_line_facts_table, as_of))
     failpoint("rebuild.ledgers")
@@ -163,8 +170,8 @@ def _rebuild_changed(
 def _orders_to_judge(connection: Connection, as_of: datetime, since: datetime, touched: FromClause) -> Table:
     """Create the temporary table of the orders that a partial rebuild judges again.
 
-    These are the touched orders, orders whose `next_change_at` has passed, orders with records dated around the runs,
-    and orders of which the latest run quarantined a record.
+    These are the touched orders, orders whose `next_change_at` has passed, and orders with records dated around the
+    runs.
     """
     to_judge = temporary_table("orders_to_judge", {"order_id": orders.c.order_id.type})
     to_judge.create(connection)
@@ -180,12 +187,7 @@ def _orders_to_judge(connection: Connection, as_of: datetime, since: datetime, t
         select(facts.c.order_id).where(facts.c.next_change_at <= literal(as_of, DateTime)) for facts in judged_tables
     ]
     recent = _recently_dated(since, as_of) if as_of > since else ()
-    quarantined = select(quarantine.c.order_id).where(
-        quarantine.c.order_id.is_not(None), quarantine.c.run_id == _latest_run()
-    )
-    connection.execute(
-        insert(to_judge).from_select(["order_id"], union(select(touched.c.order_id), *due, *recent, quarantined))
-    )
+    connection.execute(insert(to_judge).from_select(["order_id"], union(select(touched.c.order_id), *due, *recent)))
     analyze(connection, to_judge)
     return to_judge
 
@@ -222,10 +224,6 @@ def _recently_dated(since: datetime, as_of: datetime) -> Iterator[Rows]:
                     .join(invoices, document == invoice_lines.c.invoice_id)
                     .where(or_(*dated))
                 )
-
-
-def _latest_run() -> Expression:
-    return select(func.max(quarantine.c.run_id)).scalar_subquery()
 
 
 def _customers_of(*facts: Table) -> Rows:

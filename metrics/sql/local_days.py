@@ -3,6 +3,7 @@
 Source: R3 (dates and time zones).
 """
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -28,7 +29,7 @@ from sqlalchemy import (
 from sqlalchemy import column as sql_column
 
 from metrics.policy import MOST_DAYS
-from metrics.schema import FEEDS, local_days, orders
+from metrics.schema import FEEDS, local_days
 from metrics.sql.dialects import Expression, Rows, SqlType, plus_days, plus_microseconds
 from metrics.sql.temporary_tables import temporary_table
 
@@ -42,13 +43,18 @@ _OFFSETS: dict[str, SqlType] = {
 }
 
 
-def refresh_local_days(connection: Connection) -> None:
+def refresh_local_days(connection: Connection, more: Sequence[Table] = ()) -> None:
     """Fill `local_days` with every day of the data, in every time zone that orders are shipped to.
 
     The days extend beyond the data by the longest period a policy allows. The table stays as it is if it covers them.
+    more: tables with further moments and zones.
     """
-    zones = set(connection.scalars(select(orders.c.ship_to_time_zone).distinct()))
-    first, last = _days_in_data(connection)
+    tables = (*[feed.table for feed in FEEDS.values()], *more)
+    zones: set[str] = set()
+    for zoned in tables:
+        if "ship_to_time_zone" in zoned.c:
+            zones |= set(connection.scalars(select(zoned.c.ship_to_time_zone).distinct()))
+    first, last = _days_in_data(connection, tables)
     if first is None or last is None:
         return
     reach = MOST_DAYS["invoice_days"] + 2
@@ -72,11 +78,11 @@ def refresh_local_days(connection: Connection) -> None:
     offsets.drop(connection)
 
 
-def _days_in_data(connection: Connection) -> tuple[date | None, date | None]:
+def _days_in_data(connection: Connection, tables: Sequence[Table]) -> tuple[date | None, date | None]:
     """Return the first and last calendar day of all stored moments."""
     days: list[date] = []
-    for feed in FEEDS.values():
-        moments = [c for c in feed.table.columns if f"{c.name}_is_date" in feed.table.columns]
+    for table in tables:
+        moments = [c for c in table.columns if f"{c.name}_is_date" in table.columns]
         if moments:
             ends = connection.execute(
                 select(*[end(cast(moment, Date)) for moment in moments for end in (func.min, func.max)])

@@ -23,7 +23,7 @@ def line_columns(line: LineJudgement, zone: str) -> dict[str, Any]:
         return None if quantity is None or line.unit_price_amount is None else quantity * line.unit_price_amount
 
     quantities = {
-        "ordered_amount": line.ordered_qty,
+        "ordered_amount": None if line.in_quarantine else line.ordered_qty,
         "owed_amount": line.owed_qty,
         "filled_amount": line.filled_qty,
         "filled_most_amount": line.filled_most_qty,
@@ -88,7 +88,7 @@ def order_columns(order: OrderJudgement, lines: list[LineJudgement], zone: str) 
         "requested_day": latest("requested_day"),
         "promised_day": latest("promised_day"),
         "first_promised_day": latest("first_promised_day"),
-        "ordered_qty": sum((line.ordered_qty for line in goods), Decimal(0)),
+        "ordered_qty": sum((line.ordered_qty or Decimal(0) for line in goods), Decimal(0)),
         "received_qty": known_sum(line.received_qty for line in goods),
         "ordered_amount": known_sum(own["ordered_amount"] for _, own in columns),
         "received_amount": known_sum(own["received_amount"] for line, own in columns if line in goods),
@@ -96,6 +96,9 @@ def order_columns(order: OrderJudgement, lines: list[LineJudgement], zone: str) 
         "short_amount": known_sum(
             own["owed_amount"] - own["filled_amount"]
             for line, own in columns
-            if line in owed and own["owed_amount"] is not None and own["filled_amount"] is not None
+            if line in owed
+            and own["owed_amount"] is not None
+            and own["filled_amount"] is not None
+            and not line.in_quarantine
         ),
     }

@@ -8,6 +8,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from tests.reference.in_quarantine import Rows, readings, unloaded_lines, unloaded_orders
+
 Row = Mapping[str, Any]  # Any: a row has values of any column type
 
 
@@ -55,10 +57,13 @@ class Inputs:
     def __init__(self, records: Records, policy: Policy, as_of: datetime, mapped: frozenset[str]) -> None:
         self.policy, self.as_of, self.mapped = policy, as_of, mapped
         alive = {feed: [row for row in rows if not row["deleted"]] for feed, rows in records.items() if self.fed(feed)}
-        self.feeds: Records = {feed: alive.get(feed, []) for feed in records}
+        self.feeds: Rows = {feed: alive.get(feed, []) for feed in records}
         self.shipments = {row["shipment_id"]: row for row in self.feeds["shipments"]}
         self.invoices = {row["invoice_id"]: row for row in self.feeds["invoices"]}
-        self.quarantine = [row for row in records.get("quarantine", []) if row["status"] in ("rejected", "waiting")]
+        known: Rows = {feed: list(rows) for feed, rows in records.items()}
+        self.quarantine = readings(known)
+        self.feeds["orders"].extend(unloaded_orders(self.quarantine, as_of))
+        self.feeds["order_lines"].extend(unloaded_lines(self.quarantine, known))
         self.restated = list(records.get("restated_quantities", []))
         self.of_order: dict[str, dict[str, list[Row]]] = {}
         for feed, rows in self.feeds.items():

@@ -19,8 +19,10 @@ class LineJudgement:
     state: str
     deadline_at: datetime | None
     due_day: date
-    ordered_qty: Decimal
-    owed_qty: Decimal
+    ordered_qty: Decimal | None
+    owed_qty: Decimal | None
+    """None if the line's own record is in quarantine and its quantity cannot be read."""
+    in_quarantine: bool
     counted_qty: Decimal
     filled_qty: Decimal
     filled_most_qty: Decimal
@@ -72,11 +74,13 @@ class LineJudgement:
 
     @property
     def owed_goods(self) -> bool:
-        return self.line_kind == "goods" and self.owed_qty > 0
+        return self.line_kind == "goods" and (self.owed_qty is None or self.owed_qty > 0)
 
     def filled(self, quantity: Decimal | None) -> Verdict:
         """Return whether a quantity fills the line."""
-        return None if quantity is None else quantity > self.owed_qty * (1 - self.under_tolerance) - self.half_step
+        if quantity is None or self.owed_qty is None:
+            return None
+        return quantity > self.owed_qty * (1 - self.under_tolerance) - self.half_step
 
 
 @dataclass
@@ -101,6 +105,8 @@ class OrderJudgement:
     lines: int
     ordered_qty: Decimal
     owed_qty: Decimal
+    in_quarantine: bool
+    """The order's own record, or the record of one of its lines, is in quarantine."""
     dimensions: dict[str, str]
     findings: dict[str, Finding]
     parts: dict[str, Verdict]

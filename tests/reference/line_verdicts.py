@@ -13,10 +13,13 @@ class LineVerdicts(Quantities):
     """An order line with its verdicts about delivery."""
 
     def state(self) -> str:
-        if self.order["order_type"] not in (None, "sale") or self.line["line_kind"] != "goods" or self.owed <= 0:
+        wanted = self.owed > 0 or self.line.get("quantity_unknown", False)
+        if self.order["order_type"] not in (None, "sale") or self.line["line_kind"] != "goods" or not wanted:
             return "excluded"
         due = [moment for moment in (self.deadline, self.promise_or_request) if moment is not None]
-        if not due and not self.enough(self.counted):  # a line without any date waits until it is received
+        if (
+            not due and not self.line.get("in_quarantine") and not self.enough(self.counted)
+        ):  # a line without any date waits until it is received
             due = [day_ends(self.ordered_day + timedelta(days=self.policy["undated_days"]), self.zone)]
         return "pending" if any(moment > self.as_of for moment in due) else "judged"
 

@@ -42,6 +42,7 @@ class LineJudging(Billing):
 
     def facts(self) -> LineJudgement:
         due = self.promise_or_request
+        unknown = self.line.get("quantity_unknown", False)
         return LineJudgement(
             order_id=self.line["order_id"],
             line_no=self.line["line_no"],
@@ -49,8 +50,9 @@ class LineJudging(Billing):
             state=self.state(),
             deadline_at=self.deadline,
             due_day=self.due_day(),
-            ordered_qty=self.line["ordered_qty"],
-            owed_qty=self.owed,
+            ordered_qty=None if unknown else self.line["ordered_qty"],
+            owed_qty=None if unknown else self.owed,
+            in_quarantine=self.line.get("in_quarantine", False),
             counted_qty=self.counted,
             filled_qty=min(self.owed, self.counted),
             filled_most_qty=min(self.owed, self.counted + self.coming),

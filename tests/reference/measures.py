@@ -148,7 +148,7 @@ def of_units(quantity: Callable[[LineJudgement], Decimal | None], *, priced: boo
     def count(judgement: Judgement, cell: Cell) -> None:
         for order, line in judged_lines(judgement):
             price = line.unit_price_amount if priced else Decimal(1)
-            if not price:
+            if not price or line.owed_qty is None:
                 continue
             filled = quantity(line)
             part = None if filled is None else filled * price
@@ -217,7 +217,9 @@ MEASURES: dict[str, Callable[[Judgement, Cell], None]] = {
     "got_what_wanted": got_what,
     "got_quantity_wanted": of_verdict("complete"),
     "overdue_open": overdue_lines,
-    "substitution_share": of_lines(lambda line: line.substituted),
+    "substitution_share": of_lines(
+        lambda line: None if line.findings["complete"].reason == "quarantined" else line.substituted
+    ),
     "back_order_share": of_lines(lambda line: line.back_ordered),
     "on_time_line": of_lines(lambda line: line.findings["on_time"].verdict),
     "otif_line": of_lines(lambda line: line.findings["otif"].verdict),

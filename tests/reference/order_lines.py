@@ -45,15 +45,9 @@ class OrderLine:
     def quarantined(self, *, billing: bool) -> bool:
         """Return whether a record of this line or of its whole order is in quarantine.
 
-        billing: look at billing documents only, or at all other feeds only.
-        A quarantined line makes the whole order unknown (R34, impossible dates).
+        billing: look at billing documents only, or at all other feeds only. Source: R34 (impossible dates).
         """
-        return any(
-            (row["feed"] in ("invoices", "invoice_lines")) is billing
-            and row["order_id"] == self.line["order_id"]
-            and (row["line_no"] in (None, self.line["line_no"]) or row["feed"] == "order_lines")
-            for row in self.inputs.quarantine
-        )
+        return any(one.bills_only is billing and one.concerns(*self.keys) for one in self.inputs.quarantine)
 
     def documents(self, kind: str) -> list[tuple[Row, Row]]:
         """Return the billing documents of a kind that name this line, dated by `as_of`, each with its line."""

@@ -48,6 +48,8 @@ class Quantities(Receipts):
         return at if self.deadline is None or at <= self.deadline else None
 
     def owed_quantity(self) -> Decimal:
+        if self.line.get("quantity_unknown"):
+            return Decimal(0)  # its own record is in quarantine: R34 (impossible dates)
         owed = self.ordered_in_all()
         at = self.excused(self.line)
         if at is not None and self.line["cancelled_qty"] is not None:

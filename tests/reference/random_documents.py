@@ -230,3 +230,54 @@ def a_quarantined_row(draft: OrderDraft) -> Row:
         "status": pick(draw, "waiting", "rejected", "released", "dropped"),
         "waits_for": None,
     }
+
+
+def partly_in_quarantine(draft: OrderDraft, history: dict[str, list[Row]]) -> dict[str, list[Row]]:
+    """Move the order with its lines, or one of its lines, to quarantine. Some of their values cannot be read.
+
+    The records of a moved line wait, so they are not loaded.
+    """
+    draw = draft.draw
+    lines = history["order_lines"]
+    whole = not lines or chance(draw, 2)
+    moved = [("orders", row) for row in history["orders"]] if whole else []
+    moved += [("order_lines", row) for row in (lines if whole else lines[:1])]
+    if whole and lines and chance(draw, 4):
+        moved = moved[1:]  # the order's own record never came
+    kept_out, values = list(history["quarantine"]), []
+    for row_no, (feed, row) in enumerate(moved, start=2):
+        status = "waiting" if whole and feed == "order_lines" else "rejected"
+        place = {"file_id": 1, "row_no": row_no}
+        kept_out.append(
+            a_quarantined_row(draft) | place | {"feed": feed, "line_no": row.get("line_no"), "status": status}
+        )
+        known = {name: None if chance(draw, 4) else row.get(name) for name in READABLE}
+        dates = [name for name in READABLE if f"{name}_is_date" in row]
+        known |= {f"{name}_is_date": row[f"{name}_is_date"] if known[name] is not None else None for name in dates}
+        if known["ordered_qty"] is not None and known["ordered_qty"] <= 0:
+            known["ordered_qty"] = None
+        known |= {"ship_to_time_zone": draft.zone, "deleted": row["deleted"], "document_id": None, "happened_on": None}
+        values.append(place | dict.fromkeys(MOMENTS) | known)
+    gone = {row["line_no"] for _, row in moved if row.get("line_no")}
+    waiting = {
+        feed: [row for row in history[feed] if row["line_no"] not in gone]
+        for feed in ("shipment_lines", "invoice_lines", "promises", "returns", "restated_quantities")
+    }
+    return (
+        history
+        | waiting
+        | {
+            "orders": [] if whole else history["orders"],
+            "order_lines": [] if whole else lines[1:],
+            "quarantine": kept_out,
+            "quarantine_values": values,
+        }
+    )
+
+
+MOMENTS = tuple(f"{name}{flag}" for name in ("ordered_at", "requested_by", "promised_by") for flag in ("", "_is_date"))
+READABLE = (
+    "customer_id", "ordered_at", "requested_by", "promised_by", "order_type", "region", "channel", "fulfilment_model",
+    "currency", "product_id", "line_kind", "ordered_qty", "unit_price_amount",
+)  # fmt: skip
+"""Columns of an order or a line that `quarantine_values` stores."""

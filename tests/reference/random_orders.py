@@ -24,6 +24,7 @@ from tests.reference.random_documents import (
     an_invoice,
     an_invoice_line,
     an_order,
+    partly_in_quarantine,
 )
 from tests.reference.random_worlds import World, without_unmapped
 from tests.support.builders import (
@@ -61,7 +62,7 @@ def a_history(draft: OrderDraft) -> dict[str, list[Row]]:
             for _ in range(pick(draw, 1, 1, 1, 1, 1, 0)):
                 row = an_invoice_line(draft, bill, line, len(billed) + 1, due)
                 billed.append(negative_quantity(row) if line["line_kind"] == "discount" and chance(draw, 2) else row)
-    return {
+    history: Records = {
         "orders": [the_order],
         "order_lines": lines,
         "shipments": headers,
@@ -72,8 +73,10 @@ def a_history(draft: OrderDraft) -> dict[str, list[Row]]:
         "promises": [row for line in lines for row in some_promises(draft, line)],
         "restated_quantities": [row for line in lines for row in some_restatements(draft, line)],
         "returns": [row for line in lines for row in some_returns(draft, line)],
+        "quarantine_values": [],
         **what_happened(draft),
     }
+    return partly_in_quarantine(draft, history) if chance(draw, 12) else history
 
 
 @st.composite
@@ -87,6 +90,8 @@ def populated(world: World, number: int, *, start: int) -> World:
     all_records = {feed: list(rows) for feed, rows in world.records.items()}
     for index, history in enumerate(drawn(histories(world.middle), number, start=start), start=1):
         for feed, rows in prefixed(history, f"W{index:04d}").items():
+            if feed in ("quarantine", "quarantine_values"):
+                rows = [row | {"file_id": index} for row in rows]
             all_records[feed] = all_records.get(feed, []) + rows
     return replace(world, records=without_unmapped(all_records, world.mapped))
 

@@ -174,5 +174,5 @@ def worlds(draw: Draw) -> World:
         service_packages=some_packages(draw, middle),
         calendars=some_calendars(draw, middle),
     )
-    known |= {"quarantine": [], "restated_quantities": []}
+    known |= {"quarantine": [], "quarantine_values": [], "restated_quantities": []}
     return World(middle, known, a_policy(draw), as_of, mapped)

@@ -46,7 +46,7 @@ def stockouts(inputs: Inputs, lost_k: int = 3) -> Iterator[Stockout]:
             lines = [LineJudging(inputs, order, line) for line in inputs.rows("order_lines", order["order_id"])]
             judgement = OrderJudging(inputs, order, lines).judgement()
             orders.append((judgement, lines))
-            if judgement.order_type == "sale":
+            if judgement.order_type == "sale" and order["customer_id"] != "(none)":
                 ordering.setdefault(order["customer_id"], {})[judgement.ordered_day] = judgement.dimensions["segment"]
     for judgement, lines in orders:
         for line in lines:

@@ -56,6 +56,7 @@ COMMENTS: dict[str, str] = {
     "lateness_days": "days from the due day to arrival, negative if early; of an order: its worst line",
     "days_late": "days late of the worst late line; null: not late, or not arrived",
     # states and verdicts
+    "in_quarantine": "true: a quarantined record is all that is known of the line, or of the order or one of its lines",
     "state": "judged, pending or excluded",
     "billing_state": "state for billed_accurately: judged also for orders with only services or fees",
     **{name: f"true: {words}; null: unknown" for name, words in _VERDICT_WORDS.items()},

@@ -24,11 +24,12 @@ from sqlalchemy import (
     select,
 )
 
+from metrics.facts.orders.in_quarantine import all_order_lines, all_orders
 from metrics.facts.orders.promise_revisions import current_promises, has_revisions, rebased_promises
 from metrics.facts.orders.tables import NONE
 from metrics.facts.versions import valid_on, versions
 from metrics.policy import PIECES, Anchor, Policy, Rebase, Timing
-from metrics.schema import customers, order_lines, orders, products, unit_factors
+from metrics.schema import customers, products, unit_factors
 from metrics.sql.dialects import Columns, Expression, Rows, plus_days, typed_null
 from metrics.sql.exchange_rates import join_rate
 from metrics.sql.moments import Span, day_bounds, moment_span, shifted, span_of
@@ -37,11 +38,11 @@ from metrics.sql.moments import Span, day_bounds, moment_span, shifted, span_of
 def orders_placed(as_of: datetime, only: FromClause | None) -> Rows:
     """Select the orders placed by `as_of`, with the customer version of the order's local day.
 
-    Source: R35 (valid on order day).
+    Orders that only quarantined records name are included. Source: R34 (impossible dates), R35 (valid on order day).
     """
-    o = orders.c
+    tables: FromClause = all_orders()
+    o = tables.c
     zone = o.ship_to_time_zone
-    tables: FromClause = orders
     if only is not None:
         tables = tables.join(only, only.c.order_id == o.order_id)
     columns = dict(o.items())
@@ -71,9 +72,10 @@ def orders_placed(as_of: datetime, only: FromClause | None) -> Rows:
             func.coalesce(o.region, version.c.region, NONE).label("region"),
             func.coalesce(o.channel, NONE).label("channel_or_none"),
             func.coalesce(o.fulfilment_model, NONE).label("fulfilment_model_or_none"),
+            o.order_in_quarantine,
         )
         .select_from(tables)
-        .where(~o.deleted, ordered.hi <= literal(as_of, DateTime))
+        .where(ordered.hi <= literal(as_of, DateTime))
     )
 
 
@@ -179,6 +181,7 @@ def _deadline_and_window(
 
 _LINE_COLUMNS = (
     "line_no", "product_id", "line_kind", "ordered_qty", "unit_price_amount", "tax_rate", "cancelled_qty",
+    "in_quarantine",
 )  # fmt: skip
 """Columns of `order_lines` that keep their names."""
 _ORDER_COLUMNS = (
@@ -226,7 +229,8 @@ def _anchored_lines(header: CTE, policy: Policy, as_of: datetime, mapped: frozen
 
 def _own_dates(header: CTE) -> CTE:
     """Select order lines with their own dates, else their order's."""
-    body, o = order_lines.c, header.c
+    lines = all_order_lines()
+    body, o = lines.c, header.c
     return (
         select(
             *[
@@ -242,8 +246,7 @@ def _own_dates(header: CTE) -> CTE:
             *_own_or_order(body, o, "requested_by"),
             *_own_or_order(body, o, "promised_by"),
         )
-        .select_from(order_lines.join(header, o.order_id == body.order_id))
-        .where(~body.deleted)
+        .select_from(lines.join(header, o.order_id == body.order_id))
         .cte("order_line_base")
     )
 

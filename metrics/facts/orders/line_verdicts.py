@@ -26,6 +26,7 @@ from sqlalchemy import (
 
 from metrics.facts.orders.billing import EMPTY_BILL, billing_code, bills, has_invoices
 from metrics.facts.orders.due_dates import dated_lines
+from metrics.facts.orders.in_quarantine import affected
 from metrics.facts.orders.owed import owed_quantities
 from metrics.facts.orders.receipt_verdicts import accuracy_codes, damage_code, four_cases, timing_codes
 from metrics.facts.orders.receipts import (
@@ -39,7 +40,7 @@ from metrics.facts.orders.receipts import (
 from metrics.facts.orders.returns import has_returns, most_held, returned_per_line
 from metrics.facts.orders.tables import GOODS_VERDICTS, NONE, PARTS, RECEIVED_COLUMNS, SEVERAL, order_line_facts_table
 from metrics.policy import CODE, CODES, FIRST_UNKNOWN, Policy
-from metrics.schema import AMOUNT, EXACT_AMOUNT, QTY, quarantine
+from metrics.schema import AMOUNT, EXACT_AMOUNT, QTY
 from metrics.sql.dialects import (
     Columns,
     Expression,
@@ -75,7 +76,7 @@ def judged_lines(header: CTE, policy: Policy, as_of: datetime, mapped: frozenset
     settling = settling_receipts(consigned, several).subquery("settled")
     o = owed.c
     settled_at = func.coalesce(settling.c.settled_at, o.last_counted_at)
-    goods_owed = and_(o.order_type == "sale", o.line_kind == "goods", o.owed_qty > 0)
+    goods_owed = and_(o.order_type == "sale", o.line_kind == "goods", func.coalesce(o.owed_qty > 0, o.in_quarantine))
     tables: FromClause = owed.outerjoin(
         settling, and_(settling.c.order_id == o.order_id, settling.c.line_no == o.line_no)
     )
@@ -102,9 +103,9 @@ def judged_lines(header: CTE, policy: Policy, as_of: datetime, mapped: frozenset
 def _not_due(o: Columns, now: Expression) -> Expression:
     """Return whether a date of the line lies ahead. A line without any date waits until everything owed is received.
 
-    The wait ends with `undated_until` at the latest. Source: P4 (three states).
+    The wait ends with `undated_until` at the latest. A line in quarantine does not wait. Source: P4 (three states).
     """
-    waits = and_(o.undated_until > now, o.counted_qty <= o.enough_above)
+    waits = and_(~o.in_quarantine, o.undated_until > now, o.counted_qty <= o.enough_above)
     return or_(*[func.coalesce(condition, false()) for condition in (o.deadline_at > now, o.first_due_at > now, waits)])
 
 
@@ -128,6 +129,9 @@ def _with_verdicts(settled_lines: CTE, policy: Policy, as_of: datetime, mapped: 
     def money(quantity: Expression) -> Expression:
         return cast(times(quantity, s.unit_price_amount), EXACT_AMOUNT)
 
+    def loaded(value: Expression) -> Expression:
+        return case((s.in_quarantine, None), else_=value)
+
     first_pass_full = cast(case((s.first_pass_qty.is_(None), None), else_=s.first_pass_qty > s.enough_above), Boolean)
     values: dict[str, Expression] = verdicts | {
         "channel": s.channel_or_none,
@@ -147,7 +151,7 @@ def _with_verdicts(settled_lines: CTE, policy: Policy, as_of: datetime, mapped: 
             (and_(s.state == "judged", s.deadline_at.is_not(None)), days_between(s.due_day, s.settled_day)), else_=None
         ),
         "damaged_qty": cast(greater(s.damaged_qty, s.returned_damaged_qty), QTY),
-        "ordered_amount": money(s.ordered_qty),
+        "ordered_amount": loaded(money(s.ordered_qty)),
         "owed_amount": money(s.owed_qty),
         "filled_amount": money(s.filled_qty),
         "filled_most_amount": money(s.filled_most_qty),
@@ -216,15 +220,19 @@ def _coded(cases: CTE, policy: Policy, as_of: datetime, mapped: frozenset[str]) 
         for name in codes
     }
     first_pass = case((goods_quarantined, None), else_=first_pass_qty(cases, mapped))
+
+    def up_to_owed(quantity: Expression) -> Expression:
+        return cast(lesser(quantity, func.coalesce(s.owed_qty, 0)), QTY)
+
     return select(
         *s,
         *[case((is_quarantined[name], quarantined), else_=code).label(f"{name}_code") for name, code in codes.items()],
         *[value.label(name) for name, value in money.items()],
         cast(first_pass, QTY).label("first_pass_qty"),
-        cast(lesser(s.counted_qty, s.owed_qty), QTY).label("filled_qty"),
-        cast(lesser(s.counted_qty + s.unproven_qty, s.owed_qty), QTY).label("filled_most_qty"),
-        cast(lesser(s.in_window_qty, s.owed_qty), QTY).label("timely_qty"),
-        cast(lesser(s.maybe_in_window_qty + s.maybe_left_in_time_qty, s.owed_qty), QTY).label("timely_most_qty"),
+        up_to_owed(s.counted_qty).label("filled_qty"),
+        up_to_owed(s.counted_qty + s.unproven_qty).label("filled_most_qty"),
+        up_to_owed(s.in_window_qty).label("timely_qty"),
+        up_to_owed(s.maybe_in_window_qty + s.maybe_left_in_time_qty).label("timely_most_qty"),
     ).select_from(tables)
 
 
@@ -282,14 +290,14 @@ def _billed_lines(lines: CTE, policy: Policy, as_of: datetime, mapped: frozenset
 
 
 def _with_quarantine(tables: FromClause, lines: CTE) -> tuple[FromClause, Expression, Expression]:
-    """Join quarantined records. Return the FROM clause, a flag for goods records and a flag for bills."""
+    """Join the effects of quarantined records. Return the FROM clause, and flags for goods records and for bills."""
     s = lines.c
     flags: list[Expression] = []
-    for feeds in (_GOODS_FEEDS, _BILL_FEEDS):
-        line_held, order_held = _held(feeds, ("order_id", "line_no")), _held(feeds, ("order_id",))
-        tables = tables.outerjoin(line_held, and_(line_held.c.order_id == s.order_id, line_held.c.line_no == s.line_no))
-        tables = tables.outerjoin(order_held, order_held.c.order_id == s.order_id)
-        flags.append(or_(line_held.c.order_id.is_not(None), order_held.c.order_id.is_not(None)))
+    for bills_only in (False, True):
+        line, order = (affected(bills=bills_only, whole=whole) for whole in (False, True))
+        tables = tables.outerjoin(line, and_(line.c.order_id == s.order_id, line.c.line_no == s.line_no))
+        tables = tables.outerjoin(order, order.c.order_id == s.order_id)
+        flags.append(or_(line.c.order_id.is_not(None), order.c.order_id.is_not(None)))
     return tables, flags[0], flags[1]
 
 
@@ -306,27 +314,3 @@ def _next_change(s: Columns, as_of: datetime) -> Expression:
     )
     soonest = func.least(*[case((moment > now, moment), else_=far) for moment in moments])
     return cast(func.nullif(soonest, far), DateTime)
-
-
-_GOODS_FEEDS = ("orders", "order_lines", "shipments", "shipment_lines", "promises", "returns")
-_BILL_FEEDS = ("invoices", "invoice_lines")
-"""Feeds whose quarantined records make verdicts unknown: all verdicts, or `billed_accurately`. No others do."""
-
-
-def _held(feeds: tuple[str, ...], grain: tuple[str, ...]) -> FromClause:
-    """Select order lines (order_id, line_no) or whole orders (order_id) with a record in quarantine.
-
-    Their verdicts are unknown until the record is released. Source: R34 (impossible dates).
-    """
-    q = quarantine.c
-    wanted = q.feed.in_(feeds)
-    # A rejected order line is missing from its order, so the whole order is unknown.
-    whole = or_(q.line_no.is_(None), q.feed == "order_lines")
-    if grain != ("order_id",):
-        whole = ~whole
-    return (
-        select(*[q[name] for name in grain])
-        .where(q.status.in_(("rejected", "waiting")), q.order_id.is_not(None), wanted, whole)
-        .distinct()
-        .subquery()
-    )

@@ -85,6 +85,7 @@ def judged_orders(header: CTE, lines: FromClause, as_of: datetime) -> Rows:
         "line_count": func.coalesce(x.line_count, literal(0, BigInteger)),
         "goods_line_count": func.coalesce(x.goods_owed_n, literal(0, BigInteger)),
         "next_change_at": x.next_change_at,
+        "in_quarantine": or_(o.order_in_quarantine, func.coalesce(x.in_quarantine_n, 0) > 0),
     }
     for name in ("ordered_qty", "owed_qty"):
         columns[name] = func.coalesce(x[name], cast(literal(0), QTY))
@@ -187,6 +188,7 @@ def sums_of_lines(lines: FromClause, *grain: Expression) -> FromClause:
             code_of("billed_accurately", true(), leave_out_nothing=True),
             count_if(goods_owed & line.first_pass_full.is_(false())).label("first_pass_short_n"),
             count_if(goods_owed & line.first_pass_full.is_(None)).label("first_pass_unknown_n"),
+            count_if(line.in_quarantine).label("in_quarantine_n"),
             count_if(goods_owed & line.settled_at.is_(None)).label("unsettled_n"),
             func.max(case((and_(goods_owed, late), days_between(line.due_day, line.settled_day)), else_=None)).label(
                 "days_late"
@@ -222,7 +224,9 @@ def sums_of_lines(lines: FromClause, *grain: Expression) -> FromClause:
             sum_known(goods, line.received_qty).label("received_qty"),
             sum_known(true(), line.ordered_amount).label("ordered_amount"),
             sum_known(goods, line.received_amount).label("received_amount"),
-            sum_known(goods_owed, cast(line.owed_amount - line.filled_amount, EXACT_AMOUNT)).label("short_amount"),
+            sum_known(
+                goods_owed & ~line.in_quarantine, cast(line.owed_amount - line.filled_amount, EXACT_AMOUNT)
+            ).label("short_amount"),
             sum_known(true(), line.billed_amount).label("billed_amount"),
             func.max(line.rate).label("rate"),
             func.min(line.next_change_at).label("next_change_at"),

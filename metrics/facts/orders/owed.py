@@ -127,7 +127,7 @@ def owed_quantities(
         *[amount.label(name) for name, amount in amounts.items()],
         *[count.label(name) for name, count in counts.items()],
         *[r[name] for name in _RECEIPT_MOMENTS],
-        owed.label("owed_qty"),
+        case((d.ordered_qty.is_not(None), owed), else_=None).label("owed_qty"),
         still_wanted.label("still_wanted_qty"),
         cast(greater(owed - greater(amounts["counted_qty"], still_wanted), zero), QTY).label("cancelled_short_qty"),
         ((owed * literal(1 - under) if under else owed) - d.half_step).label("enough_above"),

@@ -77,6 +77,7 @@ _SHARED = (
     ("shipped_day", Date),
     ("deadline_at", DateTime),
     ("state", String),
+    ("in_quarantine", Boolean),
     ("lateness_days", Integer),
 )
 _VERDICTS = tuple(pair for name in GOODS_VERDICTS for pair in ((name, Boolean), (f"{name}_reason", String)))

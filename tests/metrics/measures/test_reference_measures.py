@@ -70,7 +70,7 @@ def test_r9_units_are_capped_line_by_line() -> None:
 
 def rebuilt(connection: Connection, world: World) -> None:
     """Load the world and build its facts and rollups, as after an ingest."""
-    load(connection, world.records)
+    load(connection, world.records, world.as_of)
     for table in (runs, mapped_columns):
         connection.execute(delete(table))
     moment = datetime(2026, 1, 1)

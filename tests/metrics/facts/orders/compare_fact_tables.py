@@ -44,8 +44,8 @@ Key = str | tuple[object, ...]
 
 def filled_fact_tables(connection: Connection, world: World) -> dict[str, list[Any]]:
     """Return the rows of the fact tables, computed from strict facts as in a rebuild."""
-    load(connection, world.records)
     facts_metadata.create_all(connection)
+    load(connection, world.records, world.as_of)
     rows: list[tuple[Table, Select[*tuple[object, ...]]]] = [
         (order_line_facts_table, order_line_facts(STRICT_POLICY, world.as_of, world.mapped))
     ]
@@ -132,11 +132,12 @@ CYCLE_COLUMNS = ("state", "due_day", "arrived_day", "cycle_days", "on_time_attri
 
 
 def cycle_rows(inputs: Inputs, sales: dict[str, OrderJudgement]) -> dict[Key, Columns]:
-    """Return the clocks of each sale."""
+    """Return the clocks of each sale. An order whose own record is in quarantine has none."""
     rows = {row["order_id"]: row for row in inputs.feeds["orders"]}
     return {
         order_id: {name: getattr(order, name) for name in CYCLE_COLUMNS} | clocks(inputs, order, rows[order_id])
         for order_id, order in sales.items()
+        if not rows[order_id].get("in_quarantine")
     }
 
 

@@ -11,6 +11,7 @@ from metrics.policy import Policy
 from tests.metrics.facts.orders.worlds import load
 from tests.reference.facts import line_columns, order_columns
 from tests.reference.findings import VERDICTS
+from tests.reference.inputs import STRICT, Inputs
 from tests.reference.judgements import Judgement, LineJudgement, OrderJudgement
 from tests.reference.money import rate
 from tests.reference.random_worlds import World
@@ -43,6 +44,7 @@ LINE_COLUMNS = (
     "damaged_qty",
     "cancelled_short_qty",
     "unit_cost_amount",
+    "in_quarantine",
 )
 
 ORDER_COLUMNS = (
@@ -56,6 +58,7 @@ ORDER_COLUMNS = (
     "arrived_day",
     "cycle_days",
     "owed_qty",
+    "in_quarantine",
 )
 
 PARTS = ("item_ok", "place_ok", "overage_ok")
@@ -80,7 +83,7 @@ def reference_columns(judgement: LineJudgement | OrderJudgement) -> dict[str, An
 
 def derived_columns(world: World, judgement: Judgement) -> dict[Any, dict[str, Any]]:
     """Return the days, amounts and counts of each line and each order."""
-    zones = {row["order_id"]: row["ship_to_time_zone"] for row in world.records["orders"] if not row["deleted"]}
+    zones = {row["order_id"]: row["ship_to_time_zone"] for row in all_orders(world)}
     of_order: dict[str, list[LineJudgement]] = {order_id: [] for order_id in judgement.orders}
     for line in judgement.lines.values():
         of_order[line.order_id].append(line)
@@ -90,11 +93,16 @@ def derived_columns(world: World, judgement: Judgement) -> dict[Any, dict[str, A
     return lines | {key: order_columns(order, of_order[key], zones[key]) for key, order in judgement.orders.items()}
 
 
+def all_orders(world: World) -> list[Any]:
+    """Return the orders, those in quarantine included."""
+    return Inputs(world.records, STRICT, world.as_of, world.mapped).feeds["orders"]
+
+
 def rate_of(world: World, order_id: str, judgement: Judgement) -> Decimal | None:
     """Return the rate of the order's currency on its day (R25, currencies). An order without lines has None."""
     if judgement.orders[order_id].lines == 0:
         return None
-    currency = next(row["currency"] for row in world.records["orders"] if row["order_id"] == order_id)
+    currency = next(row["currency"] for row in all_orders(world) if row["order_id"] == order_id)
     return rate(currency, judgement.orders[order_id].ordered_day, world.records["fx_rates"])
 
 
@@ -119,7 +127,7 @@ def stored_lines(connection: Connection, rows: Select[*tuple[object, ...]]) -> T
 
 def verdict_differences(connection: Connection, world: World) -> list[str]:
     """Return the differences between the SQL and the reference implementation, one text per row."""
-    load(connection, world.records)
+    load(connection, world.records, world.as_of)
     judgement = judge(world.records, world.policy, world.as_of, world.mapped)
     policy = sql_policy(dict(world.policy))
     line_table = stored_lines(connection, order_line_facts(policy, world.as_of, world.mapped))

@@ -59,7 +59,7 @@ def test_no_verdict_changes_before_its_next_change(embedded: Connection, start: 
     """The reference verdict of a line stays the same until its `next_change_at`, or always if that is empty."""
     world = populated(drawn(worlds(), 1, start=start)[0], 40, start=start)
     happened = replace(world, records=without_later_events(world))
-    load(embedded, happened.records)
+    load(embedded, happened.records, happened.as_of)
     rows = (
         embedded.execute(order_line_facts(sql_policy(dict(world.policy)), world.as_of, world.mapped)).mappings().all()
     )

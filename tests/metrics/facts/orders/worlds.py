@@ -3,20 +3,20 @@
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
 from sqlalchemy import BigInteger, Boolean, Connection, Date, DateTime, Integer, Numeric, Table, delete, insert
 
 from metrics.sql.dialects import analyze
-from metrics.sql.local_days import refresh_local_days
 from tests.reference.draws import drawn
 from tests.reference.random_orders import populated
 from tests.reference.random_worlds import World, worlds
 from tests.support.all_builders import MAKERS
 from tests.support.builders import Records, everything
 from tests.support.rule_cases import judged_alike
-from tests.support.sql_facts import TABLES
+from tests.support.sql_facts import TABLES, refresh_with_quarantine
 
 WORLDS = 12
 
@@ -28,8 +28,8 @@ KNOWN_TO_ALL = ("customers", "products", "unit_factors", "policies", "fx_rates",
 """Feeds that do not belong to one order."""
 
 
-def load(connection: Connection, records: Records) -> None:
-    """Replace the rows of the database with these records."""
+def load(connection: Connection, records: Records, as_of: datetime) -> None:
+    """Replace the rows of the database with these records, and derive the orders in quarantine at `as_of`."""
     for feed, table in TABLES.items():
         connection.execute(delete(table))
         rows = records.get(feed, [])
@@ -41,7 +41,7 @@ def load(connection: Connection, records: Records) -> None:
             duckdb.unregister("drawn")
         elif rows:
             connection.execute(insert(table), rows)
-    refresh_local_days(connection)
+    refresh_with_quarantine(connection, as_of)
     analyze(connection, *TABLES.values())
 
 

@@ -1,0 +1,199 @@
+"""Quarantined records that a measure leaves out: the coverage of sums of money, and the range of shares.
+
+Shares of orders and order lines judge orders in quarantine as unknown, so they need nothing here. A record counts for
+every group and period that it may belong to. Source: R34 (impossible dates); P7 (point, coverage and range).
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Connection, Date, FromClause, and_, cast, false, func, literal, literal_column, or_, select
+
+from metrics.facts.cycle_times import cycle_facts_table
+from metrics.facts.orders import order_facts_table, order_line_facts_table
+from metrics.facts.orders.conditions import FAILED
+from metrics.facts.recoveries import recovery_facts_table
+from metrics.measures.catalog import dimension_column, find
+from metrics.model.measure import Measure, Ratio, Total, Unit
+from metrics.model.question import Answer, Question
+from metrics.model.statistics import divide
+from metrics.queries.statements import view_conditions
+from metrics.schema import invoices, quarantine, quarantine_values, shipments
+from metrics.sql.dialects import Expression, Rows, period_start, typed_null
+
+Group = tuple[str, tuple[str | None, ...], date | None]
+"""A feed, the values of the question's dimensions, and the period. An empty value is not known."""
+
+OWN_FEEDS = {
+    "message_facts": ("messages",),
+    "case_facts": ("service_cases",),
+    "quote_facts": ("quotes", "quote_options"),
+    "quote_option_facts": ("quotes", "quote_options"),
+    "shipment_facts": ("shipments", "shipment_lines"),
+    "payment_facts": ("invoices", "invoice_lines", "payments"),
+    "invoice_facts": ("invoices", "invoice_lines"),
+    "book_facts": ("buyer_scorecards",),
+    "stockout_facts": ("stockouts",),
+}
+"""The feeds whose records are the rows of a fact table."""
+OF_ORDERS = (cycle_facts_table, recovery_facts_table)
+"""Fact tables in which orders with a record in quarantine have no row, or no known failure."""
+
+
+def with_left_out(connection: Connection, question: Question, answers: Sequence[Answer]) -> list[Answer]:
+    """Return the answers. Money gets a coverage and a remark, and a share counts left out records as unknown."""
+    groups: dict[str, Counter[Group]] = {}
+    for name in dict.fromkeys(question.measures):
+        measure = find(name)
+        if feeds := _feeds(measure):
+            groups[name] = _kept_out(connection, question, measure, feeds)
+    return [
+        _completed(find(answer.measure), answer, groups[answer.measure], question)
+        if answer.measure in groups
+        else answer
+        for answer in answers
+    ]
+
+
+def _feeds(measure: Measure) -> tuple[str, ...]:
+    """Return the feeds of which a measure leaves out quarantined records. `orders` stands for whole orders."""
+    if measure.unit is Unit.MONEY:
+        return measure.feeds
+    if measure.unit is Unit.SHARE and isinstance(measure.formula, Ratio):
+        if measure.facts in OF_ORDERS:
+            return ("orders",)
+        return tuple(feed for feed in OWN_FEEDS.get(measure.facts.name, ()) if feed in measure.feeds)
+    return ()
+
+
+def _completed(measure: Measure, answer: Answer, groups: Counter[Group], question: Question) -> Answer:
+    values = tuple(answer.dimensions[name] for name in question.by)
+    left_out: Counter[str] = Counter()
+    for (feed, known, period), records in groups.items():
+        same = all(mine is None or mine == theirs for mine, theirs in zip(known, values, strict=True))
+        if same and (period is None or period == answer.period):
+            left_out[feed] += records
+    count = left_out.total()
+    if isinstance(measure.formula, Total) and answer.value is not None:
+        rows = int(answer.judged or 0)
+        total = rows + count
+        answer = replace(answer, coverage=divide(rows, total), judged=total or None, unknown=count or None)
+    if not count or answer.value is None:
+        return answer
+    if isinstance(measure.formula, Ratio) and measure.unit is Unit.SHARE:
+        answer = _wider(measure.formula, answer, count)
+    feeds = " and ".join(sorted(left_out))
+    remark = f"Leaves out {count:,} quarantined {'record' if count == 1 else 'records'} of {feeds}."
+    if measure.facts in OF_ORDERS and measure.unit is Unit.SHARE:
+        remark = f"Leaves out {count:,} {'order' if count == 1 else 'orders'} with records in quarantine."
+    return replace(answer, remark=f"{answer.remark} {remark}" if answer.remark else remark)
+
+
+def _wider(formula: Ratio, answer: Answer, count: int) -> Answer:
+    """Return a share whose coverage and range include `count` more unknown rows. It still lists its own rows.
+
+    The weight of a row of an amount is not known.
+    """
+    if formula.denominator.amount is not None:
+        return replace(answer, worst=0.0, best=1.0)
+    # A share of rows counts whole rows.
+    numerator, judged, unknown = (int(part or 0) for part in (answer.numerator, answer.judged, answer.unknown))
+    known = judged - unknown
+    judged, unknown = judged + count, unknown + count
+    return replace(
+        answer,
+        coverage=divide(known, judged),
+        worst=divide(numerator, judged),
+        best=divide(numerator + unknown, judged),
+    )
+
+
+def _kept_out(connection: Connection, question: Question, measure: Measure, feeds: Sequence[str]) -> Counter[Group]:
+    """Count the open quarantined records of these feeds in the period and selection of a question."""
+    groups: Counter[Group] = Counter()
+    share_of_orders = measure.facts in OF_ORDERS and measure.unit is Unit.SHARE
+    records = _orders(question, measure) if share_of_orders else _records(question, measure, feeds)
+    for row in connection.execute(records):
+        values: tuple[Any, ...] = tuple(row)  # Any: the driver's values
+        groups[values[0], values[1:-2], values[-2]] += values[-1]
+    return groups
+
+
+def _records(question: Question, measure: Measure, feeds: Sequence[str]) -> Rows:
+    """Select the number of records by feed, dimensions and period."""
+    q, v, o, judged = quarantine.c, quarantine_values.c, order_facts_table.c, measure.facts
+    tables: FromClause = (
+        quarantine.outerjoin(quarantine_values, and_(v.file_id == q.file_id, v.row_no == q.row_no))
+        .outerjoin(order_facts_table, o.order_id == q.order_id)
+        .outerjoin(invoices, and_(q.feed == "invoice_lines", invoices.c.invoice_id == v.document_id))
+        .outerjoin(shipments, and_(q.feed == "shipment_lines", shipments.c.shipment_id == v.document_id))
+    )
+    happened = func.coalesce(v.happened_on, cast(invoices.c.invoiced_at, Date), cast(shipments.c.shipped_at, Date))
+    by_order = judged in (order_facts_table, order_line_facts_table) and measure.date in o
+    day: Expression = o[measure.date] if by_order else happened
+    conditions = [
+        q.status.in_(("rejected", "waiting")),
+        q.feed.in_(feeds),
+        ~func.coalesce(v.deleted, False),
+    ]
+    conditions += [or_(day.is_(None), day >= question.start)] if question.start is not None else []
+    conditions += [or_(day.is_(None), day <= question.end)] if question.end is not None else []
+    for name, wanted in question.where:
+        known = _dimension(name, measure)
+        conditions.append(or_(known.is_(None), known.in_(wanted)))
+    keys = [_dimension(name, measure) for name in question.by]
+    rows = (
+        select(q.feed, *[key.label(f"key_{place}") for place, key in enumerate(keys)], _period(question, day))
+        .select_from(tables)
+        .where(*conditions)
+        .subquery("kept_out")
+    )
+    return select(*rows.c, func.count()).group_by(*rows.c)
+
+
+def _orders(question: Question, measure: Measure) -> Rows:
+    """Select the number of judged orders with a quarantined record, which the measure leaves out."""
+    o, facts = order_facts_table.c, measure.facts.c
+    day = o[measure.date]
+    rows = (
+        select(
+            literal("orders").label("feed"),
+            *[_dimension(name, measure).label(f"key_{place}") for place, name in enumerate(question.by)],
+            _period(question, day),
+        )
+        .select_from(
+            order_facts_table.outerjoin(measure.facts, facts.order_id == o.order_id).outerjoin(
+                quarantine_values, false()
+            )
+        )
+        .where(
+            o.state == "judged",
+            o.complete_reason == "quarantined",
+            ~FAILED if measure.facts is recovery_facts_table else facts.order_id.is_(None),
+            *view_conditions(order_facts_table, day, replace(question, where=())),
+            *[
+                or_(_dimension(name, measure).is_(None), _dimension(name, measure).in_(wanted))
+                for name, wanted in question.where
+            ],
+        )
+        .subquery("orders_kept_out")
+    )
+    return select(*rows.c, func.count()).group_by(*rows.c)
+
+
+def _period(question: Question, day: Expression) -> Expression:
+    grain = question.grain
+    period = period_start(literal_column(f"'{grain}'"), day) if grain is not None else typed_null(Date())
+    return period.label("period")
+
+
+def _dimension(name: str, measure: Measure) -> Expression:
+    """Return a dimension of the record's order; null if it is not known."""
+    column = dimension_column(name, measure)
+    if column not in order_facts_table.c:
+        return typed_null(quarantine.c.feed.type)
+    known = order_facts_table.c[column]
+    return func.coalesce(known, quarantine_values.c.customer_id) if column == "customer_id" else known
