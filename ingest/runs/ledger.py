@@ -71,7 +71,7 @@ def write_ledger(state: RunState, build: Build) -> None:
 def _quarantine_warnings(state: RunState, connection: Connection) -> Iterator[RunWarning]:
     """Yield warnings about waiting records with alike parents, and about cancellations with an assumed date."""
     for one in alike_keys(connection):
-        yield RunWarning(one.feed, "keys_differ_by_zeros_or_case", one.message, one.records, column=one.column)
+        yield RunWarning(one.feed, "keys_differ_by_zeros_or_case", one.message, rows=one.records, column=one.column)
     for feed, count in state.assumed_cancellations.items():
         if count:
             many = f"{count:,} {'cancellation has' if count == 1 else 'cancellations have'} no date"
@@ -79,7 +79,7 @@ def _quarantine_warnings(state: RunState, connection: Connection) -> Iterator[Ru
                 f"{many}: counted as made when the record was last updated (source_updated_at). "
                 "Send cancelled_at to be exact."
             )
-            yield RunWarning(feed, "cancellation_date_assumed", message, count, column="cancelled_at")
+            yield RunWarning(feed, "cancellation_date_assumed", message, rows=count, column="cancelled_at")
 
 
 def _file_rows(state: RunState) -> Iterator[dict[str, object]]:
