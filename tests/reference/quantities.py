@@ -185,6 +185,8 @@ class Quantities(Receipts):
 
     def overdue_open(self) -> Verdict:
         """Return whether the deadline has passed and a remainder is open (R15, cancelled remainder)."""
+        if self.quarantined(billing=False):
+            return None
         if self.deadline is None or self.deadline > self.as_of or self.enough(self.counted, self.uncancelled()):
             return False
         return None if self.enough(self.counted + self.coming, self.uncancelled()) else True
