@@ -37,7 +37,7 @@ def answer_of_row(
             "value",
             "unmeasured",
             "measured",
-        )  # fmt: skip
+        )
     }
     blank = Answer(dimensions, period, measure.name, None)
     lacking = missing_feed(measure, known)
@@ -51,9 +51,10 @@ def answer_of_row(
             result = replace(result, judged=part["judged"])
     elif isinstance(formula, Spread):
         result = replace(
-            blank, denominator=part["denominator"],
+            blank,
+            denominator=part["denominator"],
             value=spread(part["denominator"], part["total"], part["squares"], relative=formula.relative),
-        )  # fmt: skip
+        )
     elif isinstance(formula, Percentile):
         result = replace(blank, value=in_unit(part["value"], formula.ticks), denominator=part["denominator"])
     else:
