@@ -212,7 +212,7 @@ def test_r12_billed_quantities_convert_and_charges_without_an_order_line_stay(an
 
 def test_i11_fractions_are_exact_and_other_quantities_are_rounded_to_four_decimals(any_source: Source) -> None:
     """12 and 7 pieces in dozens: 1 and 0.5833. 10 lb are 4.5359237, so 4.5359 kg; 5 x 2 lb count as complete."""
-    add(any_source, "orders", "order_id,customer_id,ordered_at,promised_by\nO1,C1,2026-03-02,2026-03-10\n")
+    add(any_source, "orders", "order_id,customer_id,ordered_at,promised_by\nO1,C1,2026-03-02,2026-03-02\n")
     add(any_source, "products", "product_id,base_unit\nEGG,dozen\nNUT,kg\n")
     add(
         any_source,
