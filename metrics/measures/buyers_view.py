@@ -236,7 +236,7 @@ OVERDUE_OPEN = Measure(
                 line.state == "judged",
                 line.deadline_at.is_not(None),
                 line.complete.is_(False),
-                line.owed_qty - line.counted_qty - line.cancelled_short_qty > 0,
+                line.owed_qty - line.counted_qty - line.unproven_qty - line.cancelled_short_qty > 0,
             )
         )
     ),

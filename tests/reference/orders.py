@@ -146,6 +146,8 @@ class OrderJudging:
                 compared = self.inputs.compared()
                 names = [name for name in ("item_ok", "place_ok") if compared[name] or line.parts[name] is False]
                 verdicts += [line.parts[name] for name in names] or [None]
+            elif False in (line.parts["item_ok"], line.parts["place_ok"]):
+                verdicts.append(False)  # what came is known to be wrong, whatever is still on its way
             else:
                 verdicts.append(None if line.filled_most_qty > 0 else False)
         return all_of(verdicts)
