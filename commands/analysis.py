@@ -1,7 +1,7 @@
 """Commands that answer questions about the numbers: measures, targets, ladder, diff, explain, fill-rate."""
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -9,39 +9,61 @@ from rich.table import Table
 from commands.options import AsJson, DateBy, From, To, Where, day_of, filters_of, period_of, policy_of
 from commands.output import number, out, screen, show, verdict_word
 
+if TYPE_CHECKING:
+    from metrics.queries.policy_diff import Diff
+
 
 def list_measures(
+    name: Annotated[str, typer.Argument(help="Name of a measure, to show all about it.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole catalogue as JSON.")] = False,
 ) -> None:
-    """List every measure with its definition."""
-    from metrics.measures.catalog import MEASURES, PRODUCT_ROWS
+    """List every measure by business question, or show one measure with its definition."""
+    from metrics.measures.catalog import ALIASES, BY_MODULE, MEASURES, PRODUCT_ROWS, dimensions_of, find
 
+    texts = (
+        "name",
+        "title",
+        "unit",
+        "direction",
+        "grain",
+        "date",
+        "definition",
+        "numerator",
+        "denominator",
+        "exclusions",
+        "source",
+    )
     if as_json:
-        texts = (
-            "name",
-            "title",
-            "unit",
-            "direction",
-            "grain",
-            "date",
-            "definition",
-            "numerator",
-            "denominator",
-            "exclusions",
-            "source",
-        )
         rows = [
             {name: str(getattr(measure, name)) for name in texts}
-            | {"feeds": list(measure.feeds), "product_rows": list(measure.product_rows)}
-            for measure in MEASURES.values()
+            | {
+                "feeds": list(measure.feeds),
+                "product_rows": list(measure.product_rows),
+                "dimensions": list(dimensions_of(measure)),
+                "aliases": [alias for alias, meant in ALIASES.items() if meant == measure.name],
+            }
+            for measure in ([find(name)] if name else MEASURES.values())
         ]
         print(json.dumps(rows, ensure_ascii=False, indent=2))
         return
-    table = Table("measure", "unit", "serves", "definition", box=None, pad_edge=False)
-    for measure in MEASURES.values():
+    if name:
+        measure = find(name)
         serves = "; ".join(f"{row} {PRODUCT_ROWS[row]}" for row in measure.product_rows)
-        table.add_row(measure.name, measure.unit, serves, measure.definition)
+        about = {text: str(getattr(measure, text)) for text in texts}
+        about |= {"feeds": ", ".join(measure.feeds), "dimensions": ", ".join(dimensions_of(measure)), "serves": serves}
+        for label, said in about.items():
+            out.print(f"{label:<12} {said}", markup=False)
+        return
+    table = Table("measure", "unit", "title", box=None, pad_edge=False)
+    for question, measures in BY_MODULE.items():
+        table.add_row(f"[bold]{question.replace('_', ' ').capitalize()}[/]")
+        for measure in measures:
+            table.add_row(f"  {measure.name}", measure.unit, measure.title)
+    table.add_row("[bold]Other names[/]")
+    for alias, meant in ALIASES.items():
+        table.add_row(f"  {alias}", MEASURES[meant].unit, f"is {meant}")
     out.print(table)
+    screen.print("`buyerview measures NAME` shows the definition of a measure, and --json shows the whole catalogue.")
 
 
 def targets(start: From = None, end: To = None, where: Where = None, as_json: AsJson = False) -> None:
@@ -160,8 +182,11 @@ def diff(
         }
         for flip in result.flips
     ]
-    show(rows, DIFF_COLUMNS, as_json=as_json)
     (before, after), (of_before, of_after) = result.numerators, result.denominators
+    if as_json:
+        print(json.dumps({**_totals(result), "flips": rows}, ensure_ascii=False, indent=2, default=str))
+        return
+    show(rows, DIFF_COLUMNS, as_json=False)
     screen.print(
         f"{verdict}: {before:,} of {of_before:,} → {after:,} of {of_after:,}; "
         f"{len(rows):,} of {result.judged:,} orders judged under both policies change"
@@ -175,6 +200,23 @@ def diff(
         screen.print(
             f"Not compared, because only one policy judges them: {result.only_first:,} and {result.only_other:,}"
         )
+
+
+def _totals(result: "Diff") -> dict[str, object]:
+    """Return the totals of a comparison of policies, for JSON."""
+    before, after = (
+        {"numerator": numerator, "denominator": denominator}
+        for numerator, denominator in zip(result.numerators, result.denominators, strict=True)
+    )
+    return {
+        "verdict": result.verdict,
+        "before": before,
+        "after": after,
+        "judged": result.judged,
+        "changed": len(result.flips),
+        "only_before": result.only_first,
+        "only_after": result.only_other,
+    }
 
 
 def explain(

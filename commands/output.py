@@ -2,6 +2,7 @@
 
 import json
 import logging
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
@@ -15,9 +16,12 @@ from rich.table import Column, Table
 if TYPE_CHECKING:
     from ingest.runs.report import RunReport
 
-screen = Console(stderr=True, highlight=False, emoji=False)
+FULL_WIDTH = 10_000
+"""Width of output to a file or pipe: lines are never cut or wrapped."""
 
-out = Console(highlight=False, emoji=False)
+screen = Console(stderr=True, highlight=False, emoji=False, width=None if sys.stderr.isatty() else FULL_WIDTH)
+
+out = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else FULL_WIDTH)
 
 SHOWN_RULES = 40
 """Broken rules in a printed summary. `--json` prints all."""

@@ -66,6 +66,13 @@ MOST_DAYS = {
     "undated_days": 90,
 }
 """Maximum number of days per policy key. `local_days` covers this many days beyond every day in the data."""
+LIMITS: dict[str, int] = MOST_DAYS | {
+    "early_tolerance_hours": 720,
+    "late_tolerance_hours": 720,
+    "under_tolerance_share": 1,
+    "over_tolerance_share": 1,
+}
+"""Maximum of every policy key that is a number. The minimum is 0."""
 
 
 @dataclass(frozen=True)
@@ -126,11 +133,10 @@ class Policy:
                 raise ValueError(
                     f"policy key {field.name}: {getattr(self, field.name)!r}; write one of {', '.join(enum)}"
                 ) from None
-        for name, maximum in MOST_DAYS.items():
+        for name, maximum in LIMITS.items():
             if not 0 <= getattr(self, name) <= maximum:
-                raise ValueError(
-                    f"policy key {name}: {getattr(self, name)}; write a number of days from 0 to {maximum}"
-                )
+                noun = f"number of {name.rpartition('_')[2]}" if maximum > 1 else "share"
+                raise ValueError(f"policy key {name}: {getattr(self, name)}; write a {noun} from 0 to {maximum}")
 
 
 STRICT = Policy()

@@ -194,10 +194,15 @@ def test_the_ladder_never_rises(run: Run) -> None:
 
 def test_a_diff_lists_exactly_the_orders_that_flip(run: Run) -> None:
     status, out, err = run("diff", "late_tolerance_days=1", "--verdict", "on_time", "--json")
-    flips = json.loads(out)
+    found = json.loads(out)
+    flips = found["flips"]
     assert status == 0
     assert flips
+    assert (found["verdict"], found["changed"]) == ("on_time", len(flips))  # I20: totals in the JSON
+    assert found["after"]["numerator"] == found["before"]["numerator"] + len(flips)
+    assert found["judged"] == found["before"]["denominator"] == found["after"]["denominator"]
     assert {(row["before"], row["after"], row["rule"]) for row in flips} == {("false", "true", "late_tolerance_days")}
+    _, _, err = run("diff", "late_tolerance_days=1", "--verdict", "on_time")
     assert f"{len(flips):,} of" in err
 
 
@@ -292,3 +297,31 @@ def test_a_defect_ends_with_a_message_and_no_traceback(
     assert status == 74
     assert "No such file or directory" in err
     assert "Canary" not in err + caplog.text
+
+
+def test_i20_output_to_a_pipe_has_its_full_width(run: Run) -> None:
+    """I20: a cell is never wrapped or cut where the output is no terminal."""
+    _, out, _ = run("diff", "late_tolerance_days=1", "--verdict", "on_time")
+    assert all(line.split() for line in out.splitlines())
+    assert "…" not in out
+    _, text, _ = run("measures", "otif")
+    assert MEASURES["otif"].definition in text
+
+
+def test_i20_the_list_of_measures_is_a_table_a_person_can_read(run: Run) -> None:
+    """One line per measure under its business question, and one per alias."""
+    status, out, _ = run("measures")
+    lines = out.splitlines()
+    assert status == 0
+    assert len(lines) < len(MEASURES) + 40
+    assert max(map(len, lines)) < 120
+    (line,) = [line for line in lines if line.split()[:1] == ["otif"]]
+    assert MEASURES["otif"].title in line
+    assert any("promise_kept" in line and "on_time" in line for line in lines)
+
+
+def test_n21_an_export_of_an_alias_says_so(run: Run) -> None:
+    _, out, _ = run("export", "--measures", "complete,order_fill_final", "--format", "csv", "--out", "-")
+    own, same = csv.DictReader(io.StringIO(out))
+    assert (same["measure"], same["value"]) == ("order_fill_final", own["value"])
+    assert same["note"] == "order_fill_final is another name of complete"

@@ -143,8 +143,9 @@ def _number(tile: Tile, shown: str) -> str:
 def _missing(no_data: str) -> str:
     """Return the reason for a missing number as a sentence with the next step."""
     if no_data.startswith("no feed: "):
-        feed = no_data.removeprefix("no feed: ")
-        return f"No feed: {feed}. Add the {feed} feed to see this."
+        feed, _, hint = no_data.removeprefix("no feed: ").partition(" (")
+        either = f", {hint.removesuffix(')')}," if hint else ""
+        return f"No feed: {feed}. Add the {feed} feed{either} to see this."
     return no_data[:1].upper() + no_data[1:]
 
 

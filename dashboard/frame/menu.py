@@ -27,6 +27,8 @@ class Entry:
     group: str = ""
     measures: tuple[str, ...] = ()
     """Modules of `metrics.measures` whose measures the page lists."""
+    also: tuple[str, ...] = ()
+    """Measures of other modules that the page lists too."""
     main: str = ""
     """Measure of the headline."""
     tiles: tuple[str, ...] = ()
@@ -100,6 +102,7 @@ ENTRIES = (
         "availability",
         "Items, dates and quantities met; fill rates.",
         measures=("availability",),
+        also=("on_time_requested", "complete"),
         main="available_as_wanted",
     ),
     Entry(
@@ -109,8 +112,9 @@ ENTRIES = (
         "cycle-time",
         "Cycle times, their spread, and padding of promises.",
         measures=("cycle_time", "promises", "safety_stock"),
+        also=("on_time",),
         main="cycle_days",
-        tiles=("cycle_days", "cycle_sd", "beyond_promise", "promise_kept"),
+        tiles=("cycle_days", "cycle_sd", "beyond_promise", "on_time"),
     ),
     Entry(
         "order_to_cash.py",

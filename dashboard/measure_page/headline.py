@@ -95,10 +95,11 @@ def nothing_to_show(view: MeasureView, measure: str, noun: str) -> bool:
         if why == NO_ROWS:
             _no_rows(view, measure, noun)
         else:
-            feed = why.removeprefix("no feed: ")
+            feed, _, hint = why.removeprefix("no feed: ").partition(" (")
+            either = f", {formatting.html(hint.removesuffix(')'))}," if hint else ""
             action = (
-                f"Add the feed <code>{formatting.html(feed)}</code> to see this page."
-                if feed != why
+                f"Add the feed <code>{formatting.html(feed)}</code>{either} to see this page."
+                if why.startswith("no feed: ")
                 else formatting.html(as_sentence(why.removeprefix("no data: ")))
             )
             theme.show_html(cards.empty(f"No {noun} recorded", f"{action} Numbers from other feeds are shown below."))

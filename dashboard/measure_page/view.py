@@ -43,8 +43,8 @@ class MeasureView:
 
 
 def measures_of(entry: menu.Entry) -> tuple[str, ...]:
-    """Return the measures of a page: all of its measure modules."""
-    return tuple(measure.name for module in entry.measures for measure in BY_MODULE[module])
+    """Return the measures of a page: all of its measure modules, and those it adds."""
+    return (*(measure.name for module in entry.measures for measure in BY_MODULE[module]), *entry.also)
 
 
 def page_view(file: str) -> MeasureView:

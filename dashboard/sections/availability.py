@@ -13,20 +13,25 @@ from metrics.lists.availability import most_often_short
 from metrics.measures.catalog import MEASURES
 from metrics.model.measure import Unit
 
-QUESTIONS = ("got_what_wanted", "got_when_wanted", "got_quantity_wanted", "available_as_wanted")
-FILLS = ("order_fill", "line_fill", "unit_fill", "value_fill")
-FILL_NAMES = {"order_fill": "Orders", "line_fill": "Order lines", "unit_fill": "Pieces", "value_fill": "Value"}
+QUESTIONS = ("got_what_wanted", "on_time_requested", "complete", "available_as_wanted")
+FILLS = {
+    "Orders": ("order_fill_first_pass", "complete"),
+    "Order lines": ("line_fill_first_pass", "line_fill_final"),
+    "Units": ("unit_fill_first_pass", "unit_fill_final"),
+    "Value": ("value_fill_first_pass", "value_fill_final"),
+}
+"""First-pass and final fill rate, by name."""
 SIZE = 10
 
 
 def availability_headline(view: MeasureView) -> bool:
     """Draw the headline; return False if there is nothing to show."""
     answers = view.answers
-    main = view.main if answers[view.main].value is not None else "order_fill_final"
+    main = view.main if answers[view.main].value is not None else "complete"
     if answers[main].value is None and nothing_to_show(view, main, "orders judged"):
         return False
     share = number(answers, main)
-    first, final = (number(answers, f"order_fill_{when}") for when in ("first_pass", "final"))
+    first, final = (number(answers, name) for name in FILLS["Orders"])
     has_first = answers["order_fill_first_pass"].value is not None
     met = " of orders met item, date and quantity requested."
     with theme.card("said"):
@@ -79,19 +84,19 @@ def fills(view: MeasureView) -> None:
     answers = view.answers
     st.header("First-pass and final fill", anchor=False)
     bars = []
-    for name in FILLS:
-        first, final = answers[f"{name}_first_pass"], answers[f"{name}_final"]
+    for name, (at_first, in_the_end) in FILLS.items():
+        first, final = answers[at_first], answers[in_the_end]
         if final.value is None:
             continue
-        said = cards.value(final, MEASURES[f"{name}_final"])
+        said = cards.value(final, MEASURES[in_the_end])
         if first.value is not None:
-            said = f"{cards.value(first, MEASURES[f'{name}_first_pass'])} → {said}"
-        bars.append(Bar(FILL_NAMES[name], float(first.value if first.value is not None else final.value), said))
+            said = f"{cards.value(first, MEASURES[at_first])} → {said}"
+        bars.append(Bar(name, float(first.value if first.value is not None else final.value), said))
     if not bars:
         theme.show_html(
             cards.empty(
                 "No fill rate",
-                formatting.html(answers["order_fill_final"].no_data or "No order is judged in this period."),
+                formatting.html(answers["complete"].no_data or "No order is judged in this period."),
             )
         )
         return

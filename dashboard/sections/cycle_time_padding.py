@@ -19,7 +19,7 @@ from metrics.measures.catalog import MEASURES
 from metrics.model.point import range_of
 from metrics.policy import MIN_N
 
-SLACK, KEPT = "promise_padding", "promise_kept"
+SLACK, KEPT = "promise_padding", "on_time"
 HEADS = {SLACK: "Padding", "promise_lead": "Promised in", KEPT: "Kept"}
 DIMENSIONS = {"segment": "Segment", **{name: label for name, (label, _) in MORE.items() if name != "currency"}}
 ROWS_SHOWN = 12

@@ -4,7 +4,7 @@ row_rules.py builds the rules from them.
 """
 
 from metrics.facts.assumptions import ASSUMPTIONS
-from metrics.measures.catalog import MEASURES
+from metrics.measures.catalog import ALIASES, MEASURES
 
 ALLOWED_VALUES: dict[tuple[str, str], tuple[str, ...]] = {
     ("orders", "order_type"): ("sale", "replacement", "sample", "internal"),
@@ -128,7 +128,7 @@ RANGES: dict[tuple[str, str], tuple[float, float, str]] = {
 
 KNOWN_NAMES: dict[tuple[str, str], tuple[tuple[str, ...], str]] = {
     ("targets", "measure"): (
-        tuple(MEASURES),
+        (*MEASURES, *ALIASES),
         "This measure does not exist; write the name of a measure in the catalogue",
     ),
     ("assumptions", "assumption"): (

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, literal, select
 from metrics.edits.edits import Edit, value_columns
 from metrics.facts.assumptions import ASSUMPTIONS, EVERYONE
 from metrics.facts.orders import order_facts_table
-from metrics.measures.catalog import MEASURES, dimension_column
+from metrics.measures.catalog import MEASURES, canonical, dimension_column
 from metrics.measures.package_terms import DEFAULT_PACKAGES
 from metrics.model.measure import Direction, Unit
 from metrics.schema import Row, customers, service_packages
@@ -55,7 +55,7 @@ def _assumption(name: str, values: Mapping[str, str | None]) -> Row:
 
 
 def _target(name: str, values: Mapping[str, str | None]) -> Row:
-    measure = MEASURES.get(name)
+    measure = MEASURES.get(canonical(name))
     if measure is None:
         raise ValueError(f"there is no measure named {name}")
     if measure.direction is Direction.NEITHER:

@@ -18,6 +18,7 @@ from metrics.lists import data_quality
 from metrics.lists.drill_down import columns_used
 from metrics.measures.catalog import MEASURES
 from metrics.model.measure import Derived, Measure
+from metrics.model.reasons import columns_of
 from metrics.schema import FEEDS, checks, run_files, runs
 
 WITHHELD_SHARE = 0.10
@@ -230,7 +231,8 @@ def columns_behind(measure: Measure) -> frozenset[str]:
     if isinstance(measure.formula, Derived):
         return frozenset().union(*(columns_behind(MEASURES[name]) for name in measure.formula.inputs))
     used = {column.removesuffix("_known").replace("_most_", "_") for column in (measure.date, *columns_used(measure))}
-    made = {*FACT_TABLE_FEEDS.get(measure.facts.name, ()), *(one for need in measure.needs for one in need.any_of)}
+    needed = (column for need in measure.needs for one in need.any_of for column in columns_of(one))
+    made = {*FACT_TABLE_FEEDS.get(measure.facts.name, ()), *needed}
     made |= {one for column in used for one in COLUMNS_BEHIND.get(column, ())}
     mine = {one for one in _every(made) if one.partition(".")[0] in {*measure.feeds, *REFINING}}
     return frozenset(mine | {f"{feed}.{column}" for feed in measure.feeds for column in _keys(feed)})

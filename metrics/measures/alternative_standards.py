@@ -22,8 +22,8 @@ from metrics.measures.needs import (
 from metrics.measures.windows import both_windows
 from metrics.model.measure import Need
 
-NEEDS_CONTRACT = Need(("customers.policy_id",), "no feed: customers.policy_id")
-NEEDS_POLICIES = Need(("policies.policy_id",), "no feed: policies")
+NEEDS_CONTRACT = Need(("customers.policy_id",))
+NEEDS_POLICIES = Need(("policies.policy_id",))
 
 ON_TIME_REQUESTED = order_share(
     name="on_time_requested",

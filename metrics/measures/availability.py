@@ -8,14 +8,22 @@ from sqlalchemy import and_, func, or_
 from metrics.facts.availability import availability_facts_table
 from metrics.facts.orders import order_facts_table, order_line_facts_table
 from metrics.measures.formulas import WITHOUT_QUANTITY, combined, judged, line_amount_converted
-from metrics.measures.needs import CORE_FEEDS, NEEDS_PRICE, NEEDS_RECEIPT, NEEDS_REQUEST, NEEDS_SHIPPED, PENDING
+from metrics.measures.needs import (
+    CORE_FEEDS,
+    NEEDS_CURRENCY,
+    NEEDS_FIRST_PASS,
+    NEEDS_PRICE,
+    NEEDS_RECEIPT,
+    NEEDS_REQUEST,
+    PENDING,
+)
 from metrics.model.measure import Direction, Measure, Need, Part, Ratio, Unit
 
 o = order_facts_table.c
 line = order_line_facts_table.c
 three = availability_facts_table.c
 
-NEEDS_PRODUCT = Need(("shipment_lines.product_id",), "no data: product sent (map shipment_lines.product_id)")
+NEEDS_PRODUCT = Need((("order_lines.product_id", "shipment_lines.product_id"),), "product ordered and product sent")
 FIRST = "shipped by the first promised date, of the product ordered"
 FINAL = "received by now, of the right product or an agreed substitute"
 
@@ -53,42 +61,6 @@ MEASURES = (
         product_rows=(2, 13),
     ),
     Measure(
-        name="got_when_wanted",
-        title="Received on the requested date",
-        short="Requested date",
-        unit=Unit.SHARE,
-        direction=Direction.HIGHER,
-        facts=availability_facts_table,
-        date="due_day",
-        formula=judged(three.got_when, three.state_all),
-        definition="Orders received on time by the date that the buyer requested, whatever was promised.",
-        numerator="orders on time by the requested date",
-        denominator="orders judged by the requested date whose verdict is known",
-        exclusions=PENDING,
-        source="docs/rules.md, product availability",
-        feeds=CORE_FEEDS,
-        needs=(NEEDS_REQUEST, NEEDS_RECEIPT),
-        product_rows=(2, 13),
-    ),
-    Measure(
-        name="got_quantity_wanted",
-        title="Requested quantity received",
-        short="Quantity",
-        unit=Unit.SHARE,
-        direction=Direction.HIGHER,
-        facts=availability_facts_table,
-        date="due_day",
-        formula=judged(three.got_quantity, three.state),
-        definition="Orders whose lines were all received in the quantity owed, however late.",
-        numerator="orders received complete",
-        denominator="judged orders for which the answer is known",
-        exclusions=PENDING,
-        source="docs/rules.md, product availability",
-        feeds=CORE_FEEDS,
-        needs=(NEEDS_RECEIPT,),
-        product_rows=(2, 13),
-    ),
-    Measure(
         name="available_as_wanted",
         title="Item, date and quantity as requested",
         short="As requested",
@@ -114,7 +86,7 @@ MEASURES = (
         short="Order fill 1st",
         unit=Unit.SHARE,
         direction=Direction.HIGHER,
-        facts=order_facts_table if True else order_line_facts_table,
+        facts=order_facts_table,
         date="due_day",
         formula=judged(o.first_pass_full, o.state),
         definition=(
@@ -126,28 +98,7 @@ MEASURES = (
         exclusions=PENDING,
         source="glossaria",
         feeds=CORE_FEEDS,
-        needs=(NEEDS_SHIPPED,),
-        product_rows=(2, 13),
-    ),
-    Measure(
-        name="order_fill_final",
-        title="Order fill, final",
-        short="Order fill",
-        unit=Unit.SHARE,
-        direction=Direction.HIGHER,
-        facts=order_facts_table if True else order_line_facts_table,
-        date="due_day",
-        formula=judged(o.complete, o.state),
-        definition=(
-            "Orders whose lines were all received in full by now, as the right product or an agreed substitute, as a "
-            "share of judged orders."
-        ),
-        numerator="orders with every line received in full by now, as the right product or an agreed substitute",
-        denominator="judged orders for which the answer is known",
-        exclusions=PENDING,
-        source="glossaria",
-        feeds=CORE_FEEDS,
-        needs=(NEEDS_RECEIPT,),
+        needs=NEEDS_FIRST_PASS,
         product_rows=(2, 13),
     ),
     Measure(
@@ -156,7 +107,7 @@ MEASURES = (
         short="Line fill 1st",
         unit=Unit.SHARE,
         direction=Direction.HIGHER,
-        facts=order_facts_table if False else order_line_facts_table,
+        facts=order_line_facts_table,
         date="due_day",
         formula=judged(line.first_pass_full, line.state),
         definition=(
@@ -168,7 +119,7 @@ MEASURES = (
         exclusions=PENDING,
         source="glossaria; AtliQ (LIFR)",
         feeds=CORE_FEEDS,
-        needs=(NEEDS_SHIPPED,),
+        needs=NEEDS_FIRST_PASS,
         product_rows=(2, 13),
     ),
     Measure(
@@ -177,7 +128,7 @@ MEASURES = (
         short="Line fill",
         unit=Unit.SHARE,
         direction=Direction.HIGHER,
-        facts=order_facts_table if False else order_line_facts_table,
+        facts=order_line_facts_table,
         date="due_day",
         formula=judged(line.complete, line.state),
         definition=(
@@ -198,7 +149,7 @@ MEASURES = (
         short="Unit fill 1st",
         unit=Unit.SHARE,
         direction=Direction.HIGHER,
-        facts=order_facts_table if False else order_line_facts_table,
+        facts=order_line_facts_table,
         date="due_day",
         formula=Ratio(
             Part(_first_known, line.first_pass_qty),
@@ -215,7 +166,7 @@ MEASURES = (
         exclusions=PENDING,
         source="glossaria; AtliQ (VOFR)",
         feeds=CORE_FEEDS,
-        needs=(NEEDS_SHIPPED,),
+        needs=NEEDS_FIRST_PASS,
         product_rows=(2, 13),
     ),
     Measure(
@@ -224,7 +175,7 @@ MEASURES = (
         short="Unit fill",
         unit=Unit.SHARE,
         direction=Direction.HIGHER,
-        facts=order_facts_table if False else order_line_facts_table,
+        facts=order_line_facts_table,
         date="due_day",
         formula=Ratio(
             Part(_final_known, line.filled_qty),
@@ -250,7 +201,7 @@ MEASURES = (
         short="Value fill 1st",
         unit=Unit.SHARE,
         direction=Direction.HIGHER,
-        facts=order_facts_table if False else order_line_facts_table,
+        facts=order_line_facts_table,
         date="due_day",
         formula=Ratio(
             Part(and_(_first_known, _priced), line_amount_converted(line.first_pass_amount)),
@@ -267,7 +218,7 @@ MEASURES = (
         exclusions=PENDING,
         source="RightChain",
         feeds=CORE_FEEDS,
-        needs=(NEEDS_PRICE, NEEDS_SHIPPED),
+        needs=(NEEDS_PRICE, NEEDS_CURRENCY, *NEEDS_FIRST_PASS),
         product_rows=(2, 13),
     ),
     Measure(
@@ -276,7 +227,7 @@ MEASURES = (
         short="Value fill",
         unit=Unit.SHARE,
         direction=Direction.HIGHER,
-        facts=order_facts_table if False else order_line_facts_table,
+        facts=order_line_facts_table,
         date="due_day",
         formula=Ratio(
             Part(and_(_final_known, _priced), line_amount_converted(line.filled_amount)),
@@ -293,7 +244,7 @@ MEASURES = (
         exclusions=PENDING,
         source="RightChain",
         feeds=CORE_FEEDS,
-        needs=(NEEDS_PRICE, NEEDS_RECEIPT),
+        needs=(NEEDS_PRICE, NEEDS_CURRENCY, NEEDS_RECEIPT),
         product_rows=(2, 13),
     ),
     Measure(
@@ -337,7 +288,7 @@ MEASURES = (
         exclusions=PENDING,
         source="docs/rules.md, product availability",
         feeds=CORE_FEEDS,
-        needs=(NEEDS_SHIPPED,),
+        needs=NEEDS_FIRST_PASS,
         product_rows=(2, 13),
     ),
 )

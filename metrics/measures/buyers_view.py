@@ -12,7 +12,9 @@ from metrics.measures.formulas import WITHOUT_QUANTITY, combined, judged, order_
 from metrics.measures.needs import (
     BILLING_FEEDS,
     CORE_FEEDS,
+    NEEDS_ACCURACY,
     NEEDS_BILLS,
+    NEEDS_CONSIGNMENTS,
     NEEDS_DAMAGE,
     NEEDS_PROMISE,
     NEEDS_RECEIPT,
@@ -66,7 +68,7 @@ DAMAGE_FREE = order_share(
     exclusions=f"{PENDING} Orders of which nothing was received.",
     source="SCOR RL.2.4",
     feeds=(*CORE_FEEDS, "invoices"),
-    needs=(NEEDS_DAMAGE,),
+    needs=(NEEDS_RECEIPT, NEEDS_DAMAGE),
     windows=(claims_window(),),
 )
 FILLED_ACCURATELY = order_share(
@@ -78,7 +80,7 @@ FILLED_ACCURATELY = order_share(
     exclusions=f"{PENDING} Also orders without any receipt.",
     source="SCOR RL.3.33, RL.3.34, RL.3.35",
     feeds=CORE_FEEDS,
-    needs=(NEEDS_RECEIPT,),
+    needs=(NEEDS_RECEIPT, NEEDS_ACCURACY),
 )
 BILLED_ACCURATELY = order_share(
     name="billed_accurately",
@@ -93,9 +95,9 @@ BILLED_ACCURATELY = order_share(
         "Pending orders, orders that the buyer cancelled in time and that were not billed, and orders that are not "
         "sales. Services and fees are included, also in orders without goods. Unknown verdicts lower the coverage."
     ),
-    source="SCOR RL.2.3, RL.3.11, RL.3.45",
+    source="SCOR RL.2.3 (the invoice of its documents), RL.3.11, RL.3.45",
     feeds=(*CORE_FEEDS, *BILLING_FEEDS),
-    needs=(NEEDS_BILLS,),
+    needs=(NEEDS_BILLS, NEEDS_CONSIGNMENTS),
     windows=(invoice_window(),),
 )
 INVOICES_RIGHT = Measure(
@@ -118,7 +120,7 @@ INVOICES_RIGHT = Measure(
     feeds=(*CORE_FEEDS, *BILLING_FEEDS),
     product_rows=(1,),
     short="Invoices right",
-    needs=(NEEDS_BILLS,),
+    needs=(NEEDS_BILLS, NEEDS_CONSIGNMENTS),
 )
 PERFECT_ORDER = order_share(
     name="perfect_order",
@@ -132,7 +134,7 @@ PERFECT_ORDER = order_share(
     denominator="judged orders that pass all five tests or fail one, whatever the other tests are",
     source="SCOR RL.1.1",
     feeds=(*CORE_FEEDS, *BILLING_FEEDS),
-    needs=(NEEDS_PROMISE, NEEDS_RECEIPT, NEEDS_DAMAGE, NEEDS_BILLS),
+    needs=(NEEDS_PROMISE, NEEDS_RECEIPT, NEEDS_ACCURACY, NEEDS_DAMAGE, NEEDS_BILLS),
     windows=both_windows(o.perfect_order),
 )
 OTIF = order_share(

@@ -30,6 +30,7 @@ from metrics.measures import (
 from metrics.measures.needs import ALSO_BY_RECEIPT, COLLECTION
 from metrics.model.dimensions import ABOUT, DATES, DIMENSIONS, OWN_DIMENSIONS
 from metrics.model.measure import SNAPSHOT, Measure, Study
+from metrics.model.reasons import columns_of
 
 MODULES = (
     buyers_view,
@@ -59,7 +60,8 @@ MODULES = (
 
 def rests_on_receipt(measure: Measure) -> bool:
     """Return whether a receipt decides the measure: its definition says then that collection counts."""
-    needed = any("shipments.received_at" in need.any_of for need in measure.needs)
+    columns = (column for need in measure.needs for one in need.any_of for column in columns_of(one))
+    needed = "shipments.received_at" in columns
     return needed or measure.name in ALSO_BY_RECEIPT
 
 
@@ -110,11 +112,27 @@ def _by_name() -> dict[str, Measure]:
 MEASURES: dict[str, Measure] = _by_name()
 
 
+ALIASES: dict[str, str] = {
+    "got_when_wanted": "on_time_requested",
+    "got_quantity_wanted": "complete",
+    "order_fill_final": "complete",
+    "promise_kept": "on_time",
+    "perfect_order_scor4": "perfect_order",
+}
+"""Other names of a measure, and the measure. Commands, exports, targets and alert rules accept them."""
+
+
 def find(name: str) -> Measure:
-    """Return the measure with a name. Raises UnknownName with the nearest name."""
-    if name not in MEASURES:
-        raise UnknownName("measure", name, tuple(MEASURES))
-    return MEASURES[name]
+    """Return the measure with a name or an alias. Raises UnknownName with the nearest name."""
+    known = canonical(name)
+    if known not in MEASURES:
+        raise UnknownName("measure", name, (*MEASURES, *ALIASES))
+    return MEASURES[known]
+
+
+def canonical(name: str) -> str:
+    """Return the measure of an alias; every other name unchanged."""
+    return ALIASES.get(name, name)
 
 
 def has_dimension(measure: Measure, dimension: str) -> bool:
@@ -156,6 +174,11 @@ def date_column(measure: Measure, date: str | None = None) -> str | None:
     if measure.date == SNAPSHOT or isinstance(measure.formula, Study):
         return None
     return next((column for column in DATES[date] if column in measure.facts.columns), None)
+
+
+def dimensions_of(measure: Measure) -> tuple[str, ...]:
+    """Return the dimensions that a measure can be broken down and filtered by."""
+    return tuple(name for name in (*DIMENSIONS, *OWN_DIMENSIONS) if has_dimension(measure, name))
 
 
 def default_dimension(measure: Measure) -> str:

@@ -20,7 +20,10 @@ case_ = case_facts_table.c
 order = recovery_facts_table.c
 shipment = shipment_facts_table.c
 
-NEEDS_NOTICE = Need(("shipments.notice_sent_at",), "no data: notice_sent_at (map shipments.notice_sent_at)")
+NEEDS_PHASE = Need(("messages.phase",))
+NEEDS_DUE_TIME = Need(("messages.due_at",))
+NEEDS_DELAY_NOTICES = Need((("messages.message_id", "messages.order_id", "messages.kind", "messages.sent_at"),))
+NEEDS_NOTICE = Need(("shipments.notice_sent_at",))
 
 
 def _in_time(*, name: str, title: str, phase: str, what: str, short: str) -> Measure:
@@ -42,7 +45,7 @@ def _in_time(*, name: str, title: str, phase: str, what: str, short: str) -> Mea
         ),
         source="docs/rules.md, communications and dependability",
         feeds=("messages",),
-        needs=(NEEDS_MESSAGES,),
+        needs=(NEEDS_MESSAGES, NEEDS_PHASE, NEEDS_DUE_TIME),
         product_rows=(12,),
     )
 
@@ -74,7 +77,7 @@ MEASURES: tuple[Measure, ...] = (
         exclusions=f"{PENDING} Also orders that are not late.",
         source="own definition",
         feeds=(*CORE_FEEDS, "messages"),
-        needs=(NEEDS_PROMISE, NEEDS_RECEIPT, NEEDS_MESSAGES),
+        needs=(NEEDS_PROMISE, NEEDS_RECEIPT, NEEDS_DELAY_NOTICES),
         product_rows=(12,),
     ),
     Measure(
@@ -98,7 +101,7 @@ MEASURES: tuple[Measure, ...] = (
         ),
         source="own definition",
         feeds=(*CORE_FEEDS, "messages"),
-        needs=(NEEDS_PROMISE, NEEDS_RECEIPT, NEEDS_MESSAGES),
+        needs=(NEEDS_PROMISE, NEEDS_RECEIPT, NEEDS_DELAY_NOTICES),
         product_rows=(12,),
     ),
     Measure(

@@ -24,12 +24,16 @@ _kept_out = func.coalesce(o.complete_reason == "quarantined", False)
 _complete = and_(clock.complete, clock.cycle_days.is_not(None))
 
 
-NEEDS_LEAD_TIME = Need(("service_packages.lead_time_days_max",), "no feed: service_packages")
+NEEDS_LEAD_TIME = Need(("service_packages.lead_time_days_max",))
 NEEDS_STOPS = Need(
-    ("holds.placed_at", "order_events.started_at", "service_packages.lead_time_days_max"),
-    "no feed: holds, order_events, service_packages",
+    (
+        "holds.placed_at",
+        ("order_events.started_at", "order_events.finished_at"),
+        "service_packages.lead_time_days_max",
+    ),
+    "holds or waits",
 )
-NEEDS_CALENDAR = Need(("calendars.opens_at",), "no feed: calendars")
+NEEDS_CALENDAR = Need(("calendars.opens_at",))
 DATE_ONLY = (
     "Orders that are not sales, orders that have not arrived, and orders whose order time or last needed receipt "
     "is a bare date."

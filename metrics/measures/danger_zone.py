@@ -20,12 +20,13 @@ from metrics.measures.danger_zone_options import Channel, Charge, Interaction, c
 from metrics.measures.needs import (
     BILLING_FEEDS,
     COST_FEEDS,
+    NEEDS_BILLED_QTY,
     NEEDS_BILLS,
     NEEDS_COSTS,
     NEEDS_UNIT_COST,
     ZONE_ASSUMPTIONS,
 )
-from metrics.model.measure import Direction, Measure, Result, Study, Unit
+from metrics.model.measure import Direction, Measure, Need, Result, Study, Unit
 from metrics.model.question import Answer, Ask, Question
 
 
@@ -96,10 +97,7 @@ MEASURES: tuple[Measure, ...] = (
             "Saving if each activity of a Danger customer cost as much per order as it costs the median customer "
             "outside Danger, where that is lower."
         ),
-        numerator=(
-            "saving if each activity of a Danger customer cost as much per order as it costs the median customer "
-            "outside Danger, where that is lower"
-        ),
+        numerator="Σ (own cost - median cost) × orders, where positive",
         denominator="–",
         exclusions="Customers outside Danger.",
         source="docs/rules.md, profitability and ordering behaviour",
@@ -131,16 +129,13 @@ MEASURES: tuple[Measure, ...] = (
             "Saving if an assumed share of a Danger customer's non-electronic orders came by edi or web, at the cost "
             "of those orders."
         ),
-        numerator=(
-            "saving if an assumed share of a Danger customer's non-electronic orders came by edi or web, at the cost "
-            "of those orders"
-        ),
+        numerator="Σ orders moved × (own cost - cost by edi or web)",
         denominator="–",
         exclusions="Customers outside Danger.",
         source="docs/rules.md, profitability and ordering behaviour",
         feeds=(*BILLING_FEEDS, *COST_FEEDS, "orders", "assumptions"),
         assumptions=ZONE_ASSUMPTIONS,
-        needs=(NEEDS_BILLS, NEEDS_COSTS),
+        needs=(NEEDS_BILLS, NEEDS_COSTS, Need(("orders.channel",))),
         product_rows=(9,),
     ),
     Measure(
@@ -166,9 +161,7 @@ MEASURES: tuple[Measure, ...] = (
         definition=(
             "Gain if Danger customers were charged their cost to serve above the cost cut and paid the assumed share."
         ),
-        numerator=(
-            "gain if Danger customers were charged their cost to serve above the cost cut and paid the assumed share"
-        ),
+        numerator="Σ cost to serve above the cut × share paid",
         denominator="–",
         exclusions="Customers outside Danger.",
         source="docs/rules.md, profitability and ordering behaviour",
@@ -200,16 +193,13 @@ MEASURES: tuple[Measure, ...] = (
             "Gain if another channel served the Danger customers: net sales less product cost, less the channel's "
             "assumed share and cost, compared with the present profit."
         ),
-        numerator=(
-            "gain if another channel served the Danger customers: net sales less product cost, less the channel's "
-            "assumed share and cost, compared with the present profit"
-        ),
+        numerator="Σ (profit by the other channel - present profit)",
         denominator="–",
         exclusions="Customers outside Danger, and customers whose profit is unknown (shown next to the value).",
         source="Coyle",
         feeds=(*BILLING_FEEDS, *COST_FEEDS, "orders", "products", "assumptions"),
         assumptions=ZONE_ASSUMPTIONS,
-        needs=(NEEDS_BILLS, NEEDS_COSTS, NEEDS_UNIT_COST),
+        needs=(NEEDS_BILLS, NEEDS_COSTS, NEEDS_BILLED_QTY, NEEDS_UNIT_COST),
         product_rows=(9,),
     ),
 )

@@ -14,7 +14,7 @@ from metrics.errors import SettingRefused
 from metrics.facts.assumptions import assumed, assumption_scope
 from metrics.facts.orders import order_facts_table
 from metrics.measures.fill_scenarios import Scenario, cash_lost, compare
-from metrics.measures.needs import CORE_FEEDS, FILL_ASSUMPTIONS, NEEDS_SHIPPED, PENDING, STOCKOUT_ASSUMPTIONS
+from metrics.measures.needs import CORE_FEEDS, FILL_ASSUMPTIONS, NEEDS_FIRST_PASS, PENDING, STOCKOUT_ASSUMPTIONS
 from metrics.measures.order_outcomes import OrderOutcomes, outcomes_of_orders
 from metrics.model.dimensions import SHARED_DIMENSIONS
 from metrics.model.measure import Direction, Measure, Study, Unit
@@ -209,7 +209,7 @@ MEASURES = (
         source="Coyle; docs/rules.md, stockouts",
         feeds=(*CORE_FEEDS, "assumptions"),
         assumptions=(*STOCKOUT_ASSUMPTIONS, *FILL_ASSUMPTIONS),
-        needs=(NEEDS_SHIPPED,),
+        needs=NEEDS_FIRST_PASS,
         product_rows=(3,),
     ),
     Measure(
@@ -231,7 +231,7 @@ MEASURES = (
         source="Coyle; docs/rules.md, stockouts",
         feeds=(*CORE_FEEDS, "assumptions"),
         assumptions=(*STOCKOUT_ASSUMPTIONS, *FILL_ASSUMPTIONS),
-        needs=(NEEDS_SHIPPED,),
+        needs=NEEDS_FIRST_PASS,
         product_rows=(3,),
     ),
     Measure(
@@ -254,7 +254,7 @@ MEASURES = (
         source="Coyle; docs/rules.md, stockouts",
         feeds=(*CORE_FEEDS, "assumptions"),
         assumptions=(*STOCKOUT_ASSUMPTIONS, *FILL_ASSUMPTIONS),
-        needs=(NEEDS_SHIPPED,),
+        needs=NEEDS_FIRST_PASS,
         product_rows=(3,),
     ),
 )

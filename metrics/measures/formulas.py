@@ -10,6 +10,11 @@ from metrics.model.measure import Direction, Measure, Need, Part, Ratio, Unit, W
 from metrics.sql.dialects import Expression
 from metrics.sql.exchange_rates import converted
 
+GOODS_OF_SALES = and_(
+    order_line_facts_table.c.line_kind == "goods",
+    order_line_facts_table.c.order_type == "sale",
+)
+"""The order lines that volumes and shares count, unless their name says otherwise."""
 HOUR, DAY = 3600, 86_400
 """Seconds in an hour and in a day: the ticks of measures whose values are seconds."""
 

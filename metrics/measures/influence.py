@@ -10,15 +10,14 @@ from sqlalchemy import and_
 from metrics.facts.orders import order_facts_table
 from metrics.facts.quotes import YOUNG_DAYS, quote_facts_table, quote_option_facts_table
 from metrics.measures.formulas import HOUR
-from metrics.measures.needs import CORE_FEEDS
 from metrics.measures.shares import share_of_total
 from metrics.model.measure import Direction, Measure, Need, Part, Ratio, Survival, Total, Unit
 
 quote = quote_facts_table.c
 option = quote_option_facts_table.c
 
-NEEDS_QUOTES = Need(("quotes.quote_id",), "no feed: quotes")
-NEEDS_OPTIONS = Need(("quote_options.quote_id",), "no feed: quote_options")
+NEEDS_QUOTES = Need(("quotes.quote_id",))
+NEEDS_OPTIONS = Need(("quote_options.quote_id",))
 _worth = and_(option.quoted_amount.is_not(None), ~option.young)
 
 
@@ -256,8 +255,8 @@ MEASURES: tuple[Measure, ...] = (
         denominator="sales orders",
         exclusions="Orders that are not sales.",
         source="docs/rules.md, influencing the order",
-        feeds=CORE_FEEDS,
-        needs=(Need(("orders.fulfilment_model",), "no data: fulfilment_model (map orders.fulfilment_model)"),),
+        feeds=("orders",),
+        needs=(Need(("orders.fulfilment_model",)),),
         product_rows=(15,),
     ),
 )

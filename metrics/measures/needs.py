@@ -41,15 +41,27 @@ ZONE_ASSUMPTIONS = (
 )
 """Each group is complete, because the measures of a group depend on each other."""
 
-NEEDS_PROMISE = Need(
-    ("orders.promised_by", "order_lines.promised_by"), "no data: promised_by (map it in orders or order_lines)"
+ORDER_LINES = ("orders.order_id", "order_lines.ordered_qty")
+"""Columns that every source of orders and order lines maps."""
+NEEDS_ORDERS = Need(("orders.order_id",))
+NEEDS_ORDER_LINES = Need((ORDER_LINES,))
+NEEDS_PROMISE = Need(("orders.promised_by", "order_lines.promised_by"))
+NEEDS_PROMISE_HISTORY = Need(("promises.promised_by",))
+NEEDS_REQUEST = Need(("orders.requested_by", "order_lines.requested_by"))
+NEEDS_FIRST_DUE = Need((*NEEDS_PROMISE.any_of, *NEEDS_REQUEST.any_of))
+"""The first pass goes by the first promise, else by the request (R8)."""
+_SHIPMENTS = ("shipment_lines.shipped_qty", *ORDER_LINES)
+NEEDS_CONSIGNMENTS = Need((_SHIPMENTS,))
+"""Billed quantities are compared with those of consignments, proven or not."""
+SHIPPED, RECEIVED = ("shipments.shipped_at", *_SHIPMENTS), ("shipments.received_at", *_SHIPMENTS)
+"""Consignments that left, and those that arrived: header, lines and the order lines they belong to."""
+NEEDS_SHIPPED = Need((SHIPPED,))
+NEEDS_FIRST_PASS = (NEEDS_SHIPPED, NEEDS_FIRST_DUE)
+NEEDS_RECEIPT = Need((RECEIVED,))
+NEEDS_ACCURACY = Need(
+    (("order_lines.product_id", "shipment_lines.product_id"), ("orders.ship_to", "shipments.received_place")),
+    "product or place",
 )
-NEEDS_PROMISE_HISTORY = Need(("promises.promised_by",), "no feed: promises")
-NEEDS_REQUEST = Need(
-    ("orders.requested_by", "order_lines.requested_by"), "no data: requested_by (map it in orders or order_lines)"
-)
-NEEDS_SHIPPED = Need(("shipments.shipped_at",), "no data: shipped_at (map shipments.shipped_at)")
-NEEDS_RECEIPT = Need(("shipments.received_at",), "no data: received_at (map shipments.received_at)")
 COLLECTION = "If the buyer collects (EXW, FCA), leaving our place counts as receipt."
 """Sentence in the definition of every measure that rests on receipt. Source: R2 (date of receipt)."""
 ALSO_BY_RECEIPT = (
@@ -73,16 +85,22 @@ ALSO_BY_RECEIPT = (
     "fine_disputed",
 )
 """Measures that rest on receipt without needing the column received_at."""
-NEEDS_DAMAGE = Need(DAMAGE_COLUMNS, "no feed: damage (map shipment_lines.damaged_qty or invoices.credit_reason)")
-NEEDS_BILLS = Need(("invoice_lines.line_amount",), "no feed: invoices")
-NEEDS_PRICE = Need(("order_lines.unit_price_amount",), "no feed: prices (map order_lines.unit_price_amount)")
-NEEDS_UNIT_COST = Need(("products.unit_cost_amount",), "no data: unit_cost_amount (map products.unit_cost_amount)")
+NEEDS_DAMAGE = Need(DAMAGE_COLUMNS, "damage")
+NEEDS_BILLS = Need((("invoices.invoiced_at", "invoice_lines.line_amount", "invoice_lines.order_id", *ORDER_LINES),))
+NEEDS_ANY_TEST = Need((RECEIVED, *NEEDS_BILLS.any_of), "tests of orders")
+"""Without receipts and bills, no order can be judged."""
+NEEDS_PRICE = Need(("order_lines.unit_price_amount",))
+NEEDS_CURRENCY = Need(("orders.currency",), when="fx_rates.rate")
+"""With exchange rates, an amount without a currency has no rate."""
+NEEDS_BILL_CURRENCY = Need(("invoices.currency", "orders.currency"), when="fx_rates.rate")
+NEEDS_UNIT_COST = Need((("products.unit_cost_amount", "order_lines.product_id"),))
+NEEDS_BILLED_QTY = Need(("invoice_lines.billed_qty",))
 NEEDS_COSTS = Need(
     ("service_costs.amount", "shipments.freight_amount", "service_cases.cost_amount"),
-    "no feed: service_costs (or map shipments.freight_amount or service_cases.cost_amount)",
+    "cost to serve",
 )
-NEEDS_MESSAGES = Need(("messages.message_id",), "no feed: messages")
-NEEDS_CASES = Need(("service_cases.kind",), "no feed: service_cases")
+NEEDS_MESSAGES = Need(("messages.message_id",))
+NEEDS_CASES = Need(("service_cases.kind",), "kind of case")
 """Cases are recognised by `kind`, because orders resolved in the dashboard become cases without a kind."""
 
 PENDING = (

@@ -16,18 +16,18 @@ from metrics.facts.process_steps import WHEN_PROMISED, step_facts_table
 from metrics.facts.step_slack import late_order_facts_table, step_budgets_table
 from metrics.facts.work_in_progress import work_facts_table
 from metrics.measures.formulas import HOUR, mean
-from metrics.measures.needs import CORE_FEEDS, PENDING
+from metrics.measures.needs import CORE_FEEDS, NEEDS_BILLS, NEEDS_FIRST_DUE, NEEDS_ORDER_LINES, NEEDS_RECEIPT, PENDING
 from metrics.measures.shares import share_of_total
 from metrics.model.measure import Direction, Measure, Need, Part, Percentile, Ratio, Total, Unit
 from metrics.sql.moments import moment_span
 
-NEEDS_EVENTS = Need(("order_events.started_at", "order_events.finished_at"), "no feed: order_events")
+NEEDS_EVENTS = Need(("order_events.started_at", "order_events.finished_at"))
 NEEDS_BOTH_ENDS = (
-    Need(("order_events.started_at",), "no data: started_at (map order_events.started_at)"),
-    Need(("order_events.finished_at",), "no data: finished_at (map order_events.finished_at)"),
+    Need(("order_events.started_at",)),
+    Need(("order_events.finished_at",)),
 )
-NEEDS_PAYMENTS = Need(("payments.paid_at",), "no feed: payments")
-NEEDS_DUE = Need(("invoices.due_on",), "no data: due_on (map invoices.due_on)")
+NEEDS_PAYMENTS = Need(("payments.paid_at",))
+NEEDS_DUE = Need(("invoices.due_on",))
 
 step = step_facts_table.c
 late = late_order_facts_table.c
@@ -85,6 +85,7 @@ def _stages() -> Iterator[Measure]:
             source="docs/rules.md, cycle time",
             feeds=("order_events",),
             needs=NEEDS_BOTH_ENDS,
+            only_by="step",
             product_rows=(5,),
         )
         yield Measure(
@@ -103,6 +104,7 @@ def _stages() -> Iterator[Measure]:
             source="docs/rules.md, cycle time",
             feeds=("order_events",),
             needs=NEEDS_BOTH_ENDS,
+            only_by="step",
             product_rows=(5,),
         )
 
@@ -126,8 +128,8 @@ MEASURES: tuple[Measure, ...] = (
         denominator="–",
         exclusions="Orders without any event, cancelled orders, and orders that are not sales.",
         source="own definition",
-        feeds=("orders", "order_events"),
-        needs=(NEEDS_EVENTS,),
+        feeds=("orders", "order_lines", "order_events"),
+        needs=(NEEDS_EVENTS, NEEDS_ORDER_LINES),
         product_rows=(5,),
     ),
     Measure(
@@ -146,8 +148,8 @@ MEASURES: tuple[Measure, ...] = (
         denominator="orders under way",
         exclusions="Orders without any event, cancelled orders, and orders that are not sales.",
         source="own definition",
-        feeds=("orders", "order_events"),
-        needs=(NEEDS_EVENTS,),
+        feeds=("orders", "order_lines", "order_events"),
+        needs=(NEEDS_EVENTS, NEEDS_ORDER_LINES),
         product_rows=(5,),
     ),
     Measure(
@@ -165,7 +167,7 @@ MEASURES: tuple[Measure, ...] = (
         exclusions=f"{PENDING} Also orders on time, and orders without a finished step from 2 to 11.",
         source="own definition",
         feeds=(*CORE_FEEDS, "order_events"),
-        needs=(NEEDS_EVENTS,),
+        needs=(NEEDS_BOTH_ENDS[1], NEEDS_FIRST_DUE, NEEDS_RECEIPT),
         product_rows=(5,),
     ),
     Measure(
@@ -186,7 +188,7 @@ MEASURES: tuple[Measure, ...] = (
         exclusions=f"{PENDING} Also orders on time, and orders without a finished step from 2 to 11.",
         source="own definition",
         feeds=(*CORE_FEEDS, "order_events"),
-        needs=(NEEDS_EVENTS,),
+        needs=(NEEDS_BOTH_ENDS[1], NEEDS_FIRST_DUE, NEEDS_RECEIPT),
         product_rows=(5,),
     ),
     Measure(
@@ -208,7 +210,7 @@ MEASURES: tuple[Measure, ...] = (
         exclusions=f"{PENDING} Also orders on time, and orders without a finished step from 2 to 11.",
         source="own definition",
         feeds=(*CORE_FEEDS, "order_events"),
-        needs=(NEEDS_EVENTS,),
+        needs=(NEEDS_BOTH_ENDS[1], NEEDS_FIRST_DUE, NEEDS_RECEIPT),
         product_rows=(5,),
     ),
     Measure(
@@ -232,7 +234,7 @@ MEASURES: tuple[Measure, ...] = (
         ),
         source="own definition",
         feeds=("orders", "invoices", "invoice_lines", "payments"),
-        needs=(NEEDS_PAYMENTS,),
+        needs=(NEEDS_PAYMENTS, NEEDS_BILLS),
         product_rows=(5,),
     ),
     Measure(
@@ -253,7 +255,7 @@ MEASURES: tuple[Measure, ...] = (
         ),
         source="own definition",
         feeds=("invoices", "invoice_lines", "payments"),
-        needs=(NEEDS_PAYMENTS, NEEDS_DUE),
+        needs=(NEEDS_PAYMENTS, NEEDS_BILLS, NEEDS_DUE),
         product_rows=(5,),
     ),
 )

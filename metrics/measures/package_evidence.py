@@ -47,6 +47,7 @@ class Evidence:
     received_qty: Decimal = Decimal(0)
     defect_qty: Decimal = Decimal(0)
     defect_unknown_qty: Decimal = Decimal(0)
+    base_units: Counter[str] = field(default_factory=Counter)
     filled: int = 0
     fill_unknown: int = 0
     fill_orders: int = 0
@@ -130,15 +131,18 @@ def _quality(connection: Connection, listed: Sequence[Package], span: Span) -> _
     unknown = and_(~defects, or_(line.damage_free.is_(None), line.damage_free.is_(False)))
     number = package_number(listed, line.segment, line.ordered_day)
     keys = (line.customer_id, number.label("number"), span.period(line.due_day))
-    inner = select(*keys, line.received_qty, line.damaged_qty, defects.label("defects"), unknown.label("unknown"))
+    flags = (defects.label("defects"), unknown.label("unknown"))
+    inner = select(*keys, line.received_qty, line.damaged_qty, line.base_unit, *flags)
     rows = inner.where(among, *span.holds(line.due_day)).subquery()
     r = rows.c
     sums = (
         sum_if(r.received_qty > 0, r.received_qty),
         sum_if(r.defects, r.damaged_qty),
         sum_if(r.unknown, r.received_qty),
+        func.min(r.base_unit),
+        func.max(r.base_unit),
     )
-    for customer_id, place, period, received, damaged, not_known in _grouped(connection, rows, sums):
+    for customer_id, place, period, received, damaged, not_known, first, last in _grouped(connection, rows, sums):
         yield (
             customer_id,
             place,
@@ -147,6 +151,7 @@ def _quality(connection: Connection, listed: Sequence[Package], span: Span) -> _
                 "received_qty": Decimal(received),
                 "defect_qty": Decimal(damaged),
                 "defect_unknown_qty": Decimal(not_known),
+                "base_units": {first: 1, last: 1},
             },
         )
 

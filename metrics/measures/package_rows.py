@@ -78,11 +78,13 @@ def _quality_kept(package: Package, got: Evidence) -> RowResult | None:
         return defects < most if package.defect_below else defects <= most
 
     met = None
+    words = f"{'less than' if package.defect_below else 'at most'} {limit:.0%} of units"
+    if len(got.base_units) > 1:  # quantities of several base units are never added up
+        return RowResult(QUALITY, None, None, got.received_qty, f"{words}; received in several base units")
     if got.received_qty and passes(least + got.defect_unknown_qty):
         met = True
     elif got.received_qty and not passes(least):
         met = False
-    words = f"{'less than' if package.defect_below else 'at most'} {limit:.0%} of units"
     return RowResult(QUALITY, met, _part(least, got.received_qty - got.defect_unknown_qty), got.received_qty, words)
 
 

@@ -27,6 +27,7 @@ from metrics.measures.needs import (
     COST_FEEDS,
     NEEDS_BILLS,
     NEEDS_COSTS,
+    NEEDS_ORDER_LINES,
     ZONE_ASSUMPTIONS,
 )
 from metrics.measures.package_evidence import Span
@@ -41,7 +42,7 @@ from metrics.measures.package_fit import (
     under_served,
 )
 from metrics.measures.package_rows import RowResult
-from metrics.model.measure import Direction, Measure, Result, Study, Unit
+from metrics.model.measure import Direction, Measure, Need, Result, Study, Unit
 from metrics.model.point import share_answer
 from metrics.model.question import Answer, Ask, Question
 from metrics.model.statistics import DAYS_A_YEAR
@@ -124,6 +125,7 @@ def _a_year(
     return work
 
 
+NEEDS_PACKAGE = (Need(("service_packages.service_segment",)), Need(("customers.service_segment",)))
 PACKAGE_FEEDS = (*CORE_FEEDS, *BILLING_FEEDS, "customers", "service_packages", "service_cases", "returns")
 
 MEASURES: tuple[Measure, ...] = (
@@ -148,6 +150,7 @@ MEASURES: tuple[Measure, ...] = (
         ),
         source="docs/rules.md, service packages",
         feeds=PACKAGE_FEEDS,
+        needs=(*NEEDS_PACKAGE, NEEDS_ORDER_LINES),
         assumptions=(*ZONE_ASSUMPTIONS, "package_share"),
         product_rows=(8, 11),
         short="Package met",
@@ -169,9 +172,9 @@ MEASURES: tuple[Measure, ...] = (
         denominator="customers with a package",
         exclusions="Customers without a package.",
         source="own definition",
-        feeds=(*BILLING_FEEDS, *COST_FEEDS),
+        feeds=(*BILLING_FEEDS, *COST_FEEDS, "customers", "service_packages"),
         assumptions=(*ZONE_ASSUMPTIONS, "package_share"),
-        needs=(NEEDS_BILLS, NEEDS_COSTS),
+        needs=(*NEEDS_PACKAGE, NEEDS_BILLS, NEEDS_COSTS),
         product_rows=(8, 11),
     ),
     Measure(
@@ -188,9 +191,9 @@ MEASURES: tuple[Measure, ...] = (
         denominator="net sales of customers with a package",
         exclusions="Customers without a package.",
         source="own definition",
-        feeds=(*BILLING_FEEDS, *COST_FEEDS),
+        feeds=(*BILLING_FEEDS, *COST_FEEDS, "customers", "service_packages"),
         assumptions=(*ZONE_ASSUMPTIONS, "package_share"),
-        needs=(NEEDS_BILLS, NEEDS_COSTS),
+        needs=(*NEEDS_PACKAGE, NEEDS_BILLS, NEEDS_COSTS),
         product_rows=(8, 11),
     ),
     Measure(
@@ -207,9 +210,9 @@ MEASURES: tuple[Measure, ...] = (
         denominator="cost to serve of customers with a package",
         exclusions="Customers without a package.",
         source="own definition",
-        feeds=(*BILLING_FEEDS, *COST_FEEDS),
+        feeds=(*BILLING_FEEDS, *COST_FEEDS, "customers", "service_packages"),
         assumptions=(*ZONE_ASSUMPTIONS, "package_share"),
-        needs=(NEEDS_BILLS, NEEDS_COSTS),
+        needs=(*NEEDS_PACKAGE, NEEDS_BILLS, NEEDS_COSTS),
         product_rows=(8, 11),
     ),
     Measure(
@@ -228,7 +231,7 @@ MEASURES: tuple[Measure, ...] = (
         source="own definition",
         feeds=(*PACKAGE_FEEDS, *COST_FEEDS),
         assumptions=(*ZONE_ASSUMPTIONS, "package_share"),
-        needs=(NEEDS_BILLS, NEEDS_COSTS),
+        needs=(*NEEDS_PACKAGE, NEEDS_BILLS, NEEDS_COSTS),
         product_rows=(11,),
     ),
     Measure(
@@ -250,7 +253,7 @@ MEASURES: tuple[Measure, ...] = (
         source="own definition",
         feeds=(*PACKAGE_FEEDS, *COST_FEEDS),
         assumptions=(*ZONE_ASSUMPTIONS, "package_share"),
-        needs=(NEEDS_BILLS, NEEDS_COSTS),
+        needs=(*NEEDS_PACKAGE, NEEDS_BILLS, NEEDS_COSTS),
         product_rows=(11,),
     ),
 )

@@ -9,12 +9,12 @@ from metrics.facts.returns import return_facts_table
 from metrics.facts.service_cases import AFTER_SALE, case_facts_table
 from metrics.measures.communications import case_
 from metrics.measures.formulas import HOUR
-from metrics.measures.needs import CORE_FEEDS, NEEDS_CASES, NEEDS_RECEIPT
+from metrics.measures.needs import CORE_FEEDS, NEEDS_CASES, NEEDS_ORDER_LINES, NEEDS_RECEIPT
 from metrics.measures.shares import share_of_total
 from metrics.model.measure import Direction, Measure, Need, Part, Ratio, Survival, Total, Unit
 
 returned = return_facts_table.c
-NEEDS_RETURNS = Need(("returns.return_id",), "no feed: returns")
+NEEDS_RETURNS = Need(("returns.return_id",))
 _after_sale = case_.case_kind.in_(AFTER_SALE)
 
 
@@ -67,9 +67,9 @@ def _handling(percent: int) -> Measure:
         denominator="returns announced by the end of the data",
         exclusions="Returns whose order line is missing.",
         source="docs/rules.md, order management influences",
-        feeds=("returns",),
+        feeds=("returns", "orders", "order_lines"),
         product_rows=(13,),
-        needs=(NEEDS_RETURNS,),
+        needs=(NEEDS_RETURNS, NEEDS_ORDER_LINES),
         short=f"Return P{percent}",
     )
 
@@ -106,13 +106,13 @@ MEASURES: tuple[Measure, ...] = (
         date="due_day",
         formula=Total(Part(returned.goods, returned.returned_qty)),
         definition="Units of goods lines announced for return, by the day they were due.",
-        numerator="units of goods lines announced for return",
+        numerator="Σ returned_qty of goods lines of sales",
         denominator="–",
-        exclusions="Returns whose order line is missing, services and fees.",
+        exclusions="Returns whose order line is missing, services, fees, and orders that are not sales.",
         source="own definition",
         feeds=("returns", *CORE_FEEDS),
         product_rows=(13,),
-        needs=(NEEDS_RETURNS,),
+        needs=(NEEDS_RETURNS, NEEDS_ORDER_LINES),
         short="Units returned",
     ),
     Measure(
@@ -122,14 +122,16 @@ MEASURES: tuple[Measure, ...] = (
         direction=Direction.LOWER,
         facts=return_facts_table,
         date="due_day",
-        formula=share_of_total("return_share", "returned_units", "received_units", "return_reason"),
+        formula=share_of_total(
+            "return_share", "returned_units", "received_units", "return_reason", also=("base_unit",)
+        ),
         definition=(
             "Units announced for return, as a share of the units received on the order lines due in the period. By "
             "reason, each value is the reason's share of all units received."
         ),
-        numerator="units of goods lines announced for return",
+        numerator="Σ returned_qty of goods lines of sales",
         denominator="units received on goods lines",
-        exclusions="Returns whose order line is missing, services and fees.",
+        exclusions="Returns whose order line is missing, services, fees, and orders that are not sales.",
         source="docs/rules.md, order management influences",
         feeds=(*CORE_FEEDS, "returns"),
         product_rows=(13,),

@@ -16,13 +16,14 @@ from metrics.facts.orders import order_facts_table
 from metrics.measures.needs import (
     BILLING_FEEDS,
     COST_FEEDS,
+    NEEDS_BILLED_QTY,
     NEEDS_BILLS,
     NEEDS_COSTS,
     NEEDS_UNIT_COST,
     NO_RATE,
     known_by_order,
 )
-from metrics.model.measure import Derived, Direction, Measure, Part, Result, Study, Total, Unit
+from metrics.model.measure import Derived, Direction, Measure, Need, Part, Result, Study, Total, Unit
 from metrics.model.question import Answer, Ask, Question
 from metrics.model.statistics import divide
 from metrics.sql.dialects import Expression, count_if, sum_if
@@ -44,9 +45,20 @@ DIMENSIONS = {
 """The dimensions that `amount_without_rate` can be broken down by, and the column of each."""
 
 
+NEEDS_DOCUMENTS = Need((*NEEDS_BILLS.any_of, *NEEDS_COSTS.any_of), "bills or costs")
+NEEDS_RATES = Need(("fx_rates.rate",))
+
+
 def _unanswered(inputs: Mapping[str, Answer]) -> str | None:
-    """Return the reason why an input has no value."""
-    return next((answer.no_data for answer in inputs.values() if answer.value is None), None)
+    """Return the reason why an input has no value. Without a feed of rates, no document can lack one."""
+    return next(
+        (
+            answer.no_data
+            for name, answer in inputs.items()
+            if answer.value is None and name != "documents_without_rate"
+        ),
+        None,
+    )
 
 
 def _exact(answer: Answer) -> Decimal:
@@ -147,10 +159,7 @@ MEASURES: tuple[Measure, ...] = (
             "Invoices less credits and reversals of goods and service lines, without tax and charges, at the exchange "
             "rate of each document's day."
         ),
-        numerator=(
-            "invoices less credits and reversals of goods and service lines, without tax and charges, at the exchange "
-            "rate of each document's day"
-        ),
+        numerator="Σ line_amount of invoices - credits - reversals, × rate",
         denominator="–",
         exclusions=NO_RATE,
         source="docs/rules.md, profitability and ordering behaviour",
@@ -171,10 +180,7 @@ MEASURES: tuple[Measure, ...] = (
             "Net sales value by the day of the order: all sales from the orders of a period, whenever they were billed "
             "or credited."
         ),
-        numerator=(
-            "net sales value by the day of the order: all sales from the orders of a period, whenever they were billed "
-            "or credited"
-        ),
+        numerator="Σ net sales of the orders",
         denominator="–",
         exclusions=NO_RATE,
         source="docs/rules.md, profitability and ordering behaviour",
@@ -192,12 +198,12 @@ MEASURES: tuple[Measure, ...] = (
         date="day",
         formula=Total(Part(is_product_cost, m.amount)),
         definition="Net billed quantity times the unit cost on the day of the order.",
-        numerator="net billed quantity times the unit cost on the day of the order",
+        numerator="Σ net billed_qty × unit_cost",
         denominator="–",
         exclusions=f"Lines without a unit cost. {NO_RATE}",
         source="own definition",
         feeds=(*BILLING_FEEDS, "products"),
-        needs=(NEEDS_BILLS, NEEDS_UNIT_COST),
+        needs=(NEEDS_BILLS, NEEDS_BILLED_QTY, NEEDS_UNIT_COST),
         product_rows=(8,),
     ),
     Measure(
@@ -210,7 +216,7 @@ MEASURES: tuple[Measure, ...] = (
         date="day",
         formula=Total(Part(without_unit_cost, m.amount)),
         definition="Net sales of billed lines whose product cost is unknown. Customer profit leaves them out.",
-        numerator="net sales of billed lines whose product cost is unknown",
+        numerator="Σ net sales of those lines",
         denominator="–",
         exclusions=NO_RATE,
         source="own definition",
@@ -228,7 +234,7 @@ MEASURES: tuple[Measure, ...] = (
         date="day",
         formula=Total(Part(and_(m.kind == "net_sales", m.cost_known.is_(False)))),
         definition="Billed and credited lines whose product cost is unknown.",
-        numerator="billed and credited lines whose product cost is unknown",
+        numerator="count of those lines",
         denominator="–",
         exclusions="None.",
         source="own definition",
@@ -250,11 +256,7 @@ MEASURES: tuple[Measure, ...] = (
             "without a service cost that includes them. Freight of a consignment with several orders is shared by the "
             "quantity shipped for each."
         ),
-        numerator=(
-            "service costs, freight of consignments and costs of cases. Freight and cases count only for orders "
-            "without a service cost that includes them. Freight of a consignment with several orders is shared by the "
-            "quantity shipped for each"
-        ),
+        numerator="Σ amounts of service costs, freight and cases",
         denominator="–",
         exclusions=NO_RATE,
         source="docs/rules.md, profitability and ordering behaviour",
@@ -299,7 +301,7 @@ MEASURES: tuple[Measure, ...] = (
         source="own definition",
         feeds=(*BILLING_FEEDS, "products", *COST_FEEDS, "fx_rates"),
         product_rows=(8, 9),
-        needs=(NEEDS_BILLS, NEEDS_UNIT_COST, NEEDS_COSTS),
+        needs=(NEEDS_BILLS, NEEDS_BILLED_QTY, NEEDS_UNIT_COST, NEEDS_COSTS),
         refused=known_by_order("cost"),
         short="Profit",
     ),
@@ -317,14 +319,12 @@ MEASURES: tuple[Measure, ...] = (
             "Invoices, credits, reversals, consignments, cases and service costs whose currency has no exchange rate "
             "on their day or in the seven days before."
         ),
-        numerator=(
-            "invoices, credits, reversals, consignments, cases and service costs whose currency has no exchange rate "
-            "on their day or in the seven days before"
-        ),
+        numerator="count of those documents",
         denominator="–",
         exclusions="None.",
         source="own definition",
         feeds=(*BILLING_FEEDS, *COST_FEEDS, "fx_rates"),
+        needs=(NEEDS_DOCUMENTS, NEEDS_RATES),
         product_rows=(8,),
     ),
     Measure(
@@ -344,6 +344,7 @@ MEASURES: tuple[Measure, ...] = (
         exclusions="None.",
         source="own definition",
         feeds=(*BILLING_FEEDS, *COST_FEEDS, "fx_rates"),
+        needs=(NEEDS_DOCUMENTS, NEEDS_RATES),
         product_rows=(8,),
         short="Without a rate",
     ),

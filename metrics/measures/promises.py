@@ -14,6 +14,7 @@ from metrics.facts.orders import order_facts_table
 from metrics.measures.formulas import judged
 from metrics.measures.needs import (
     CORE_FEEDS,
+    NEEDS_ORDER_LINES,
     NEEDS_PROMISE,
     NEEDS_PROMISE_HISTORY,
     NEEDS_RECEIPT,
@@ -27,13 +28,14 @@ from metrics.sql.dialects import Expression, days_between
 o = order_facts_table.c
 cycle = cycle_facts_table.c
 NOT_SALES = "Orders that are not sales."
-NEEDS_WINDOW = Need(("orders.requested_from",), "no data: requested_from (map orders.requested_from)")
-NEEDS_BASIS = Need(("promises.basis",), "no feed: promises (map promises.basis)")
-NEEDS_ATTEMPT = Need(
-    ("shipments.attempted_at", "order_events.started_at"), "no feed: order_events (or map shipments.attempted_at)"
-)
+NEEDS_WINDOW = Need(("orders.requested_from",))
+NEEDS_BASIS = Need(("promises.basis",))
 NEEDS_CAUSE = Need(
-    ("shipments.failure_caused_by", "service_cases.kind"), "no feed: service_cases (or map shipments.failure_caused_by)"
+    (
+        ("shipments.attempted_at", "shipments.failure_caused_by"),
+        ("order_events.started_at", "service_cases.kind", "service_cases.opened_at"),
+    ),
+    "cause of a failed delivery",
 )
 
 _sale = o.order_type == "sale"
@@ -58,7 +60,7 @@ def _changes_by(*, who: str, amount: Expression, suffix: str, words: str) -> Mea
         source="own definition",
         feeds=(*CORE_FEEDS, "promises"),
         product_rows=(7, 12),
-        needs=(NEEDS_PROMISE_HISTORY,),
+        needs=(NEEDS_PROMISE_HISTORY, NEEDS_ORDER_LINES),
         short=f"Changed by {who}",
     )
 
@@ -74,7 +76,7 @@ def _dependability(answers: Mapping[str, Answer]) -> Result:
 MEASURES: tuple[Measure, ...] = (
     Measure(
         name="dependability_gap",
-        title="Dependability",
+        title="Dependability gap (P95 − P50)",
         unit=Unit.DAYS,
         direction=Direction.LOWER,
         facts=order_facts_table,
@@ -112,7 +114,7 @@ MEASURES: tuple[Measure, ...] = (
         source="own definition",
         feeds=("orders", "order_lines"),
         product_rows=(7,),
-        needs=(NEEDS_PROMISE, NEEDS_REQUEST),
+        needs=(NEEDS_PROMISE, NEEDS_REQUEST, NEEDS_ORDER_LINES),
         short="Padding",
         version=2,
     ),
@@ -134,23 +136,23 @@ MEASURES: tuple[Measure, ...] = (
         source="own definition",
         feeds=("orders", "order_lines"),
         product_rows=(7,),
-        needs=(NEEDS_PROMISE,),
+        needs=(NEEDS_PROMISE, NEEDS_ORDER_LINES),
         short="Promised lead time",
         version=2,
     ),
     _changes_by(who="seller", amount=cycle.promise_changes_seller, suffix="", words=""),
     _changes_by(who="buyer", amount=cycle.promise_changes_buyer, suffix="_buyer", words=", by the buyer"),
     Measure(
-        name="promise_kept",
-        title="Promises met",
+        name="on_time_basis",
+        title="On time, by basis of the promise",
         unit=Unit.SHARE,
         direction=Direction.HIGHER,
         facts=cycle_facts_table,
         date="due_day",
         formula=judged(cycle.on_time, cycle.state),
         definition=(
-            "Orders received on time by their first promise. Break it down by the basis of the promise: available to "
-            "promise (ATP) or available to deliver (ATD)."
+            "Orders received on time, for each basis of the promise: available to promise (ATP) or available to "
+            "deliver (ATD). Over all orders it is the measure on_time."
         ),
         numerator="orders whose on-time verdict is true",
         denominator="judged orders whose on-time verdict is known",
@@ -159,7 +161,8 @@ MEASURES: tuple[Measure, ...] = (
         feeds=(*CORE_FEEDS, "promises"),
         product_rows=(7,),
         needs=(NEEDS_PROMISE, NEEDS_RECEIPT, NEEDS_BASIS),
-        short="Promises met",
+        short="On time by basis",
+        only_by="basis",
     ),
     Measure(
         name="window_granted",
@@ -202,7 +205,7 @@ MEASURES: tuple[Measure, ...] = (
         source="own definition",
         feeds=(*CORE_FEEDS, "order_events", "service_cases"),
         product_rows=(1, 4),
-        needs=(NEEDS_PROMISE, NEEDS_RECEIPT, NEEDS_ATTEMPT, NEEDS_CAUSE),
+        needs=(NEEDS_PROMISE, NEEDS_RECEIPT, NEEDS_CAUSE),
         short="On time, our causes",
     ),
 )

@@ -13,15 +13,15 @@ from metrics.facts.recoveries import CHAIN, RECOVERY_DAYS, recovery_facts_table
 from metrics.facts.recovery_costs import recovery_cost_facts_table
 from metrics.facts.retention import RETAINED_DAYS
 from metrics.measures.formulas import DAY, HOUR
-from metrics.measures.needs import BILLING_FEEDS, CORE_FEEDS, NEEDS_RECEIPT, NEEDS_UNIT_COST, PENDING
+from metrics.measures.needs import BILLING_FEEDS, CORE_FEEDS, NEEDS_BILLS, NEEDS_RECEIPT, NEEDS_UNIT_COST, PENDING
 from metrics.model.measure import Direction, Measure, Need, Part, Ratio, Survival, Total, Unit, Window
 from metrics.sql.dialects import Expression
 
 order = recovery_facts_table.c
 cost = recovery_cost_facts_table.c
 
-NEEDS_CHAIN = Need(tuple(sorted(CHAIN)), "no feed: messages or service_cases")
-NEEDS_CASE_COSTS = Need(("service_cases.cost_amount",), "no feed: service_cases")
+NEEDS_CHAIN = Need(tuple(sorted(CHAIN)))
+NEEDS_CASE_COSTS = Need(("service_cases.cost_amount",))
 CHAIN_FEEDS = (*CORE_FEEDS, *BILLING_FEEDS, "messages", "service_cases")
 _in_recovery = and_(order.failed, ~order.limit_passed, order.detect_seconds <= RECOVERY_DAYS * DAY)
 """Open failures. One detected later than the recovery days is not open, so that it does not make a year provisional."""
@@ -218,7 +218,7 @@ MEASURES: tuple[Measure, ...] = (
         ),
         source="own definition",
         feeds=(*CHAIN_FEEDS, "products"),
-        needs=(NEEDS_CHAIN, NEEDS_UNIT_COST),
+        needs=(NEEDS_CHAIN, NEEDS_RECEIPT, NEEDS_BILLS, NEEDS_UNIT_COST),
         product_rows=(14,),
     ),
 )

@@ -14,7 +14,7 @@ from metrics.measures.formulas import HOUR, share_of
 from metrics.measures.needs import NEEDS_CASES, NEEDS_MESSAGES
 from metrics.model.measure import Direction, Measure, Need, Part, Ratio, Survival, Unit
 
-NEEDS_CORRECT = Need(("messages.correct",), "no data: correct (map messages.correct)")
+NEEDS_CORRECT = Need(("messages.correct",))
 _wish = case_.case_kind.in_(REQUEST_KINDS)
 
 MEASURES: tuple[Measure, ...] = (
@@ -83,7 +83,7 @@ MEASURES: tuple[Measure, ...] = (
         source="docs/rules.md, order management influences",
         feeds=("messages",),
         product_rows=(12, 13),
-        needs=(NEEDS_MESSAGES,),
+        needs=(NEEDS_MESSAGES, Need(("messages.due_at",))),
         short="Timely",
     ),
     Measure(
@@ -101,7 +101,7 @@ MEASURES: tuple[Measure, ...] = (
         source="docs/rules.md, order management influences",
         feeds=("messages",),
         product_rows=(12, 13),
-        needs=(NEEDS_MESSAGES, NEEDS_CORRECT),
+        needs=(NEEDS_MESSAGES, NEEDS_CORRECT, Need(("messages.sent_at",))),
         short="Accurate",
     ),
 )

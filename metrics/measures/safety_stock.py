@@ -13,9 +13,9 @@ from sqlalchemy import Connection, func, select
 
 from metrics.facts.orders import order_line_facts_table
 from metrics.measures.needs import CORE_FEEDS, NEEDS_PRICE, NEEDS_RECEIPT
-from metrics.measures.safety_stock_pairs import COLUMNS, MIN_N, MIXED, Pair, arrivals, pairs
+from metrics.measures.safety_stock_pairs import COLUMNS, MIN_N, Pair, arrivals, pairs
 from metrics.model.measure import Direction, Measure, Study, Unit
-from metrics.model.question import Answer, Ask, Question
+from metrics.model.question import SEVERAL_CURRENCIES, SEVERAL_UNITS, Answer, Ask, Question
 
 Amount = Callable[[Pair], float | None]
 
@@ -29,7 +29,7 @@ def _study(amount: Amount, unit: Unit) -> Study:
     def work(connection: Connection, question: Question, _: Ask) -> list[Answer]:
         by = [COLUMNS[name] for name in question.by]
         few: dict[tuple[Any, ...], int] = {}
-        below = arrivals(question, by).having(func.count() < MIN_N).subquery("below")
+        below = arrivals(question, by, few=True).subquery("below")
         counted = (
             select(*[below.c[name] for name in by], func.count().label("pairs"))
             .select_from(below)
@@ -43,11 +43,18 @@ def _study(amount: Amount, unit: Unit) -> Study:
         answers = []
         for key, members in groups.items():
             answer = _answer(question, key, [amount(pair) for pair in members], few.get(key, 0))
-            mixed = unit is Unit.MONEY and len(frozenset().union(*[pair.currencies for pair in members])) > 1
-            answers.append(replace(answer, value=None, numerator=None, no_data=MIXED) if mixed else answer)
+            mixed = _mixed(members, unit)
+            answers.append(replace(answer, value=None, numerator=None, no_data=mixed) if mixed else answer)
         return answers
 
     return Study(work, tuple(COLUMNS))
+
+
+def _mixed(members: list[Pair], unit: Unit) -> str | None:
+    """Return the reason if the pairs have several currencies, or quantities of several base units."""
+    if unit is Unit.MONEY:
+        return SEVERAL_CURRENCIES if len(frozenset().union(*[pair.currencies for pair in members])) > 1 else None
+    return SEVERAL_UNITS if len(frozenset().union(*[pair.base_units for pair in members])) > 1 else None
 
 
 def _answer(question: Question, key: tuple[Any, ...], amounts: list[float | None], few: int) -> Answer:

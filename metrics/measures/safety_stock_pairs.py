@@ -1,8 +1,8 @@
 """Safety stock per pair of customer and product. safety_stock.py declares the measures.
 
-The lead time comes from the pair's own lines: the days from order to arrival, with mean L and spread s_L. Daily demand
-comes from the pair's orders: the quantity on each calendar day since the first order, days without an order included,
-with mean d and spread s_d. Source: Coyle; docs/rules.md, buyer's safety stock.
+The lead time comes from the days of the pair's own orders, from order to arrival of the product: mean L and
+spread s_L. Daily demand comes from the quantity on each calendar day since the first order, days without an order
+included: mean d and spread s_d. Source: Coyle; docs/rules.md, buyer's safety stock.
 """
 
 import math
@@ -29,10 +29,9 @@ COLUMNS = {
     "customer": "customer_id",
     "product_category": "product_category",
     "currency": "currency",
+    "base_unit": "base_unit",
 }
 """The dimensions that pairs can be broken down and filtered by, and the column of each."""
-
-MIXED = "no data: more than one currency and no fx_rates feed; filter by currency"
 
 
 def safety_stock(*, z: float, lead_days: float, lead_spread: float, demand: float, demand_spread: float) -> float:
@@ -48,7 +47,8 @@ class Pair:
     """One customer and product: lead time (days), daily demand, safety stock (units) and unit price.
 
     units: safety stock; steady_units: safety stock if every order took equally long; unit_price: in the reporting
-    currency, None if no line has a price; currencies: the currencies of the prices if no rates are available.
+    currency, None if no line has a price; currencies: the currencies of the prices if no rates are available;
+    base_units: the base units of the quantities.
     """
 
     dimensions: dict[str, str | None]
@@ -64,6 +64,7 @@ class Pair:
     unit_price: float | None
     carrying_rate: float
     currencies: frozenset[str]
+    base_units: frozenset[str]
 
 
 def pairs(connection: Connection, question: Question) -> list[Pair]:
@@ -75,11 +76,11 @@ def pairs(connection: Connection, question: Question) -> list[Pair]:
     today = question.end or as_of_day(connection)
     if today is None:
         return []
-    arrived = arrivals(question, by).having(func.count() >= MIN_N).subquery("arrived")
+    arrived = arrivals(question, by).subquery("arrived")
     rates_fed = connection.execute(select(func.count()).where(mapped_columns.c.feed == "fx_rates")).scalar_one() > 0
     z, rates = (assumed_by_scope(connection, name, on=today) for name in ("z", "carrying_rate"))
     complete = []
-    for row in connection.execute(_with_demand(question, arrived, by)).mappings():
+    for row in connection.execute(_with_demand(question, arrived)).mappings():
         days = (today - max(row["first_day"], question.start or row["first_day"])).days + 1
         if days < 2:
             continue
@@ -104,13 +105,14 @@ def pairs(connection: Connection, question: Question) -> list[Pair]:
                 float(row["priced_amount"] / row["priced_quantity"]) if row["priced_quantity"] else None,
                 float(value_for_scope(rates, *scopes)),
                 frozenset() if rates_fed else frozenset({row["currency_first"], row["currency_last"]}),
+                frozenset({row["base_unit_first"], row["base_unit_last"]}),
             )
         )
     return complete
 
 
-def _filters(question: Question, day: Expression) -> list[Expression]:
-    """Return the sale goods lines of the selection with a day in the period.
+def _lines(question: Question, day: Expression) -> list[Expression]:
+    """Return the conditions of goods lines of sales with a day in the period.
 
     Excused lines and services are not demand (their state is excluded).
     """
@@ -119,36 +121,56 @@ def _filters(question: Question, day: Expression) -> list[Expression]:
         conditions.append(day >= question.start)
     if question.end is not None:
         conditions.append(day <= question.end)
-    return [*conditions, *[line[COLUMNS[name]].in_(values) for name, values in question.where]]
+    return conditions
 
 
-def arrivals(question: Question, by: list[str]) -> Select[Any]:
-    """Return one row per combination of `by`, customer and product: arrivals, Σ days, Σ days²."""
-    took = days_between(line.ordered_day, line.settled_day)
-    keys = _keys(by)
+def arrivals(question: Question, by: list[str], *, few: bool = False) -> Select[Any]:
+    """Return the pairs with at least MIN_N arrivals, a row each: dimensions, arrivals, Σ days, Σ days².
+
+    An order counts once, however many of its lines are for the product: it has arrived with the last of them. A pair is
+    never split: it belongs to the segment, region, category and currency of its latest order, so that parts add up.
+    few: the pairs with fewer than MIN_N arrivals instead.
+    """
+    pair = (line.customer_id, line.product_id)
+    inside = _lines(question, line.settled_day)
+    took = days_between(func.min(line.ordered_day), func.max(line.settled_day)).label("took")
+    orders = select(*pair, took).where(*inside).group_by(*pair, line.order_id).subquery("orders_arrived")
+    o = orders.c
+    summed = (
+        select(
+            o.customer_id,
+            o.product_id,
+            cast(func.count(), BigInteger).label("arrivals"),
+            cast(func.sum(o.took), BigInteger).label("days"),
+            cast(func.sum(cast(o.took, BigInteger) * o.took), BigInteger).label("days_squared"),
+        )
+        .group_by(o.customer_id, o.product_id)
+        .having(func.count() < MIN_N if few else func.count() >= MIN_N)
+        .subquery("pairs_arrived")
+    )
+    newest = (line.ordered_day.desc(), line.order_id.desc(), line.line_no.desc())
+    place = func.row_number().over(partition_by=pair, order_by=newest).label("place")
+    own = [line[name] for name in COLUMNS.values() if name != "customer_id"]
+    latest = select(*pair, *own, place).where(*inside).subquery("latest_lines")
+    found, labels = summed.c, latest.c
+    same = and_(labels.customer_id == found.customer_id, labels.product_id == found.product_id, labels.place == 1)
     return (
         select(
-            *keys,
-            cast(func.count(), BigInteger).label("arrivals"),
-            cast(func.sum(took), BigInteger).label("days"),
-            cast(func.sum(cast(took, BigInteger) * took), BigInteger).label("days_squared"),
-            func.max(line.segment).label("segment_last"),
+            *[labels[name] for name in by if name != "customer_id"],
+            *summed.c,
+            labels.segment.label("segment_last"),
         )
-        .where(*_filters(question, line.settled_day))
-        .group_by(*keys)
+        .select_from(summed.join(latest, same))
+        .where(*[labels[COLUMNS[name]].in_(values) for name, values in question.where])
     )
 
 
-def _keys(by: list[str]) -> list[Expression]:
-    return [line[name] for name in dict.fromkeys([*by, "customer_id", "product_id"])]
-
-
-def _with_demand(question: Question, arrived: Subquery, by: list[str]) -> Select[Any]:
+def _with_demand(question: Question, arrived: Subquery) -> Select[Any]:
     """Return arrivals joined with the quantity ordered.
 
     The quantity of each day is summed before it is squared. Rows are ordered, so that sums of doubles repeat exactly.
     """
-    keys = _keys(by)
+    keys = [line.customer_id, line.product_id]
     names = [key.name for key in keys]
     priced = and_(line.ordered_amount.is_not(None), line.rate.is_not(None), line.ordered_qty > 0)
     daily = (
@@ -158,11 +180,14 @@ def _with_demand(question: Question, arrived: Subquery, by: list[str]) -> Select
             sum_if(line.ordered_qty.is_not(None), line.ordered_qty).label("quantity"),
             sum_if(priced, times(line.ordered_amount, line.rate)).label("priced_amount"),
             sum_if(priced, line.ordered_qty).label("priced_quantity"),
-            func.min(line.currency).label("currency_first"),
-            func.max(line.currency).label("currency_last"),
+            *[
+                bound(line[name]).label(f"{name}_{end}")
+                for name in ("currency", "base_unit")
+                for bound, end in ((func.min, "first"), (func.max, "last"))
+            ],
         )
         .join(arrived, and_(*[arrived.c[name] == line[name] for name in names]))
-        .where(*_filters(question, line.ordered_day))
+        .where(*_lines(question, line.ordered_day))
         .group_by(*keys, line.ordered_day)
         .subquery("daily")
     )
@@ -175,8 +200,8 @@ def _with_demand(question: Question, arrived: Subquery, by: list[str]) -> Select
             func.sum(times(day.quantity, day.quantity)).label("quantity_squared"),
             cast(func.sum(day.priced_amount), EXACT_AMOUNT).label("priced_amount"),
             cast(func.sum(day.priced_quantity), QTY).label("priced_quantity"),
-            func.min(day.currency_first).label("currency_first"),
-            func.max(day.currency_last).label("currency_last"),
+            *[func.min(day[f"{name}_first"]).label(f"{name}_first") for name in ("currency", "base_unit")],
+            *[func.max(day[f"{name}_last"]).label(f"{name}_last") for name in ("currency", "base_unit")],
         )
         .group_by(*[day[name] for name in names])
         .subquery("demand")
@@ -190,6 +215,8 @@ def _with_demand(question: Question, arrived: Subquery, by: list[str]) -> Select
         "priced_quantity",
         "currency_first",
         "currency_last",
+        "base_unit_first",
+        "base_unit_last",
     )
     order = [arrived.c[name] for name in names]
     return select(*arrived.c, *[demand.c[name] for name in wanted]).select_from(together).order_by(*order)

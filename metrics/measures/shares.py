@@ -10,11 +10,11 @@ from metrics.model.question import NO_ROWS, Answer, Ask, Question
 from metrics.model.statistics import divide, wilson
 
 
-def share_of_total(measure: str, part: str, whole: str, dimension: str) -> Study:
+def share_of_total(measure: str, part: str, whole: str, dimension: str, *, also: tuple[str, ...] = ()) -> Study:
     """Return the share of each class of `dimension`: the total `part` of the class / the total `whole` of all classes.
 
     Both totals have the same period and the same other dimensions. A question without the dimension gets the share of
-    all its classes together.
+    all its classes together. also: further dimensions that both totals have.
     """
 
     def work(_: Connection, question: Question, ask: Ask) -> list[Answer]:
@@ -33,7 +33,7 @@ def share_of_total(measure: str, part: str, whole: str, dimension: str) -> Study
             }
         return [_share(measure, answer, wholes.get(_key(answer, others))) for answer in parts.values()]
 
-    return Study(work, tuple(dict.fromkeys((*SHARED_DIMENSIONS, dimension))), periods=True)
+    return Study(work, tuple(dict.fromkeys((*SHARED_DIMENSIONS, dimension, *also))), periods=True)
 
 
 def _key(answer: Answer, by: tuple[str, ...]) -> tuple[object, ...]:

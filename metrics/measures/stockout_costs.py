@@ -12,10 +12,12 @@ from sqlalchemy import Connection
 
 from metrics.errors import SettingRefused
 from metrics.facts.assumptions import assumed, assumption_scope
+from metrics.facts.mapped_columns import mapped
 from metrics.facts.stockout_events import OUTCOMES
 from metrics.measures.needs import NEEDS_SHIPPED
 from metrics.model.point import share_answer
 from metrics.model.question import NO_ROWS, Answer, Ask, Question
+from metrics.model.reasons import is_met
 
 SMALL = 20
 """The number of events with an outcome below which a group's shares are drawn towards the overall shares: (count + 20 ×
@@ -76,15 +78,15 @@ def _groups(question: Question, ask: Ask, *measures: str) -> list[Group]:
     return list(groups.values())
 
 
-def answer_rate(_: Connection, question: Question, ask: Ask) -> list[Answer]:
+def answer_rate(connection: Connection, question: Question, ask: Ask) -> list[Answer]:
     """Return stockout_rate: line stockouts / judged goods lines whose first-pass fill is known.
 
     If no source maps shipped_at, completeness replaces first-pass fill.
     """
     answers = []
+    by_receipt = not is_met(NEEDS_SHIPPED, mapped(connection))
     for group in _groups(question, ask, "stockouts_of_lines", "line_fill_first_pass", "line_fill_final"):
         events, first_pass = group["stockouts_of_lines"], group["line_fill_first_pass"]
-        by_receipt = first_pass.no_data == NEEDS_SHIPPED.words
         lines = group["line_fill_final"] if by_receipt else first_pass
         blank = Answer(events.dimensions, events.period, question.measures[0], None)
         if not lines.judged:

@@ -8,7 +8,19 @@ from sqlalchemy import and_
 from metrics.facts.stockout_events import OPEN, OUTCOMES, UNORDERED
 from metrics.facts.stockouts import stockout_facts_table
 from metrics.measures.fill_rate import LINE_SOURCES
-from metrics.measures.needs import CORE_FEEDS, NEEDS_PRICE, STOCKOUT_ASSUMPTIONS, known_by_order
+from metrics.measures.needs import (
+    CORE_FEEDS,
+    NEEDS_BILLS,
+    NEEDS_CURRENCY,
+    NEEDS_FIRST_DUE,
+    NEEDS_PRICE,
+    NEEDS_SHIPPED,
+    NEEDS_UNIT_COST,
+    RECEIVED,
+    SHIPPED,
+    STOCKOUT_ASSUMPTIONS,
+    known_by_order,
+)
 from metrics.measures.stockout_costs import (
     SMALL,
     TITLES,
@@ -24,17 +36,12 @@ from metrics.sql.dialects import Expression
 s = stockout_facts_table.c
 
 
-NEEDS_MOVEMENT = Need(
-    ("shipments.shipped_at", "shipments.received_at", "stockouts.wanted_at"),
-    "no data: shipped_at or received_at (map them in shipments), and no feed: stockouts",
-)
-NEEDS_LINES = Need(
-    ("shipments.shipped_at", "shipments.received_at"), "no data: shipped_at or received_at (map them in shipments)"
-)
-NEEDS_COST = Need(("products.unit_cost_amount",), "no feed: products (map products.unit_cost_amount)")
-NEEDS_EXTRA = Need(
-    ("shipments.freight_amount", "service_costs.amount"), "no feed: service_costs (or map shipments.freight_amount)"
-)
+NEEDS_UNORDERED = Need(("stockouts.wanted_at",))
+NEEDS_LINES = (Need((SHIPPED, RECEIVED)), NEEDS_FIRST_DUE)
+"""A line is short at its first promise, or at receipt if no source maps shipped_at."""
+NEEDS_EVENTS = tuple(Need((*need.any_of, *NEEDS_UNORDERED.any_of)) for need in NEEDS_LINES)
+"""A stockout is a short line, or demand that never became an order."""
+NEEDS_EXTRA = Need(("shipments.freight_amount", "service_costs.amount"), "cost of a second delivery")
 
 EXCLUDED = (
     "Pending lines, excused cancellations, services and fees, orders that are not sales, lines of orders on credit "
@@ -43,7 +50,15 @@ EXCLUDED = (
 _with_outcome = s.outcome != OPEN
 
 
-def _count(*, name: str, title: str, short: str, condition: Expression, definition: str) -> Measure:
+def _count(
+    *,
+    name: str,
+    title: str,
+    short: str,
+    condition: Expression,
+    definition: str,
+    needs: tuple[Need, ...] = NEEDS_EVENTS,
+) -> Measure:
     return Measure(
         name=name,
         title=title,
@@ -60,7 +75,7 @@ def _count(*, name: str, title: str, short: str, condition: Expression, definiti
         source="Coyle",
         feeds=(*CORE_FEEDS, "stockouts"),
         assumptions=STOCKOUT_ASSUMPTIONS,
-        needs=(NEEDS_MOVEMENT,),
+        needs=needs,
         product_rows=(3,),
     )
 
@@ -85,19 +100,19 @@ def _share(outcome: str) -> Measure:
         source="own definition",
         feeds=(*CORE_FEEDS, "stockouts"),
         assumptions=STOCKOUT_ASSUMPTIONS,
-        needs=(NEEDS_MOVEMENT,),
+        needs=NEEDS_EVENTS,
         product_rows=(3,),
     )
 
 
 _COSTS = {
     "waited": ("the assumed cost of the wait (0 unless given)", ()),
-    "back_ordered": ("the extra freight and handling of the order's later consignments", (NEEDS_EXTRA,)),
-    "sale_lost": ("the margin of the short quantity", (NEEDS_PRICE, NEEDS_COST)),
+    "back_ordered": ("the extra freight and handling of the order's later consignments", (NEEDS_SHIPPED, NEEDS_EXTRA)),
+    "sale_lost": ("the margin of the short quantity", (NEEDS_PRICE, NEEDS_CURRENCY, NEEDS_UNIT_COST)),
     "buyer_lost": (
         "the margin of the short quantity, plus the buyer's margin of the 12 months before times the assumed years, "
         "once per buyer, on the last stockout",
-        (NEEDS_PRICE, NEEDS_COST),
+        (NEEDS_PRICE, NEEDS_UNIT_COST, NEEDS_BILLS),
     ),
 }
 
@@ -122,13 +137,13 @@ def _cost(outcome: str) -> Measure:
         source="Coyle",
         feeds=(*CORE_FEEDS, "stockouts", "products", "service_costs", "assumptions"),
         assumptions=STOCKOUT_ASSUMPTIONS,
-        needs=(NEEDS_MOVEMENT, *needs),
+        needs=(*NEEDS_EVENTS, *needs),
         refused=known_by_order(of_whole[outcome]) if outcome in of_whole else (),
         product_rows=(3,),
     )
 
 
-_COSTED = (NEEDS_MOVEMENT, NEEDS_PRICE, NEEDS_COST)
+_COSTED = (*NEEDS_EVENTS, NEEDS_PRICE, NEEDS_CURRENCY, NEEDS_UNIT_COST)
 _OBSERVED_TEXT = (
     "p_waited × wait cost + p_back_ordered × extra freight and handling + p_sale_lost × margin of the short "
     "quantity + p_buyer_lost × (that margin + the buyer's margin of the 12 months before × assumed years, once per "
@@ -155,6 +170,7 @@ MEASURES = (
             "Order lines not shipped in full by the first promised date. If no source maps shipped_at: lines not "
             "received in full."
         ),
+        needs=NEEDS_LINES,
     ),
     _count(
         name="stockouts_unordered",
@@ -162,6 +178,7 @@ MEASURES = (
         short="Before an order",
         condition=s.stockout_source == UNORDERED,
         definition="Demand that found no stock and never became an order line (feed stockouts).",
+        needs=(NEEDS_UNORDERED,),
     ),
     _count(
         name="stockouts_open",
@@ -209,7 +226,7 @@ MEASURES = (
         source="own definition",
         feeds=CORE_FEEDS,
         assumptions=STOCKOUT_ASSUMPTIONS,
-        needs=(NEEDS_LINES,),
+        needs=NEEDS_LINES,
         product_rows=(3,),
     ),
     *[_share(outcome) for outcome in OUTCOMES],
@@ -256,7 +273,7 @@ MEASURES = (
         source="Coyle",
         feeds=(*CORE_FEEDS, "stockouts", "assumptions"),
         assumptions=STOCKOUT_ASSUMPTIONS,
-        needs=(NEEDS_MOVEMENT,),
+        needs=NEEDS_EVENTS,
         product_rows=(3,),
     ),
     Measure(
@@ -301,7 +318,7 @@ MEASURES = (
         source="Coyle",
         feeds=(*CORE_FEEDS, "stockouts", "assumptions"),
         assumptions=STOCKOUT_ASSUMPTIONS,
-        needs=(NEEDS_MOVEMENT,),
+        needs=NEEDS_EVENTS,
         product_rows=(3,),
     ),
 )

@@ -10,13 +10,21 @@ from sqlalchemy import Connection, and_
 
 from metrics.facts.assumptions import assumed_by_scope, value_for_scope
 from metrics.facts.two_books import two_books_facts_table
-from metrics.measures.needs import CORE_FEEDS, NEEDS_PROMISE, NEEDS_RECEIPT
+from metrics.measures.needs import (
+    CORE_FEEDS,
+    NEEDS_CURRENCY,
+    NEEDS_ORDER_LINES,
+    NEEDS_PRICE,
+    NEEDS_PROMISE,
+    NEEDS_RECEIPT,
+)
 from metrics.model.dimensions import SHARED_DIMENSIONS
 from metrics.model.measure import Direction, Measure, Need, Part, Ratio, Study, Total, Unit
 from metrics.model.question import NO_ROWS, Answer, Ask, Question
 
 book = two_books_facts_table.c
-NEEDS_SCORECARDS = Need(("buyer_scorecards.order_id",), "no feed: buyer_scorecards")
+NEEDS_PASSED = Need(("buyer_scorecards.passed",))
+NEEDS_SCORECARDS = Need(("buyer_scorecards.order_id",))
 FINE_RATE = "fine_rate"
 """The assumed fine as a share of the goods' value; 0 means no agreed fine."""
 
@@ -76,7 +84,7 @@ MEASURES: tuple[Measure, ...] = (
         source="own definition",
         feeds=(*CORE_FEEDS, "buyer_scorecards"),
         assumptions=(FINE_RATE,),
-        needs=(NEEDS_SCORECARDS,),
+        needs=(NEEDS_SCORECARDS, NEEDS_ORDER_LINES),
         product_rows=(1,),
     ),
     Measure(
@@ -102,7 +110,7 @@ MEASURES: tuple[Measure, ...] = (
         source="own definition",
         feeds=(*CORE_FEEDS, "buyer_scorecards"),
         assumptions=(FINE_RATE,),
-        needs=(NEEDS_SCORECARDS, NEEDS_PROMISE, NEEDS_RECEIPT),
+        needs=(NEEDS_SCORECARDS, NEEDS_PASSED, NEEDS_PROMISE, NEEDS_RECEIPT),
         product_rows=(1,),
     ),
     Measure(
@@ -127,7 +135,7 @@ MEASURES: tuple[Measure, ...] = (
         source="own definition",
         feeds=(*CORE_FEEDS, "buyer_scorecards"),
         assumptions=(FINE_RATE,),
-        needs=(NEEDS_SCORECARDS,),
+        needs=(NEEDS_SCORECARDS, NEEDS_ORDER_LINES),
         product_rows=(1,),
     ),
     Measure(
@@ -149,7 +157,7 @@ MEASURES: tuple[Measure, ...] = (
         source="own definition",
         feeds=(*CORE_FEEDS, "buyer_scorecards"),
         assumptions=(FINE_RATE,),
-        needs=(NEEDS_SCORECARDS,),
+        needs=(NEEDS_SCORECARDS, NEEDS_PASSED, NEEDS_PRICE, NEEDS_CURRENCY),
         product_rows=(1,),
     ),
     Measure(
@@ -168,7 +176,7 @@ MEASURES: tuple[Measure, ...] = (
         source="own definition",
         feeds=(*CORE_FEEDS, "buyer_scorecards"),
         assumptions=(FINE_RATE,),
-        needs=(NEEDS_SCORECARDS,),
+        needs=(NEEDS_SCORECARDS, NEEDS_PASSED, NEEDS_PRICE, NEEDS_CURRENCY),
         product_rows=(1,),
     ),
     Measure(
@@ -189,7 +197,7 @@ MEASURES: tuple[Measure, ...] = (
         source="SupplyPike",
         feeds=(*CORE_FEEDS, "buyer_scorecards"),
         assumptions=(FINE_RATE,),
-        needs=(NEEDS_SCORECARDS,),
+        needs=(NEEDS_SCORECARDS, NEEDS_PASSED, NEEDS_PRICE, NEEDS_CURRENCY),
         product_rows=(1,),
     ),
     Measure(
@@ -208,7 +216,7 @@ MEASURES: tuple[Measure, ...] = (
         source="SupplyPike",
         feeds=(*CORE_FEEDS, "buyer_scorecards"),
         assumptions=(FINE_RATE,),
-        needs=(NEEDS_SCORECARDS,),
+        needs=(NEEDS_SCORECARDS, NEEDS_PASSED, NEEDS_PRICE, NEEDS_CURRENCY),
         product_rows=(1,),
     ),
 )

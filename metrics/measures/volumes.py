@@ -1,21 +1,36 @@
 """Volumes and values: quantities ordered, received and billed; numbers of judged, pending and failed orders."""
 
-from sqlalchemy import and_
+from sqlalchemy import and_, false, func
 
 from metrics.facts.money.table import money_facts_table
 from metrics.facts.orders import order_facts_table, order_line_facts_table
 from metrics.facts.orders.conditions import FAILED
-from metrics.measures.formulas import line_amount_converted
-from metrics.measures.needs import BILLING_FEEDS, CORE_FEEDS, NEEDS_BILLS, NEEDS_PRICE, NEEDS_RECEIPT, NO_RATE
+from metrics.measures.formulas import GOODS_OF_SALES, line_amount_converted
+from metrics.measures.needs import (
+    BILLING_FEEDS,
+    CORE_FEEDS,
+    NEEDS_ANY_TEST,
+    NEEDS_BILL_CURRENCY,
+    NEEDS_BILLS,
+    NEEDS_CURRENCY,
+    NEEDS_ORDER_LINES,
+    NEEDS_ORDERS,
+    NEEDS_PRICE,
+    NEEDS_RECEIPT,
+    NO_RATE,
+)
 from metrics.measures.windows import both_windows
 from metrics.model.measure import Direction, Measure, Part, Total, Unit
 
 o = order_facts_table.c
 line = order_line_facts_table.c
 m = money_facts_table.c
+
+
+NOT_GOODS = "Services, fees, and orders that are not sales."
+NO_PRICE = "Also lines without a price, and lines whose currency has no exchange rate on that day."
 _sale = o.order_type == "sale"
-_goods = line.line_kind == "goods"
-_loaded_goods = and_(_goods, ~line.in_quarantine)
+_loaded_goods = and_(GOODS_OF_SALES, ~line.in_quarantine)
 """Quantities sum loaded lines only. Counts include lines in quarantine: R34 (impossible dates)."""
 
 
@@ -28,13 +43,14 @@ MEASURES = (
         direction=Direction.NEITHER,
         facts=order_facts_table,
         date="ordered_day",
-        formula=Total(Part(_sale, None)),
+        formula=Total(Part(_sale)),
         definition="Sales orders placed.",
-        numerator="sales orders placed",
+        numerator="count of sales orders",
         denominator="–",
         exclusions="Orders that are not sales.",
         source="own definition",
-        feeds=CORE_FEEDS,
+        feeds=("orders",),
+        needs=(NEEDS_ORDERS,),
         product_rows=(16,),
     ),
     Measure(
@@ -45,13 +61,14 @@ MEASURES = (
         direction=Direction.NEITHER,
         facts=order_line_facts_table,
         date="ordered_day",
-        formula=Total(Part(_goods, None)),
-        definition="Goods lines ordered.",
-        numerator="goods lines ordered",
+        formula=Total(Part(GOODS_OF_SALES)),
+        definition="Goods lines of sales orders.",
+        numerator="count of those lines",
         denominator="–",
-        exclusions="Services and fees.",
+        exclusions=NOT_GOODS,
         source="own definition",
         feeds=CORE_FEEDS,
+        needs=(NEEDS_ORDER_LINES,),
         product_rows=(16,),
     ),
     Measure(
@@ -64,11 +81,12 @@ MEASURES = (
         date="ordered_day",
         formula=Total(Part(_loaded_goods, line.ordered_qty)),
         definition="Units ordered on goods lines.",
-        numerator="units ordered on goods lines",
+        numerator="Σ ordered_qty",
         denominator="–",
-        exclusions="Services and fees.",
+        exclusions=NOT_GOODS,
         source="own definition",
         feeds=CORE_FEEDS,
+        needs=(NEEDS_ORDER_LINES,),
         product_rows=(16,),
     ),
     Measure(
@@ -81,17 +99,17 @@ MEASURES = (
         date="ordered_day",
         formula=Total(
             Part(
-                and_(line.ordered_amount.is_not(None), line.rate.is_not(None)),
+                and_(GOODS_OF_SALES, line.ordered_amount.is_not(None), line.rate.is_not(None)),
                 line_amount_converted(line.ordered_amount),
             )
         ),
         definition="Ordered quantity times agreed price, at the exchange rate of the order's day.",
-        numerator="ordered quantity times agreed price, at the exchange rate of the order's day",
+        numerator="Σ ordered_qty × unit_price × rate",
         denominator="–",
-        exclusions="Lines without a price, and lines whose currency has no exchange rate on that day.",
+        exclusions=f"{NOT_GOODS} {NO_PRICE}",
         source="own definition",
         feeds=("orders", "order_lines"),
-        needs=(NEEDS_PRICE,),
+        needs=(NEEDS_PRICE, NEEDS_CURRENCY, NEEDS_ORDER_LINES),
         product_rows=(16,),
     ),
     Measure(
@@ -104,9 +122,9 @@ MEASURES = (
         date="due_day",
         formula=Total(Part(_loaded_goods, line.received_qty)),
         definition="Units received on goods lines, by the day they were due.",
-        numerator="units received on goods lines, by the day they were due",
+        numerator="Σ received_qty",
         denominator="–",
-        exclusions="Services and fees.",
+        exclusions=NOT_GOODS,
         source="own definition",
         feeds=CORE_FEEDS,
         needs=(NEEDS_RECEIPT,),
@@ -122,19 +140,19 @@ MEASURES = (
         date="due_day",
         formula=Total(
             Part(
-                and_(line.received_amount.is_not(None), line.rate.is_not(None)),
+                and_(GOODS_OF_SALES, line.received_amount.is_not(None), line.rate.is_not(None)),
                 line_amount_converted(line.received_amount),
             )
         ),
         definition=(
             "Counted quantity times agreed price, by the day it was due, at the exchange rate of the order's day."
         ),
-        numerator="counted quantity times agreed price, by the day it was due, at the exchange rate of the order's day",
+        numerator="Σ counted_qty × unit_price × rate",
         denominator="–",
-        exclusions="Lines without a price, and lines whose currency has no exchange rate on that day.",
+        exclusions=f"{NOT_GOODS} {NO_PRICE}",
         source="own definition",
         feeds=CORE_FEEDS,
-        needs=(NEEDS_PRICE, NEEDS_RECEIPT),
+        needs=(NEEDS_PRICE, NEEDS_CURRENCY, NEEDS_RECEIPT),
         product_rows=(16,),
     ),
     Measure(
@@ -150,15 +168,12 @@ MEASURES = (
             "Invoices less credits and reversals of goods lines, without tax and charges, by the day of the order, at "
             "the exchange rate of each document's currency and day."
         ),
-        numerator=(
-            "invoices less credits and reversals of goods lines, without tax and charges, by the day of the order, at "
-            "the exchange rate of each document's currency and day"
-        ),
+        numerator="Σ line_amount of invoices - credits - reversals, × rate",
         denominator="–",
-        exclusions=f"Services, fees and orders that are not sales. {NO_RATE}",
+        exclusions=f"{NOT_GOODS} {NO_RATE}",
         source="own definition",
         feeds=(*BILLING_FEEDS, "fx_rates"),
-        needs=(NEEDS_BILLS,),
+        needs=(NEEDS_BILLS, NEEDS_BILL_CURRENCY),
         product_rows=(16,),
     ),
     Measure(
@@ -169,13 +184,14 @@ MEASURES = (
         direction=Direction.NEITHER,
         facts=order_facts_table,
         date="due_day",
-        formula=Total(Part(o.state == "judged", None)),
+        formula=Total(Part(o.state == "judged")),
         definition="Orders whose deadlines and promises have all passed.",
-        numerator="orders whose deadlines and promises have all passed",
+        numerator="count of those orders",
         denominator="–",
         exclusions="Pending and excluded orders.",
         source="own definition",
         feeds=CORE_FEEDS,
+        needs=(NEEDS_ORDER_LINES,),
         product_rows=(16,),
     ),
     Measure(
@@ -186,14 +202,19 @@ MEASURES = (
         direction=Direction.LOWER,
         facts=order_facts_table,
         date="due_day",
-        formula=Total(Part(FAILED)),
+        formula=Total(
+            Part(FAILED),
+            judged=Part(o.state == "judged"),
+            unknown=Part(and_(o.state == "judged", ~func.coalesce(FAILED, false()), o.perfect_order.is_(None))),
+        ),
         windows=both_windows(o.perfect_order),
         definition="Judged orders with a failed test, whatever the other tests are.",
-        numerator="judged orders with a failed test",
+        numerator="count of those orders",
         denominator="–",
         exclusions="Pending and excluded orders.",
         source="own definition",
-        feeds=CORE_FEEDS,
+        feeds=(*CORE_FEEDS, *BILLING_FEEDS),
+        needs=(NEEDS_ANY_TEST,),
         product_rows=(14, 16),
     ),
     Measure(
@@ -204,13 +225,14 @@ MEASURES = (
         direction=Direction.NEITHER,
         facts=order_facts_table,
         date="due_day",
-        formula=Total(Part(o.state == "pending", None)),
+        formula=Total(Part(o.state == "pending")),
         definition="Orders not due yet, delivered or not.",
-        numerator="orders not due yet, delivered or not",
+        numerator="count of those orders",
         denominator="–",
         exclusions="None.",
         source="own definition",
         feeds=CORE_FEEDS,
+        needs=(NEEDS_ORDER_LINES,),
         product_rows=(16,),
     ),
     Measure(
@@ -221,13 +243,14 @@ MEASURES = (
         direction=Direction.NEITHER,
         facts=order_facts_table,
         date="due_day",
-        formula=Total(Part(o.state == "excluded", None)),
+        formula=Total(Part(o.state == "excluded")),
         definition="Orders that are not sales, and orders of which the buyer cancelled all goods in time.",
-        numerator="orders that are not sales, and orders of which the buyer cancelled all goods in time",
+        numerator="count of those orders",
         denominator="–",
         exclusions="None.",
         source="own definition",
         feeds=CORE_FEEDS,
+        needs=(NEEDS_ORDER_LINES,),
         product_rows=(16,),
     ),
 )

@@ -11,7 +11,15 @@ from sqlalchemy import Connection
 
 from metrics.facts.money.table import money_facts_table
 from metrics.measures.customer_zones import KEYS, Customer, by_customers, describe_cuts, sensitivity, zones
-from metrics.measures.needs import BILLING_FEEDS, COST_FEEDS, NEEDS_BILLS, NEEDS_COSTS, ZONE_ASSUMPTIONS
+from metrics.measures.needs import (
+    BILLING_FEEDS,
+    COST_FEEDS,
+    NEEDS_BILLED_QTY,
+    NEEDS_BILLS,
+    NEEDS_COSTS,
+    NEEDS_UNIT_COST,
+    ZONE_ASSUMPTIONS,
+)
 from metrics.model.measure import Direction, Measure, Result, Study, Unit
 from metrics.model.question import Answer, Ask, Question
 
@@ -145,7 +153,7 @@ MEASURES: tuple[Measure, ...] = (
         date="day",
         formula=Study(_changing(len), tuple(KEYS)),
         definition="Customers that change zone if either cut changes by -20, -10, +10 or +20%.",
-        numerator="customers that change zone if either cut changes by -20, -10, +10 or +20%",
+        numerator="count of those customers",
         denominator="customers with a zone",
         exclusions="Customers without any movement of money in the period.",
         source="own definition",
@@ -164,7 +172,7 @@ MEASURES: tuple[Measure, ...] = (
         date="day",
         formula=Study(_changing(lambda group: sum((one.sales for one in group), Decimal(0))), tuple(KEYS)),
         definition="Net sales of customers that change zone if either cut changes by -20, -10, +10 or +20%.",
-        numerator="net sales of customers that change zone if either cut changes by -20, -10, +10 or +20%",
+        numerator="Σ net sales of those customers",
         denominator="net sales of customers with a zone",
         exclusions="Customers without any movement of money in the period.",
         source="own definition",
@@ -183,7 +191,7 @@ MEASURES: tuple[Measure, ...] = (
         date="day",
         formula=Study(_loss_making, tuple(KEYS)),
         definition="Customers whose net sales do not cover product cost and cost to serve in the period.",
-        numerator="customers whose net sales do not cover product cost and cost to serve in the period",
+        numerator="count of those customers",
         denominator="customers whose profit is known",
         exclusions=(
             "Customers with a billed line without a unit cost, or a document without an exchange rate (shown next to "
@@ -192,7 +200,7 @@ MEASURES: tuple[Measure, ...] = (
         source="own definition",
         feeds=(*BILLING_FEEDS, *COST_FEEDS),
         assumptions=ZONE_ASSUMPTIONS,
-        needs=(NEEDS_BILLS, NEEDS_COSTS),
+        needs=(NEEDS_BILLS, NEEDS_COSTS, NEEDS_BILLED_QTY, NEEDS_UNIT_COST),
         product_rows=(8, 9),
     ),
 )

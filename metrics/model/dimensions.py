@@ -14,6 +14,7 @@ DIMENSIONS: dict[str, str] = {
 SHARED_DIMENSIONS = tuple(DIMENSIONS)
 
 OWN_DIMENSIONS: dict[str, str] = {
+    "base_unit": "base_unit",
     "step": "step",
     "outcome": "outcome",
     "activity": "activity",
@@ -38,7 +39,7 @@ OWN_DIMENSIONS: dict[str, str] = {
 ABOUT: dict[str, tuple[str, ...]] = {
     "policy": ("on_time_contract", "otif_contract", "perfect_order_contract"),
     "outcome": ("stockout_events",),
-    "basis": ("promise_kept",),
+    "basis": ("on_time_basis",),
     "step": (
         "stage_hours",
         "stage_hours_p90",

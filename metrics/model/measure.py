@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, Connection, FromClause, Table, cast, literal, or_
+from sqlalchemy import BigInteger, Column, Connection, FromClause, Table, cast, literal, or_
 from sqlalchemy.sql.util import ClauseAdapter
 
 from metrics.model.question import Answer, Ask, Question
@@ -63,12 +63,20 @@ def on_table(expression: Expression, table: FromClause) -> Expression:
 
 @dataclass(frozen=True)
 class Total:
-    """A sum. If it sums an amount, it also counts its rows (`judged`), for its coverage."""
+    """A sum. If it sums an amount, it also counts its rows (`judged`), for its coverage.
+
+    judged: rows of which it must be known whether they count. unknown: those of which it is not. If it is not known of
+    any row, there is no value, because 0 would read as "none".
+    """
 
     part: Part
+    judged: Part | None = None
+    unknown: Part | None = None
 
     def parts(self) -> dict[str, Part]:
         """Return the additive parts by role."""
+        if self.judged is not None and self.unknown is not None:
+            return {"numerator": self.part, "judged": self.judged, "unknown": self.unknown}
         if self.part.amount is None:
             return {"numerator": self.part}
         return {"numerator": self.part, "judged": Part(self.part.condition)}
@@ -200,12 +208,21 @@ export agree.
 """
 
 
+Alternative = str | tuple[str, ...]
+"""A "feed.column", or several of them that are needed together."""
+
+
 @dataclass(frozen=True)
 class Need:
-    """A requirement of a measure: at least one of these "feed.column"s is mapped. Else `words` replace the value."""
+    """A requirement of a measure: the sources map at least one of these alternatives.
 
-    any_of: tuple[str, ...]
-    words: str
+    what: the noun for the missing data; by default the names of the columns. `reasons.py` writes the text. when: the
+    need applies only if this column is mapped.
+    """
+
+    any_of: tuple[Alternative, ...]
+    what: str = ""
+    when: str = ""
 
 
 @dataclass(frozen=True)
@@ -246,6 +263,8 @@ class Measure:
     feeds: tuple[str, ...]
     product_rows: tuple[int, ...]
     needs: tuple[Need, ...] = ()
+    only_by: str = ""
+    """The dimension without which the measure has no value: a time over all 13 steps is no time of a step."""
     assumptions: tuple[str, ...] = ()
     """The assumptions that can change the measure. The preview of an edit asks for these measures."""
     short: str = ""
@@ -280,3 +299,11 @@ class Measure:
     def in_money(self) -> bool:
         """Return True if the measure must not add amounts of different currencies."""
         return self.unit is Unit.MONEY or self.name.startswith("value_")
+
+    @property
+    def in_base_units(self) -> bool:
+        """Return True if the measure must not add quantities of different base units."""
+        if self.unit is Unit.UNITS:
+            return True
+        amounts = [part.amount for part in self.formula.parts().values()] if isinstance(self.formula, Additive) else []
+        return any(isinstance(amount, Column) and amount.name.endswith("_qty") for amount in amounts)

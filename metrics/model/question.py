@@ -10,6 +10,10 @@ from dataclasses import dataclass
 from metrics.model.statistics import Number
 
 NO_ROWS = "no data: nothing in this period and selection"
+NOTHING_KNOWN = "not proven: no order has all its evidence; it lies between the bounds"
+SEVERAL_CURRENCIES = "no data: more than one currency and no fx_rates feed; filter by currency"
+SEVERAL_UNITS = "no data: several units; break down by base_unit or use value"
+"""Reasons why a number is withheld. `reasons.py` has the reasons that the mapped columns give."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,7 @@ class Answer:
     """One number with its evidence. For a share, numerator / denominator = value; shares are 0 to 1.
 
     judged: rows (or units) to be judged; unknown: rows whose evidence is missing; low, high: 95% Wilson interval;
+    pending, excluded: rows not judged yet or never, and currency: that of the money; only exports have these three.
     no_data: the reason why there is no value; remark: a note shown next to the value (left out because a rate is
     missing ...). provisional: set if some rows can still change.
     """
@@ -51,6 +56,9 @@ class Answer:
     high: float | None = None
     judged: Number | None = None
     unknown: Number | None = None
+    pending: int | None = None
+    excluded: int | None = None
+    currency: str | None = None
     no_data: str | None = None
     remark: str | None = None
     provisional: "Provisional | None" = None

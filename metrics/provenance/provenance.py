@@ -24,10 +24,23 @@ from metrics.model.measure import Derived, Measure
 from metrics.model.question import Question
 from metrics.policy import STRICT
 from metrics.provenance.fingerprint import RULE_BOOK, canonical_text, fingerprint
-from metrics.queries.data_frame import stand_ins
+from metrics.queries.data_frame import SCHEMA, stand_ins
 from metrics.schema import FEEDS, Row, checks, quarantine
 
-NUMBERS = ("value", "numerator", "denominator", "coverage", "worst", "best", "low", "high", "judged", "unknown")
+NUMBERS = (
+    "value",
+    "numerator",
+    "denominator",
+    "coverage",
+    "worst",
+    "best",
+    "low",
+    "high",
+    "judged",
+    "unknown",
+    "pending",
+    "excluded",
+)
 """Columns of an export that are numbers. The others are text (a day as YYYY-MM-DD)."""
 FORMULA = "^[\\s\u00a0\u200b\ufeff]*[=+\\-@\uff1d\uff0b\uff0d\uff20]|^[\\t\\r\\n]"
 """Regular expression, for Python and Arrow, of a text that a spreadsheet would run as a formula."""
@@ -35,11 +48,12 @@ FORMULA = "^[\\s\u00a0\u200b\ufeff]*[=+\\-@\uff1d\uff0b\uff0d\uff20]|^[\\t\\r\\n
 
 def provenance(connection: Connection, question: Question) -> Row:
     """Return the provenance without the hash, as plain data in reading order."""
-    measures = [find(name) for name in question.measures]
-    feeds = sorted({feed for measure in measures for feed in _feeds(measure)})
+    measures = {name: find(name) for name in question.measures}
+    feeds = sorted({feed for measure in measures.values() for feed in _feeds(measure)})
     as_of, number = freshness(connection).get("data_as_of"), int(connection.info["generation"])
     return {
         **_generation(connection),
+        "schema": SCHEMA,
         "measures": list(question.measures),
         "by": list(question.by),
         "grain": question.grain,
@@ -49,13 +63,14 @@ def provenance(connection: Connection, question: Question) -> Row:
         "where": {name: list(values) for name, values in question.where},
         "policy": json.loads(canonical_text(asdict(STRICT))),
         "definitions": {
-            measure.name: {
+            name: {
                 **_definition(measure),
+                **({"alias_of": measure.name} if name != measure.name else {}),
                 "fingerprint": fingerprint(measure, question, policy=STRICT, as_of=as_of, generation=number)
                 if as_of
                 else None,
             }
-            for measure in measures
+            for name, measure in measures.items()
         },
         "checks_failed": _failed_checks(connection, feeds),
         "in_quarantine": _held(connection, feeds),

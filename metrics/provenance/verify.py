@@ -33,7 +33,7 @@ from metrics.provenance.changed_records import (
 from metrics.provenance.fingerprint import RULE_BOOK, canonical_text
 from metrics.provenance.provenance import NUMBERS, recorded_question, rows_hash, same_value
 from metrics.provenance.provenance import provenance as said_by
-from metrics.queries.data_frame import frame
+from metrics.queries.data_frame import COLUMNS, SCHEMAS, frame
 from metrics.queries.statements import view_conditions
 from metrics.schema import Row
 from metrics.sql.dialects import Expression, period_start
@@ -91,9 +91,10 @@ def verify(location: Location, columns: Sequence[str], rows: Sequence[Sequence[A
     with ExitStack() as opened:
         newest = opened.enter_context(reading(location))
         then, why_not = _then(opened, location, question, told)
-        of_then = _answers(then, question) if then is not None else None
+        schema = int(told.get("schema", 1))
+        of_then = _answers(then, question, schema) if then is not None else None
         own = None if of_then is None else _differences(question, of_then, filed)
-        now = _differences(question, of_then if of_then is not None else filed, _answers(newest, question))
+        now = _differences(question, of_then if of_then is not None else filed, _answers(newest, question, schema))
         elsewhere: dict[str, list[RecordChange]] = {}
         if now:
             now, elsewhere = _explained(question, now, newest, then, int(told["run"]["run_id"]))
@@ -123,8 +124,11 @@ def _then(opened: ExitStack, location: Location, question: Question, told: Row) 
     return connection, None
 
 
-def _answers(connection: Connection, question: Question) -> Recorded:
+def _answers(connection: Connection, question: Question, schema: int) -> Recorded:
+    """The answers in the columns of a version of the export."""
     table = frame(connection, question)
+    later = [name for name in COLUMNS if name not in SCHEMAS.get(schema, COLUMNS)]
+    table = table.drop(columns=later)
     return _by_key([str(name) for name in table.columns], list(table.itertuples(index=False, name=None)), question)
 
 

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, FromClause, select
 from metrics.errors import UnknownName
 from metrics.facts.mapped_columns import mapped
 from metrics.facts.orders import facts_state, order_facts, order_facts_table, order_line_facts, order_line_facts_table
-from metrics.measures.catalog import date_column, dimension_column, find
+from metrics.measures.catalog import ALIASES, canonical, date_column, dimension_column, find
 from metrics.model.dimensions import DATES, GRAINS
 from metrics.model.measure import (
     Additive,
@@ -29,8 +29,8 @@ from metrics.model.measure import (
     Total,
 )
 from metrics.model.question import NO_ROWS, Answer, Ask, Provisional, Question
+from metrics.model.reasons import missing
 from metrics.policy import STRICT, Policy
-from metrics.queries.division import missing_feed
 from metrics.queries.left_out import with_left_out
 from metrics.queries.provisional import answers_of_batch, with_open_rows
 from metrics.queries.statements import batches
@@ -49,6 +49,8 @@ def answer(connection: Connection, question: Question, *, policy: Policy = STRIC
     or grain.
     """
     _check(question)
+    if any(name in ALIASES for name in question.measures):
+        return _of_aliases(connection, question, policy)
     answers: dict[Key, dict[str, Answer]] = {}
     for result in _answers(connection, question, policy):
         key = (tuple(result.dimensions[name] for name in question.by), result.period)
@@ -82,6 +84,22 @@ def _whole(result: Answer) -> Answer:
     return Answer(result.dimensions, result.period, result.measure, None, no_data=reason, remark=result.remark)
 
 
+def _of_aliases(connection: Connection, question: Question, policy: Policy) -> list[Answer]:
+    """Return the answers of a question that names aliases, each under the name it asked for, with a remark."""
+    names = tuple(dict.fromkeys(map(canonical, question.measures)))
+    found = answer(connection, replace(question, measures=names), policy=policy)
+    renamed = []
+    for start in range(0, len(found), len(names)):
+        of_key = {result.measure: result for result in found[start : start + len(names)]}
+        for name in question.measures:
+            result = of_key[canonical(name)]
+            if name in ALIASES:
+                same = f"{name} is another name of {ALIASES[name]}"
+                result = replace(result, measure=name, remark="; ".join(filter(None, (result.remark, same))))
+            renamed.append(result)
+    return renamed
+
+
 def _answers(connection: Connection, question: Question, policy: Policy) -> Iterator[Answer]:
     """Yield the answers of every measure of the question, in no order."""
     known = mapped(connection)
@@ -92,7 +110,8 @@ def _answers(connection: Connection, question: Question, policy: Policy) -> Iter
         if what_if and rejudged is None:
             continue  # answer() adds the reason
         for result in answers_of_batch(connection, batch, question, rejudged, known):
-            if not find(result.measure).refusal(_named(question)):
+            measure = find(result.measure)
+            if not measure.refusal(_named(question)) and not pooled(measure, question):
                 yield result
 
     def ask(other: Question) -> list[Answer]:
@@ -113,10 +132,12 @@ def _answers(connection: Connection, question: Question, policy: Policy) -> Iter
 
 def _unanswerable(measure: Measure, question: Question, known: frozenset[str], policy: Policy) -> str | None:
     """Return the reason why a measure cannot answer a question: a missing feed, breakdown or policy."""
-    if lacking := missing_feed(measure, known):
+    if lacking := missing(measure, known):
         return lacking
     if refusal := measure.refusal(_named(question)):
         return refusal
+    if pooled(measure, question):
+        return f"no data: break down by {measure.only_by}, or filter by one {measure.only_by}"
     formula = measure.formula
     if not isinstance(formula, Derived) and date_column(measure, question.date) is None:
         able = ", ".join(name for name in DATES if date_column(measure, name) is not None) or "its own date"
@@ -137,6 +158,12 @@ def _named(question: Question) -> tuple[str, ...]:
     return (*question.by, *[name for name, _ in question.where])
 
 
+def pooled(measure: Measure, question: Question) -> bool:
+    """Return True if a question would mix the values of a dimension that the measure needs."""
+    one_value = any(name == measure.only_by and len(values) == 1 for name, values in question.where)
+    return bool(measure.only_by) and measure.only_by not in question.by and not one_value
+
+
 def _derived(measure: Measure, formula: Derived, question: Question, ask: Ask) -> Iterator[Answer]:
     """Yield the answers of a derived measure: for each group, its function of the answers of other measures."""
     groups: dict[Key, list[Answer]] = {}
@@ -152,7 +179,7 @@ def _derived(measure: Measure, formula: Derived, question: Question, ask: Ask) -
             result.value,
             numerator=result.numerator,
             denominator=result.denominator,
-            no_data=result.no_data or (NO_ROWS if result.value is None else None),
+            no_data=result.no_data or (_first_reason(members) if result.value is None else None),
             remark=result.remark,
             provisional=_provisional_input(members),
         )
@@ -163,6 +190,10 @@ def _provisional_input(answers: list[Answer]) -> Provisional | None:
     inputs = [input_answer.provisional for input_answer in answers if input_answer.provisional is not None]
     first = min(inputs, key=lambda one: one.through, default=None)
     return None if first is None else replace(first, complete=None, later=None)
+
+
+def _first_reason(answers: list[Answer]) -> str:
+    return next((found.no_data for found in answers if found.no_data), NO_ROWS)
 
 
 def _rejudged_facts(connection: Connection, policy: Policy) -> dict[str, FromClause]:

@@ -10,15 +10,11 @@ from sqlalchemy import RowMapping
 
 from metrics.model.measure import Measure, Percentile, Ratio, Spread, Total, Unit
 from metrics.model.point import share_answer
-from metrics.model.question import NO_ROWS, Answer
+from metrics.model.question import NO_ROWS, NOTHING_KNOWN, SEVERAL_CURRENCIES, SEVERAL_UNITS, Answer
+from metrics.model.reasons import missing
 from metrics.model.statistics import Number, divide, spread
 from metrics.queries.rollups import rollup_column
 from metrics.schema import Row
-
-
-def missing_feed(measure: Measure, known: frozenset[str]) -> str | None:
-    """Return the text of the first need of a measure that no source maps, or None."""
-    return next((need.words for need in measure.needs if not set(need.any_of) & known), None)
 
 
 def answer_of_row(
@@ -40,15 +36,12 @@ def answer_of_row(
         )
     }
     blank = Answer(dimensions, period, measure.name, None)
-    lacking = missing_feed(measure, known)
-    mixed = measure.in_money and "fx_rates.rate" not in known and row["currency_first"] != row["currency_last"]
-    if mixed:
-        return replace(blank, no_data="no data: more than one currency and no fx_rates feed; filter by currency")
+    lacking = missing(measure, known)
+    if not lacking and (mixed := _mixed(measure, row, known)):
+        return replace(blank, no_data=mixed)
     formula = measure.formula
     if isinstance(formula, Total):
-        result = replace(blank, value=part["numerator"], numerator=part["numerator"])
-        if measure.unit is Unit.MONEY:
-            result = replace(result, judged=part["judged"])
+        result = _total(measure, part, blank)
     elif isinstance(formula, Spread):
         result = replace(
             blank,
@@ -61,8 +54,32 @@ def answer_of_row(
         assert isinstance(formula, Ratio)
         result = _ratio(measure, formula, part, blank)
     if lacking:
-        return replace(result, value=None, coverage=result.coverage if result.judged else None, no_data=lacking)
+        coverage = result.coverage if result.judged else None
+        withheld = replace(result, value=None, numerator=None, denominator=None, low=None, high=None)
+        return replace(withheld, coverage=coverage, no_data=lacking)
     return result if result.value is not None else replace(result, no_data=result.no_data or NO_ROWS)
+
+
+def _mixed(measure: Measure, row: RowMapping, known: frozenset[str]) -> str | None:
+    """Return the reason if the rows have amounts of several currencies, or quantities of several base units."""
+    if measure.in_money and "fx_rates.rate" not in known and row["currency_first"] != row["currency_last"]:
+        return SEVERAL_CURRENCIES
+    first, last = (row.get(rollup_column(measure, role)) for role in ("unit_first", "unit_last"))
+    if measure.in_base_units and first != last:
+        return SEVERAL_UNITS
+    return None
+
+
+def _total(measure: Measure, part: Row, blank: Answer) -> Answer:
+    """Return a total, or the reason if it cannot be known of any of its judged rows."""
+    result = replace(blank, value=part["numerator"], numerator=part["numerator"])
+    judged, unknown = part["judged"], part["unknown"]
+    if unknown is None:  # money counts its rows, for its coverage
+        return replace(result, judged=judged) if measure.unit is Unit.MONEY else result
+    result = replace(result, judged=judged, unknown=unknown, coverage=divide(judged - unknown, judged))
+    if judged and judged == unknown:
+        return replace(result, value=None, numerator=None, no_data=NOTHING_KNOWN)
+    return result
 
 
 def in_unit(ticks: Number | None, per_unit: int) -> Number | None:

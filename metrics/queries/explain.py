@@ -5,7 +5,8 @@ w0)·((r0 + r1)/2 - (R0 + R1)/2). Its weight is w = D_s/D, its rate r = N_s/D_s,
 parts, the effects add up to the change exactly, because they are fractions of exact numbers. A part that is in one
 period only has no rate to compare, so it is all mix.
 
-Total: a part contributes its difference.
+Total: a part contributes its difference. A measure of other measures is explained as a ratio or as a total, if its
+parts add up (customer profit, cost per order).
 
 Percentile: parts do not add up. For each part, the percentile is computed again with that part's rows of the earlier
 period. The difference shows how far the part shifted the percentile.
@@ -16,7 +17,7 @@ compared, because its complete part is shorter than the period.
 Source: the midpoint decomposition (Bennet).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from fractions import Fraction
@@ -24,7 +25,7 @@ from fractions import Fraction
 from sqlalchemy import Connection, and_, or_, select
 
 from metrics.measures.catalog import date_column, dimension_column, find
-from metrics.model.measure import Formula, Measure, Percentile, Ratio, Total
+from metrics.model.measure import Derived, Formula, Measure, Percentile, Ratio, Study, Total
 from metrics.model.point import comparable
 from metrics.model.question import Answer, Provisional, Question
 from metrics.queries.answer import answer
@@ -33,6 +34,8 @@ Period = tuple[date, date]
 """First and last day, both inclusive."""
 
 Part = str | None
+ROUNDING = Fraction(1, 10**9)
+"""Sums of doubles that differ by less than this share are equal."""
 PARTS_SHIFTED = 50
 """Maximum number of parts for which a percentile is computed again. Each needs a pass over the rows."""
 
@@ -109,9 +112,11 @@ def explain(
     whole_then, whole_now = blank.before, blank.after
     parts_then, parts_now = (_by_value(answer(connection, replace(question, by=(by,))), by) for question in (then, now))
     if isinstance(formula, Ratio):
-        return _of_ratio(blank, parts_then, parts_now)
+        return _of_ratio(blank, parts_then, parts_now, formula.ticks)
     if isinstance(formula, Total):
         return _of_total(blank, parts_then, parts_now)
+    if isinstance(formula, Derived | Study) and (found := _of_inputs(blank, parts_then, parts_now)):
+        return found
     parts = [
         Contribution(value, parts_then.get(value), parts_now.get(value)) for value in _values(parts_then, parts_now)
     ]
@@ -144,6 +149,33 @@ def _complete(question: Question, whole: Answer) -> Question:
     return question if whole.provisional is None else replace(question, end=whole.provisional.through)
 
 
+def _of_inputs(blank: Explanation, then: Mapping[Part, Answer], now: Mapping[Part, Answer]) -> Explanation | None:
+    """Explain a measure of other measures, as a ratio or as a total, whichever its parts add up to; else None.
+
+    Its sums can be rounded doubles, so they are compared to nine digits.
+    """
+    wholes = ((blank.before, then), (blank.after, now))
+    if all(whole.denominator and _adds_up(whole, parts, _halves) for whole, parts in wholes):
+        return _of_ratio(blank, then, now)
+    if all(whole.value is not None and _adds_up(whole, parts, _value) for whole, parts in wholes):
+        return _of_total(blank, then, now, _value)
+    return None
+
+
+def _adds_up(
+    whole: Answer, parts: Mapping[Part, Answer], of: Callable[[Answer | None], tuple[Fraction, Fraction]]
+) -> bool:
+    """Return True if numbers of the parts add up to those of the whole, apart from rounding."""
+    sums = [sum(numbers, Fraction(0)) for numbers in zip(*map(of, parts.values()), strict=True)] or [Fraction(0)] * 2
+    return all(
+        abs(found - told) <= ROUNDING * max(Fraction(1), abs(told)) for found, told in zip(sums, of(whole), strict=True)
+    )
+
+
+def _value(result: Answer | None) -> tuple[Fraction, Fraction]:
+    return Fraction(result.value or 0) if result else Fraction(0), Fraction(0)
+
+
 def _by_value(answers: list[Answer], by: str) -> dict[Part, Answer]:
     return {result.dimensions[by]: result for result in answers}
 
@@ -159,23 +191,29 @@ def _missing_value(then: Answer, now: Answer) -> str | None:
     return None
 
 
-def _halves(result: Answer | None) -> tuple[Fraction, Fraction]:
+def _halves(result: Answer | None, ticks: int = 1) -> tuple[Fraction, Fraction]:
+    """Return numerator and denominator exactly. A numerator in hours is a rounded double of whole seconds (ticks)."""
     if result is None:
         return Fraction(0), Fraction(0)
-    return Fraction(result.numerator or 0), Fraction(result.denominator or 0)
+    numerator = Fraction(result.numerator or 0)
+    if ticks != 1:
+        numerator = Fraction(round(numerator * ticks), ticks)
+    return numerator, Fraction(result.denominator or 0)
 
 
-def _of_ratio(blank: Explanation, then: Mapping[Part, Answer], now: Mapping[Part, Answer]) -> Explanation:
-    n0, d0 = _halves(blank.before)
-    n1, d1 = _halves(blank.after)
+def _of_ratio(
+    blank: Explanation, then: Mapping[Part, Answer], now: Mapping[Part, Answer], ticks: int = 1
+) -> Explanation:
+    n0, d0 = _sums(then, ticks)
+    n1, d1 = _sums(now, ticks)
     if why := _missing_value(blank.before, blank.after):
         return replace(blank, why_not=why)
-    if not d0 or not d1:
+    if not (d0 and d1):
         return blank
     middle = (n0 / d0 + n1 / d1) / 2
     parts = []
     for value in _values(then, now):
-        (part_n0, part_d0), (part_n1, part_d1) = _halves(then.get(value)), _halves(now.get(value))
+        (part_n0, part_d0), (part_n1, part_d1) = (_halves(side.get(value), ticks) for side in (then, now))
         if not any((part_n0, part_d0, part_n1, part_d1)):
             continue
         rate0, rate1 = (n / d if d else None for n, d in ((part_n0, part_d0), (part_n1, part_d1)))
@@ -191,14 +229,25 @@ def _of_ratio(blank: Explanation, then: Mapping[Part, Answer], now: Mapping[Part
     return replace(blank, change=change, parts=_strongest(parts), adds_up=True)
 
 
-def _of_total(blank: Explanation, then: Mapping[Part, Answer], now: Mapping[Part, Answer]) -> Explanation:
+def _sums(parts: Mapping[Part, Answer], ticks: int = 1) -> tuple[Fraction, Fraction]:
+    """Return the exact numerator and denominator of all parts together."""
+    halves = [_halves(part, ticks) for part in parts.values()]
+    return sum((n for n, _ in halves), Fraction(0)), sum((d for _, d in halves), Fraction(0))
+
+
+def _of_total(
+    blank: Explanation,
+    then: Mapping[Part, Answer],
+    now: Mapping[Part, Answer],
+    of: Callable[[Answer | None], tuple[Fraction, Fraction]] = _halves,
+) -> Explanation:
     if why := _missing_value(blank.before, blank.after):
         return replace(blank, why_not=why)
     parts = []
     for value in _values(then, now):
-        effect = _halves(now.get(value))[0] - _halves(then.get(value))[0]
+        effect = of(now.get(value))[0] - of(then.get(value))[0]
         parts.append(Contribution(value, then.get(value), now.get(value), effect=effect))
-    change = _halves(blank.after)[0] - _halves(blank.before)[0]
+    change = sum((part.effect or Fraction(0) for part in parts), Fraction(0))
     return replace(blank, change=change, parts=_strongest(parts), adds_up=True)
 
 

@@ -16,7 +16,8 @@ from sqlalchemy import Connection, FromClause, RowMapping, func, select
 from metrics.measures.catalog import dimension_column, find
 from metrics.model.measure import Measure, Study, on_table
 from metrics.model.question import Answer, Provisional, Question
-from metrics.queries.division import answer_of_row, missing_feed
+from metrics.model.reasons import missing
+from metrics.queries.division import answer_of_row
 from metrics.queries.rollups import rollup_column
 from metrics.queries.statements import Batch, batch_select, conditions_and_keys, key_of, unlabelled
 from metrics.warehouse.query_cache import cached_per_generation
@@ -45,7 +46,7 @@ def answers_of_batch(
     """
     answers, by_day = [], dict[date, list[Measure]]()
     for measure, row, found in list(_rows(connection, batch, question, facts, known)):
-        if (window := _window(measure, row)) is None or missing_feed(measure, known):
+        if (window := _window(measure, row)) is None or missing(measure, known):
             answers.append(found)
             continue
         through = (

@@ -43,6 +43,8 @@ from metrics.sql.temporary_tables import temporary_table
 
 BY_DAY = ("segment", "region", "channel", "fulfilment_model", "currency")
 BY_MONTH = ("customer_id", "currency")
+UNIT = ("base_unit",)
+"""Further dimension of facts with quantities: quantities of several base units are never added up."""
 PERIODS = ("day", "week", "month", "quarter")
 ROLLED = (order_facts_table, order_line_facts_table)
 """Fact tables with rollups. The other fact tables are small enough to query directly."""
@@ -101,9 +103,10 @@ def _all() -> tuple[Rollup, ...]:
     return tuple(
         rollup
         for facts, date_column in sources
+        for unit in [tuple(name for name in UNIT if name in facts.c)]
         for rollup in (
-            _rollup(facts, date_column, BY_DAY, PERIODS, ""),
-            _rollup(facts, date_column, BY_MONTH, PERIODS[2:], "_customer"),
+            _rollup(facts, date_column, (*BY_DAY, *unit), PERIODS, ""),
+            _rollup(facts, date_column, (*BY_MONTH, *unit), PERIODS[2:], "_customer"),
         )
     )
 

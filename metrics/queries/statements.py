@@ -6,10 +6,23 @@ It reads the smallest rollup that can answer (`rollups.py`), else the fact table
 from dataclasses import dataclass, field
 from datetime import date
 
-from sqlalchemy import FromClause, RowMapping, Table, and_, cast, func, literal_column, select
+from sqlalchemy import (
+    FromClause,
+    Integer,
+    RowMapping,
+    Table,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+)
 
 from metrics.measures.catalog import date_column, dimension_column, find
-from metrics.model.measure import SNAPSHOT, Additive, Measure, Percentile
+from metrics.model.measure import SNAPSHOT, Additive, Measure, Part, Percentile, on_table
 from metrics.model.question import Question
 from metrics.queries.rollups import rollup_column, smallest_rollup
 from metrics.sql.dialects import Expression, Rows, period_start
@@ -66,6 +79,8 @@ def batch_select(batch: Batch, question: Question, facts: FromClause | None = No
     columns: list[Expression] = []
     for measure in batch.measures:
         columns += _parts(measure, source, stored=rollup is not None)
+    for measure in batch.measures:
+        columns += _base_units(measure, source, stored=rollup is not None)
     columns += [func.min(source.c.currency).label("currency_first"), func.max(source.c.currency).label("currency_last")]
     columns.append(func.count().label("rows_found"))
     return (
@@ -102,6 +117,27 @@ def view_conditions(source: FromClause, day: Expression, question: Question) -> 
 def unlabelled(key: Expression) -> Expression:
     """Return the expression behind a label, for GROUP BY."""
     return key.element if hasattr(key, "element") else key
+
+
+def _base_units(measure: Measure, source: FromClause, *, stored: bool) -> list[Expression]:
+    """Return the first and the last base unit of the rows that add a quantity to the measure."""
+    if not measure.in_base_units:
+        return []
+    assert isinstance(measure.formula, Additive)
+    parts = measure.formula.parts()
+    if stored:
+        adds = or_(*[source.c[rollup_column(measure, role)] != literal(0, Integer) for role in parts])
+    else:
+        adds = on_table(or_(*[_adds(part) for part in parts.values()]), source)
+    unit = case((adds, source.c.base_unit), else_=None)
+    return [
+        func.min(unit).label(rollup_column(measure, "unit_first")),
+        func.max(unit).label(rollup_column(measure, "unit_last")),
+    ]
+
+
+def _adds(part: Part) -> Expression:
+    return part.condition if part.amount is None else and_(part.condition, part.amount != literal(0, Integer))
 
 
 def _parts(measure: Measure, source: FromClause, *, stored: bool) -> list[Expression]:

@@ -12,6 +12,7 @@ from datetime import date
 from sqlalchemy import Connection
 
 from metrics.lists.options import targets_on
+from metrics.measures.catalog import canonical
 from metrics.model.question import Question
 from metrics.model.statistics import Number
 from metrics.queries.answer import answer
@@ -25,7 +26,7 @@ def targets_in_view(connection: Connection, *, start: date | None, end: date, wh
     """Return `options.targets_on` of the last day, plus a row of scope `scope_of(...)` for several segments or
     customers.
     """
-    rows = targets_on(connection, end)
+    rows = [{**row, "measure": canonical(row["measure"])} for row in targets_on(connection, end)]
     combined: list[Row] = []
     for name in SCOPED:
         values = dict(where).get(name, ())

@@ -102,7 +102,7 @@ def test_a_server_takes_it_from_its_own_schema(server_location: Location) -> Non
 
 
 def test_what_we_write_is_no_case_a_buyer_raised(filled: Location) -> None:
-    """Measures of customer cases still name the missing feed, and the first to notice stays unknown."""
+    """Measures of customer cases still name the missing column, and the first to notice stays unknown."""
     put_right(filled, "HAND-SHORT", LATE_CAME + timedelta(days=1))
     assert saved_edits.ingest_saved_edits(location=filled) is not None
     buyers = ("special_granted", "special_met", "responsiveness", "post_sale_support", "post_sale_hours_p50")
@@ -113,4 +113,4 @@ def test_what_we_write_is_no_case_a_buyer_raised(filled: Location) -> None:
         }
     assert found["recovered_share"].denominator
     assert found["failure_detected_by_us"].denominator in (None, 0)
-    assert {found[name].no_data for name in buyers} == {"no feed: service_cases"}
+    assert {found[name].no_data for name in buyers} == {"no data: kind of case (map service_cases.kind)"}

@@ -215,7 +215,6 @@ MEASURES: dict[str, Callable[[Judgement, Cell], None]] = {
     "billed_accurately": billed_orders,
     "perfect_order": perfect_orders,
     "got_what_wanted": got_what,
-    "got_quantity_wanted": of_verdict("complete"),
     "overdue_open": overdue_lines,
     "substitution_share": of_lines(
         lambda line: None if line.findings["complete"].reason == "quarantined" else line.substituted
@@ -224,7 +223,6 @@ MEASURES: dict[str, Callable[[Judgement, Cell], None]] = {
     "on_time_line": of_lines(lambda line: line.findings["on_time"].verdict),
     "otif_line": of_lines(lambda line: line.findings["otif"].verdict),
     "order_fill_first_pass": all_orders_passed_first,
-    "order_fill_final": of_verdict("complete"),
     "line_fill_first_pass": of_lines(first_pass),
     "line_fill_final": of_lines(lambda line: line.findings["complete"].verdict),
     "unit_fill_first_pass": of_units(lambda line: line.first_pass_qty, priced=False),

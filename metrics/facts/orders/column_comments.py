@@ -28,6 +28,7 @@ COMMENTS: dict[str, str] = {
     "product_id": "order_lines.product_id",
     "policy_id": "contract of the customer on the day of the order",
     "line_kind": "goods, service or fee",
+    "base_unit": "base unit of the quantities on the order's day; all words for pieces are piece",
     "order_type": "sale, replacement, sample or internal; an empty type counts as sale",
     "ship_to_time_zone": "time zone of the place of delivery (IANA)",
     "time_zone_assumed": "true: the order named no time zone, so the zone of the source applies",

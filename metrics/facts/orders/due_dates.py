@@ -113,6 +113,7 @@ def dated_lines(header: CTE, policy: Policy, as_of: datetime, mapped: frozenset[
         window_from.label("window_from"),
         undated_until.label("undated_until"),
         func.coalesce(version.c.category, NONE).label("product_category"),
+        _unit_name(version.c.base_unit).label("base_unit"),
         version.c.unit_cost_amount,
         rate.label("rate"),
         half_step.label("half_step"),
@@ -282,6 +283,12 @@ def _window_from(
         hours=-policy.early_tolerance_hours,
         last=False,
     )
+
+
+def _unit_name(base_unit: Expression) -> Expression:
+    """Return a base unit in one spelling: lower case, every word for pieces as "piece", `(none)` if it is empty."""
+    name = func.lower(func.trim(base_unit))
+    return case((name.in_(PIECES), PIECES[0]), else_=func.coalesce(func.nullif(name, ""), NONE))
 
 
 _HALF = Numeric(18, 5)

@@ -278,7 +278,7 @@ def first_pass_qty(lines: FromClause, mapped: frozenset[str]) -> Expression:
 
     Source: R8 (first-pass and final fill).
     """
-    if "shipments.shipped_at" not in mapped:
+    if not {"shipments.shipped_at", "shipment_lines.shipped_qty"} <= mapped:
         return typed_null(QTY)
     c = lines.c
     sure, most = lesser(c.first_pass_sure_qty, c.owed_qty), lesser(c.first_pass_most_qty, c.owed_qty)

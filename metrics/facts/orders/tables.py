@@ -91,6 +91,8 @@ order_line_facts_table = Table(
         *_SHARED,
         ("product_id", String),
         ("line_kind", String),
+        ("order_type", String),
+        ("base_unit", String),
         ("request_at", DateTime),
         ("promise_at", DateTime),
         ("first_due_at", DateTime),

@@ -18,7 +18,7 @@ from sqlalchemy import func, select
 import buyerview
 from dashboard import queries
 from dashboard.exports import fact_table, write
-from dashboard.exports.read import read
+from dashboard.exports.read import read, read_for_verification
 from dashboard.sections import export
 from metrics import warehouse
 from metrics.facts import arrow_batches
@@ -26,9 +26,12 @@ from metrics.facts.arrow_batches import TABLES, batches
 from metrics.facts.orders import order_facts_table
 from metrics.model.question import Question
 from metrics.provenance.provenance import provenance
+from metrics.provenance.verify import verify
 from metrics.queries import data_frame
+from metrics.queries.answer import answer
+from metrics.warehouse import Location
 from tests.dashboard.conftest import Open, markup
-from tests.dashboard.small_warehouse import EVIL
+from tests.dashboard.small_warehouse import EVIL, publish
 
 Run = Callable[..., int]
 ASKED = Question(("otif", "cycle_days"), by=("customer", "carrier"), grain="quarter", where=(("segment", ("A", "B")),))
@@ -194,3 +197,35 @@ def test_a_table_that_there_is_not_names_the_nearest(
 ) -> None:
     assert run("export", "--table", "order_fact", "--format", "csv", "--out", str(tmp_path / "x.csv")) == 64
     assert "order_facts" in capsys.readouterr().err
+
+
+OLD = sorted(file for file in (Path(__file__).parent / "files").glob("schema-1.*") if "provenance" not in file.name)
+
+
+@pytest.mark.parametrize("file", OLD, ids=lambda file: file.suffix)
+def test_n20_a_file_of_the_first_schema_is_still_verified(file: Path, tmp_path: Path) -> None:
+    """N20: the files were written before the schema had `unknown` to `currency`, from the same 12 orders."""
+    place = Location(folder=tmp_path / "home")
+    publish(place, count=12)
+    old = read_for_verification(file)
+    assert old.columns == ("segment", *data_frame.SCHEMAS[1])
+    result = verify(place, old.columns, old.rows, old.provenance)
+    assert (result.is_genuine, result.own, result.now) == (True, [], [])
+    changed = [(*old.rows[0][:2], 99, *old.rows[0][3:]), *old.rows[1:]]
+    assert not verify(place, old.columns, changed, old.provenance).is_genuine
+    warehouse.close(place)
+
+
+def test_n20_an_export_has_unknown_pending_excluded_interval_unit_and_currency(small: Path) -> None:  # noqa: ARG001
+    """N20: every column of P9. Pending and excluded rows are those of the measure's own facts in the selection."""
+    with warehouse.reading(warehouse.locate()) as connection:
+        asked = Question(("otif", "ordered_value", "pending_orders", "excluded_orders"))
+        table = data_frame.frame(connection, asked).set_index("measure")
+        (otif, *_) = answer(connection, asked)
+        assert provenance(connection, asked)["schema"] == data_frame.SCHEMA
+    assert tuple(table.columns) == data_frame.COLUMNS[1:]
+    row = table.loc["otif"]
+    assert (row["unknown"], row["low"], row["high"]) == (otif.unknown, otif.low, otif.high)
+    assert (row["pending"], row["excluded"]) == (table["value"]["pending_orders"], table["value"]["excluded_orders"])
+    assert (row["unit"], row["currency"]) == ("share", None)
+    assert (table["unit"]["ordered_value"], table["currency"]["ordered_value"]) == ("money", "EUR")

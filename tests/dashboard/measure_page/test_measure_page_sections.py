@@ -133,7 +133,7 @@ def test_promises_stand_beside_what_was_got_and_padding_beside_how_often_they_we
         promised = promised_day_counts(connection, Question((), start=START, end=END))
     assert sum(corner["orders"] for corner in rows["promised"]) == sum(orders for _, orders in promised)
     points, shown = {point["name"]: point for point in rows["parts"]}, markup(at)
-    for one in asked("promise_padding", "promise_kept", by=("segment",)):
+    for one in asked("promise_padding", "on_time", by=("segment",)):
         point = points[str(one.dimensions["segment"])]
         assert point["padding" if one.measure == "promise_padding" else "kept"] == float(one.value or 0)
         assert formatting.number(one.value, MEASURES[one.measure].unit) in shown

@@ -162,7 +162,7 @@ def test_without_a_request_when_is_not_known_and_without_the_column_it_says_so(c
     build(connection, records(**world()), END_OF_APRIL, CORE - {"orders.requested_by", "order_lines.requested_by"})
     assert (
         asked(connection, "got_when_wanted")["got_when_wanted"].no_data
-        == "no data: requested_by (map it in orders or order_lines)"
+        == "no data: requested_by (map orders.requested_by or order_lines.requested_by)"
     )
 
 

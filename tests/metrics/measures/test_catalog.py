@@ -12,10 +12,10 @@ from metrics.errors import UnknownName
 from metrics.facts.assumptions import ASSUMPTIONS
 from metrics.facts.orders import facts_metadata, order_facts_table, order_line_facts_table
 from metrics.facts.registry import FACT_TABLES
-from metrics.measures.catalog import MEASURES, default_dimension, dimension_column, find
+from metrics.measures.catalog import ALIASES, MEASURES, default_dimension, dimension_column, find
 from metrics.measures.needs import ALSO_BY_RECEIPT, COLLECTION
 from metrics.model.dimensions import ABOUT, DIMENSIONS
-from metrics.model.measure import Additive, Measure, Percentile, Study, Total
+from metrics.model.measure import Additive, Measure, Percentile, Spread, Study, Total
 from metrics.model.statistics import wilson
 from metrics.queries.answer import Question, answer
 from metrics.queries.rollups import ROLLED, ROLLUPS, rollup_metadata
@@ -157,3 +157,40 @@ def test_a_definition_that_rests_on_receipt_says_that_collection_counts() -> Non
         if RECEIPT.search(texts) and "shipments" in measure.feeds:
             assert measure.definition.endswith(COLLECTION), measure.name
     assert set(ALSO_BY_RECEIPT) <= set(MEASURES)
+
+
+@pytest.mark.parametrize(("alias", "name"), ALIASES.items())
+def test_n21_an_alias_resolves_and_says_so(alias: str, name: str, nothing: Connection) -> None:
+    """N21: one measure each; another name of it gives the same answer and a remark."""
+    assert alias not in MEASURES
+    assert find(alias) is MEASURES[name]
+    own, same = answer(nothing, Question((name, alias)))
+    assert (same.measure, same.value, same.no_data) == (alias, own.value, own.no_data)
+    assert same.remark == f"{alias} is another name of {name}"
+
+
+@EVERY
+def test_n21_a_definition_does_not_repeat_itself_as_the_numerator(measure: Measure) -> None:
+    def words(text: str) -> str:
+        return re.sub(r"\W+", " ", text.lower()).strip()
+
+    assert words(measure.numerator) != words(measure.definition)
+
+
+def test_n21_no_two_measures_have_the_same_formula() -> None:
+    """Equal facts, date, formula and breakdown are one measure under two names."""
+    seen: dict[str, str] = {}
+    for measure in MEASURES.values():
+        if not isinstance(measure.formula, Additive | Percentile):
+            continue
+        parts = measure.formula.parts().items() if isinstance(measure.formula, Additive) else ()
+        text = [
+            (role, part.over(measure.facts).compile(compile_kwargs={"literal_binds": True})) for role, part in parts
+        ]
+        if isinstance(measure.formula, Percentile):
+            text = [("value", f"{measure.formula.fraction} {measure.formula.value}")]
+        formula = [(role, str(sql)) for role, sql in text]
+        key = f"{type(measure.formula).__name__} {measure.facts.name} {measure.date} {formula}"
+        if isinstance(measure.formula, Spread):
+            key += str(measure.formula.relative)
+        assert seen.setdefault(key, measure.name) == measure.name

@@ -154,7 +154,10 @@ def test_stage_time_adds_up_attempts_and_the_wait_begins_at_the_latest_earlier_f
     build(database, world({"O": 66}, events), END_OF_APRIL, MAPPED)
     assert stage(database, "stage_hours") == {"02": 2.5, "09": 8.0, "10": 11.0}
     assert stage(database, "stage_wait_hours") == {"09": 1.5, "10": 0.0}  # not finished: step 11 has no day yet
-    assert answer(database, Question(("stage_hours",)))[0].denominator == 3
+    (pooled,) = answer(database, Question(("stage_hours",)))  # N19: a time over all steps is no time of a step
+    assert (pooled.value, pooled.no_data) == (None, "no data: break down by step, or filter by one step")
+    (ninth,) = answer(database, Question(("stage_hours",), where=(("step", ("09",)),)))
+    assert ninth.value == 8.0
 
 
 def test_stage_percentiles_are_nearest_rank(database: Connection) -> None:

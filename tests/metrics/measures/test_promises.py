@@ -92,10 +92,10 @@ def test_promise_changes_are_counted_by_who_made_them(database: Connection) -> N
 
 def test_without_the_feed_nobody_says_that_promises_never_change(database: Connection) -> None:
     load(database, order(), mapped=everything())
-    for name in ("promise_revisions", "promise_revisions_buyer", "promise_kept"):
+    for name in ("promise_revisions", "promise_revisions_buyer", "on_time_basis"):
         (one,) = ask(database, name)
         assert one.value is None
-        assert str(one.no_data).startswith("no feed: promises")
+        assert one.no_data == "no feed: promises"
 
 
 def test_promises_kept_by_what_they_stood_on(database: Connection) -> None:
@@ -115,7 +115,7 @@ def test_promises_kept_by_what_they_stood_on(database: Connection) -> None:
     orders = [order(order_id=name, promised_by="2026-03-08" if name == "B" else "2026-03-10") for name in "ABCDE"]
     load(database, *orders, promises=promises)
     found = {
-        one.dimensions["basis"]: (one.numerator, one.denominator) for one in ask(database, "promise_kept", "basis")
+        one.dimensions["basis"]: (one.numerator, one.denominator) for one in ask(database, "on_time_basis", "basis")
     }
     assert found == {"ATP": (1, 2), "ATD": (1, 1), "(none)": (1, 1), "(several)": (1, 1)}
     assert halves(database, "promise_kept") == halves(database, "on_time") == (4, 5)
@@ -151,4 +151,6 @@ def test_an_order_without_a_requested_window_is_not_asked(database: Connection) 
 def test_r29_without_evidence_of_attempts_the_measure_says_what_it_needs(database: Connection) -> None:
     load(database, order(), mapped=everything() - {"shipments.attempted_at", "shipments.failure_caused_by"})
     (one,) = ask(database, "on_time_attributable")
-    assert one.no_data == "no feed: order_events (or map shipments.attempted_at)"
+    assert one.no_data == (
+        "no feed: order_events and service_cases (or map shipments.attempted_at with shipments.failure_caused_by)"
+    )

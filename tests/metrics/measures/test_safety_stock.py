@@ -11,12 +11,24 @@ import pytest
 from sqlalchemy import Connection
 
 from metrics.measures.safety_stock_pairs import pairs, safety_stock
-from metrics.model.question import Answer, Question
+from metrics.model.question import SEVERAL_UNITS, Answer, Question
 from metrics.queries import statements
 from metrics.queries.answer import answer
 from metrics.queries.rollups import rollup_metadata
 from metrics.rebuild import rebuild
-from tests.support.builders import Row, everything, fx_rate, order, order_line, records, row, shipment, shipment_line
+from tests.support.builders import (
+    Row,
+    customer,
+    everything,
+    fx_rate,
+    order,
+    order_line,
+    product,
+    records,
+    row,
+    shipment,
+    shipment_line,
+)
 from tests.support.engines import memory
 from tests.support.sql_facts import build
 
@@ -153,3 +165,41 @@ def test_the_carrying_cost_is_in_the_reporting_currency_or_withheld(connection: 
     units = worked_out(20, 61)[0]
     # EUR at 1.10 dollars: 5.50 a unit; USD: 5.00
     assert asked(connection)["safety_stock_cost"].value == pytest.approx(units * 5.5 * 0.2 + units * 5 * 0.2)
+
+
+def test_n7_an_order_arrives_once_however_many_lines_it_has(connection: Connection) -> None:
+    """N7: 20 orders of two lines of P each are 20 arrivals, not 40. An order has arrived with its last line."""
+    made = orders(20)
+    made["order_lines"] += [{**one, "line_no": "2"} for one in made["order_lines"]]
+    made["shipment_lines"] += [{**one, "shipment_line_no": "2", "line_no": "2"} for one in made["shipment_lines"]]
+    build(connection, records(**made), END_OF_APRIL, CORE)
+    (pair,) = pairs(connection, Question(NAMES))
+    assert (pair.arrivals, pair.lead_days, pair.demand) == (20, 4, pytest.approx(2 * 2400 / 61))
+
+
+def test_n7_the_stock_of_several_base_units_is_withheld(connection: Connection) -> None:
+    """C buys P in pieces and D buys K in kg: 2 pairs. Their carrying costs add up, their units do not."""
+    other = orders(20, who="D")
+    for one in (*other["order_lines"], *other["shipment_lines"]):
+        one["product_id"] = "K"
+    products = [product(product_id="P", base_unit="piece"), product(product_id="K", base_unit="kg")]
+    build(connection, records(**together(orders(20), other), products=products), END_OF_APRIL, CORE)
+    found = asked(connection)
+    assert (found["buyer_safety_stock"].value, found["buyer_safety_stock"].no_data) == (None, SEVERAL_UNITS)
+    assert found["safety_stock_cost"].denominator == 2
+    of_units = answer(connection, Question(("buyer_safety_stock",), by=("base_unit",)))
+    assert {one.dimensions["base_unit"]: one.denominator for one in of_units} == {"kg": 1, "piece": 1}
+
+
+def test_n19_a_pair_is_not_split_so_that_parts_add_up(connection: Connection) -> None:
+    """N19: C moves from segment A to B after 10 of 20 orders. The pair stays whole, in its last segment."""
+    versions = [
+        customer(customer_id="C", valid_from="2020-01-01", service_segment="A"),
+        customer(customer_id="C", valid_from=(FIRST + timedelta(20)).isoformat(), service_segment="B"),
+    ]
+    build(connection, records(**orders(20), customers=versions), END_OF_APRIL, CORE | everything("customers"))
+    (whole,) = answer(connection, Question(("buyer_safety_stock",)))
+    (part,) = answer(connection, Question(("buyer_safety_stock",), by=("segment",)))
+    assert (part.dimensions["segment"], part.value, part.denominator) == ("B", whole.value, 1)
+    (filtered,) = answer(connection, Question(("buyer_safety_stock",), where=(("segment", ("B",)),)))
+    assert filtered.value == whole.value

@@ -1,0 +1,132 @@
+"""Properties of the whole catalogue on the sample: parts add up; a feed left out is named and never read as 0."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from fractions import Fraction
+from pathlib import Path
+
+import duckdb
+import pytest
+from sqlalchemy import Connection, delete, select
+from sqlalchemy.pool import StaticPool
+
+from metrics.facts.orders import facts_state
+from metrics.measures.catalog import MEASURES, has_dimension
+from metrics.model.dimensions import DIMENSIONS, OWN_DIMENSIONS
+from metrics.model.measure import Additive, Derived, Study
+from metrics.model.question import NO_ROWS, Answer, Question
+from metrics.queries.answer import answer
+from metrics.queries.explain import explain
+from metrics.rebuild.rebuild import rebuild
+from metrics.schema import FEEDS, mapped_columns
+from metrics.warehouse import Location, reading
+from metrics.warehouse.instances import LOCKED_SETTINGS, new_engine
+
+ESTIMATES = frozenset(
+    name
+    for name in MEASURES
+    if name.startswith(("fill_", "stockout_unit_cost", "stockout_total_cost", "behaviour_", "danger_"))
+)
+"""Products of shares and costs that each group has of its own, and traits that list every order several times."""
+OF_A_WHOLE = {"promise_died": "step", "lead_option_mix": "lead_time_class", "fulfilment_mix": "fulfilment_model"}
+"""Shares of one whole: each part has the whole's denominator."""
+OF_DAYS = ("under_served_protect", "over_served_danger")
+"""Their denominator is the days of the period."""
+
+
+@pytest.mark.parametrize("dimension", [*DIMENSIONS, *OWN_DIMENSIONS])
+def test_parts_add_up_to_the_total(dimension: str, sample: Location) -> None:
+    """N19: numerators, denominators, unknown and judged rows of the parts are those of the whole, rounding apart."""
+    names = tuple(
+        name
+        for name, measure in MEASURES.items()
+        if has_dimension(measure, dimension)
+        and isinstance(measure.formula, Additive | Derived | Study)
+        and name not in ESTIMATES
+    )
+    with reading(sample) as connection:
+        wholes = {found.measure: found for found in answer(connection, Question(names))} if names else {}
+        parts = answer(connection, Question(names, by=(dimension,))) if names else []
+    for name, whole in wholes.items():
+        if whole.value is None:
+            continue
+        for role in ("numerator", "denominator", "unknown", "judged"):
+            if role in ("denominator", "judged") and (OF_A_WHOLE.get(name) == dimension or name in OF_DAYS):
+                continue
+            told = getattr(whole, role)
+            found = [getattr(part, role) for part in parts if part.measure == name]
+            if told is not None:
+                total = sum((Fraction(number) for number in found if number is not None), Fraction(0))
+                assert abs(total - Fraction(told)) <= abs(Fraction(told)) / 10**9, (name, role, float(total), told)
+
+
+@contextmanager
+def without(sample: Location, feed: str) -> Iterator[Connection]:
+    """Yield the sample's warehouse, built again as if no source had the feed."""
+    (stored,) = sample.folder.glob("gen-*.duckdb")
+    copy = Path(shutil.copy(stored, sample.folder.parent / f"without_{feed}.duckdb"))
+    engine = new_engine(duckdb.connect(str(copy), config=dict(LOCKED_SETTINGS)), poolclass=StaticPool)
+    with engine.connect() as connection:
+        as_of = connection.execute(select(facts_state.c.as_of)).scalar_one()
+        connection.execute(delete(mapped_columns).where(mapped_columns.c.feed == feed))
+        connection.execute(delete(FEEDS[feed].table))
+        rebuild(connection, as_of=as_of, touched=None)
+        yield connection
+    engine.dispose()
+    copy.unlink()
+
+
+QUICK = ("shipment_lines",)
+
+
+@pytest.mark.parametrize(
+    "feed",
+    [
+        feed if feed in QUICK else pytest.param(feed, marks=pytest.mark.long)
+        for feed in FEEDS
+        if feed not in ("targets", "assumptions")
+    ],
+)
+def test_n14_without_a_feed_a_number_is_named_or_stands_on_other_feeds(feed: str, sample: Location) -> None:
+    """N14: what had a value has one, or names the feed. What was more than 0 is not 0 for want of the feed."""
+    with reading(sample) as connection:
+        before = {found.measure: found for found in answer(connection, Question(tuple(MEASURES)))}
+    with without(sample, feed) as connection:
+        after = {found.measure: found for found in answer(connection, Question(tuple(MEASURES)))}
+    for name, found in after.items():
+        if before[name].value is not None and found.value is None:
+            assert feed in str(found.no_data) or _said(found), (name, found.no_data)
+        if before[name].value and feed in MEASURES[name].feeds and name not in ("documents_without_rate",):
+            assert found.value != 0 or name in LEGITIMATE.get(feed, ()), name
+
+
+def _said(found: Answer) -> bool:
+    """Return True for a reason that the remaining records give."""
+    return str(found.no_data) != NO_ROWS and not str(found.no_data).startswith("not proven")
+
+
+LEGITIMATE: dict[str, tuple[str, ...]] = {
+    "service_costs": ("loss_making_customers", "over_served_danger"),
+    "invoices": ("amount_without_rate",),
+    "invoice_lines": ("amount_without_rate",),
+}
+"""Totals that the other feeds of the sample leave at 0."""
+
+
+@pytest.mark.parametrize(
+    "name", ["customer_profit", "cost_to_serve_order", "cycle_hours", "net_sales_value", "otif", "stockout_rate"]
+)
+def test_n19_effects_add_up_to_the_change_exactly(name: str, sample: Location) -> None:
+    """N19: also of measures of other measures, and of hours, whose sums are whole seconds."""
+    halves = ((date(2025, 7, 1), date(2025, 12, 31)), (date(2026, 1, 1), date(2026, 6, 30)))
+    with reading(sample) as connection:
+        found = explain(connection, name, by="region", before=halves[0], after=halves[1])
+    assert (found.adds_up, found.why_not) == (True, None)
+    assert found.change is not None
+    assert sum((part.effect or Fraction(0) for part in found.parts), Fraction(0)) == found.change
+    assert found.before.value is not None
+    assert found.after.value is not None
+    shown = Fraction(found.after.value) - Fraction(found.before.value)
+    assert abs(found.change - shown) <= max(abs(shown), 1) / 10**9
