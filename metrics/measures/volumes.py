@@ -185,7 +185,10 @@ MEASURES = (
         facts=order_facts_table,
         date="due_day",
         formula=Total(Part(o.state == "judged")),
-        definition="Orders whose deadlines and promises have all passed.",
+        definition=(
+            "Orders whose deadlines and promises have all passed. An order without any date is judged once it was "
+            "received, or 30 days after the order."
+        ),
         numerator="count of those orders",
         denominator="–",
         exclusions="Pending and excluded orders.",
@@ -226,7 +229,10 @@ MEASURES = (
         facts=order_facts_table,
         date="due_day",
         formula=Total(Part(o.state == "pending")),
-        definition="Orders not due yet, delivered or not.",
+        definition=(
+            "Orders not due yet, delivered or not. An order without any date waits until it is received, at most 30 "
+            "days."
+        ),
         numerator="count of those orders",
         denominator="–",
         exclusions="None.",
@@ -244,7 +250,10 @@ MEASURES = (
         facts=order_facts_table,
         date="due_day",
         formula=Total(Part(o.state == "excluded")),
-        definition="Orders that are not sales, and orders of which the buyer cancelled all goods in time.",
+        definition=(
+            "Orders that are not sales, orders with only services or fees, and orders of which the buyer cancelled all "
+            "goods in time. Services, fees and bills of such sales still count in billed accurately."
+        ),
         numerator="count of those orders",
         denominator="–",
         exclusions="None.",
