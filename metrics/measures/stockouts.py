@@ -30,7 +30,7 @@ from metrics.measures.stockout_costs import (
     total_cost,
 )
 from metrics.model.dimensions import SHARED_DIMENSIONS
-from metrics.model.measure import Direction, Measure, Need, Part, Ratio, Study, Total, Unit
+from metrics.model.measure import Direction, Measure, Need, Part, Ratio, Study, Total, Unit, Window
 from metrics.sql.dialects import Expression
 
 s = stockout_facts_table.c
@@ -48,6 +48,8 @@ EXCLUDED = (
     "hold at the first promise, and lines whose first-pass fill is unknown."
 )
 _with_outcome = s.outcome != OPEN
+LOSS_WINDOW = (Window("loss window", s.provisional.is_(True)),)
+"""Until the buyer's horizon has passed, a stockout can still turn into a lost buyer."""
 
 
 def _count(
@@ -101,6 +103,7 @@ def _share(outcome: str) -> Measure:
         feeds=(*CORE_FEEDS, "stockouts"),
         assumptions=STOCKOUT_ASSUMPTIONS,
         needs=NEEDS_EVENTS,
+        windows=LOSS_WINDOW,
         product_rows=(3,),
     )
 
@@ -138,6 +141,7 @@ def _cost(outcome: str) -> Measure:
         feeds=(*CORE_FEEDS, "stockouts", "products", "service_costs", "assumptions"),
         assumptions=STOCKOUT_ASSUMPTIONS,
         needs=(*NEEDS_EVENTS, *needs),
+        windows=LOSS_WINDOW,
         refused=known_by_order(of_whole[outcome]) if outcome in of_whole else (),
         product_rows=(3,),
     )
@@ -251,6 +255,7 @@ MEASURES = (
         feeds=(*CORE_FEEDS, "stockouts", "products", "service_costs", "assumptions"),
         assumptions=STOCKOUT_ASSUMPTIONS,
         needs=_COSTED,
+        windows=LOSS_WINDOW,
         refused=known_by_order("the cost of a back-order or a lost buyer"),
         product_rows=(3,),
     ),
@@ -296,6 +301,7 @@ MEASURES = (
         feeds=(*CORE_FEEDS, "stockouts", "products", "service_costs", "assumptions"),
         assumptions=STOCKOUT_ASSUMPTIONS,
         needs=_COSTED,
+        windows=LOSS_WINDOW,
         refused=known_by_order("the cost of a back-order or a lost buyer"),
         product_rows=(3,),
     ),
