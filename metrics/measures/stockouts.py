@@ -193,6 +193,7 @@ MEASURES = (
             "Stockouts whose goods have neither arrived nor been cancelled, while the buyer's horizon has not passed. "
             "After it they are lost sales."
         ),
+        needs=NEEDS_LINES,
     ),
     _count(
         name="stockouts_provisional",

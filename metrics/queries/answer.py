@@ -74,14 +74,24 @@ def answer(connection: Connection, question: Question, *, policy: Policy = STRIC
 
 
 def _whole(result: Answer) -> Answer:
-    """Withhold a value with all its numbers if a feed, a column or a condition for it is missing.
+    """Withhold a value with its counts if a feed, a column or a condition for it is missing.
 
-    Numbers next to "no feed" would read as a value. An answer without rows, or without proof, keeps its numbers.
+    Counts next to "no feed" would read as a value. The proven range stays (R36). An answer without rows, or without
+    proof, keeps its counts too.
     """
     reason = result.no_data or ""
     if result.value is not None or reason == NO_ROWS or not reason.startswith(("no feed", "no data")):
         return result
-    return Answer(result.dimensions, result.period, result.measure, None, no_data=reason, remark=result.remark)
+    return Answer(
+        result.dimensions,
+        result.period,
+        result.measure,
+        None,
+        worst=result.worst,
+        best=result.best,
+        no_data=reason,
+        remark=result.remark,
+    )
 
 
 def _of_aliases(connection: Connection, question: Question, policy: Policy) -> list[Answer]:

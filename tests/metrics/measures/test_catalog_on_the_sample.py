@@ -114,6 +114,7 @@ LEGITIMATE: dict[str, tuple[str, ...]] = {
     "service_costs": ("loss_making_customers", "over_served_danger"),
     "invoices": ("amount_without_rate",),
     "invoice_lines": ("amount_without_rate",),
+    "shipment_lines": ("stockouts_provisional",),
 }
 """Totals that the other feeds of the sample leave at 0."""
 
