@@ -20,6 +20,7 @@ from metrics.facts.orders import order_facts_table, order_line_facts_table
 from metrics.measures.catalog import MEASURES
 from metrics.model.dimensions import DIMENSIONS
 from metrics.model.measure import Total
+from metrics.model.question import NOTHING_KNOWN
 from metrics.queries import statements
 from metrics.queries.answer import Answer, Question, answer
 from metrics.queries.rollups import ROLLED
@@ -130,12 +131,33 @@ def test_a_rollup_answers_what_the_facts_answer(
 def test_the_parts_of_every_total_add_up_to_the_whole(
     by: tuple[str, ...], grain: str | None, embedded: Location
 ) -> None:
-    whole = {one.measure: one.value for one in asked(embedded, TOTALS, (), None)}
-    added: dict[str, Any] = dict.fromkeys(TOTALS, 0)
-    for one in asked(embedded, TOTALS, by, grain):
-        assert one.value is not None, one
-        added[one.measure] += one.value
-    assert added == whole
+    """N7: quantities of several base units have no sum: the parts of each unit add up to the unit's whole.
+
+    N13: a breakdown that is refused gives its reason in every part. A part of which nothing is known adds nothing: its
+    verdicts are those of the whole that are unknown.
+    """
+    quantities = tuple(name for name in TOTALS if MEASURES[name].in_base_units)
+    others = tuple(name for name in TOTALS if name not in quantities)
+    for names, unit in ((others, ()), (quantities, ("base_unit",))):
+        whole = {_key(one): one.value for one in asked(embedded, names, unit, None)}
+        assert {name for name, _ in whole} == set(names)
+        assert None not in whole.values()
+        refused = {name: MEASURES[name].refusal(by) for name in names}
+        added: dict[Any, Any] = {key: 0 for key in whole if not refused[key[0]]}
+        for one in asked(embedded, names, (*by, *unit), grain):
+            if refused[one.measure]:
+                assert (one.value, one.no_data) == (None, refused[one.measure])
+            elif one.no_data == NOTHING_KNOWN:
+                assert one.value is None
+                assert one.judged == one.unknown
+            else:
+                assert one.value is not None, one
+                added[_key(one)] += one.value
+        assert added == {key: value for key, value in whole.items() if key in added}
+
+
+def _key(one: Answer) -> tuple[str, str | None]:
+    return one.measure, one.dimensions.get("base_unit")
 
 
 @pytest.mark.parametrize("size", [pytest.param(7, marks=pytest.mark.long), 100])
@@ -154,8 +176,25 @@ def test_facts_made_in_parts_are_those_made_at_once(
 
 
 def test_the_sample_has_something_to_disagree_on(embedded: Location) -> None:
-    """Assert that every measure has a value, every dimension several, and that verdicts are of all three kinds."""
-    assert [one.measure for one in asked(embedded, EVERYTHING, (), None) if one.value is None] == []
+    """Assert that every measure has a value, every dimension several, and that verdicts are of all three kinds.
+
+    N2: below the minimum coverage, a combined share has a range in place of its value. N7, N19: what must not be pooled
+    over base units, steps or bases has values by these.
+    """
+    for one in asked(embedded, EVERYTHING, (), None):
+        if one.value is not None:
+            continue
+        said = str(one.no_data)
+        if said.startswith("inconclusive"):
+            assert getattr(MEASURES[one.measure].formula, "combined", False), one
+            assert one.worst is not None
+            assert one.best is not None
+            assert one.worst < one.best, one
+            continue
+        breakdowns = [name for name in ("base_unit", "step", "basis") if f"break down by {name}" in said]
+        assert breakdowns, one
+        parts = asked(embedded, (one.measure,), tuple(breakdowns), None)
+        assert len([part for part in parts if part.value is not None]) > 1, one
     for name in DIMENSIONS.keys() - {"currency"}:
         assert len({one.dimensions[name] for one in asked(embedded, ("orders",), (name,), None)}) > 1, name
     with reading(embedded) as connection:
