@@ -205,7 +205,7 @@ def diff(
 def _totals(result: "Diff") -> dict[str, object]:
     """Return the totals of a comparison of policies, for JSON."""
     before, after = (
-        {"numerator": numerator, "denominator": denominator}
+        {"numerator": numerator, "denominator": denominator, "unknown": result.judged - denominator}
         for numerator, denominator in zip(result.numerators, result.denominators, strict=True)
     )
     return {

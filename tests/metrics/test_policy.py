@@ -26,6 +26,7 @@ def test_the_strict_policy_is_the_rule_books_table() -> None:
         "receipt_event": "received_at",
         "open_balance": "by_receipt",
         "fault_reasons": ("late", "out_of_stock"),
+        "undated_days": 30,
     }
     assert (MIN_N, MIN_COVERAGE) == (20, 0.90)
 
