@@ -89,7 +89,7 @@ def _completed(measure: Measure, answer: Answer, groups: Counter[Group], questio
     remark = f"Leaves out {count:,} quarantined {'record' if count == 1 else 'records'} of {feeds}."
     if measure.facts in OF_ORDERS and measure.unit is Unit.SHARE:
         remark = f"Leaves out {count:,} {'order' if count == 1 else 'orders'} with records in quarantine."
-    return replace(answer, remark=f"{answer.remark} {remark}" if answer.remark else remark)
+    return replace(answer, remark=f"{answer.remark.rstrip('.')}. {remark}" if answer.remark else remark)
 
 
 def _wider(formula: Ratio, answer: Answer, count: int) -> Answer:
