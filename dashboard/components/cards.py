@@ -55,6 +55,11 @@ def status_of(answer: Answer | None, measure: Measure, target: Target | None) ->
     return Status[state_of(answer, measure, target).name]
 
 
+def is_told(answer: Answer) -> bool:
+    """Return True if an answer has a value, or a range in its place."""
+    return answer.value is not None or range_of(answer) is not None
+
+
 def value(answer: Answer, measure: Measure) -> str:
     """Return an answer's value as text: a range if the point is withheld, else a dash if there is no value.
 

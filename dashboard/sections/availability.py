@@ -12,6 +12,7 @@ from dashboard.measure_page.view import Answers, MeasureView
 from metrics.lists.availability import most_often_short
 from metrics.measures.catalog import MEASURES
 from metrics.model.measure import Unit
+from metrics.model.point import INCONCLUSIVE, range_of
 
 QUESTIONS = ("got_what_wanted", "on_time_requested", "complete", "available_as_wanted")
 FILLS = {
@@ -27,7 +28,7 @@ SIZE = 10
 def availability_headline(view: MeasureView) -> bool:
     """Draw the headline; return False if there is nothing to show."""
     answers = view.answers
-    main = view.main if answers[view.main].value is not None else "complete"
+    main = view.main if cards.is_told(answers[view.main]) else "complete"
     if answers[main].value is None and nothing_to_show(view, main, "orders judged"):
         return False
     share = number(answers, main)
@@ -54,6 +55,11 @@ def questions(view: MeasureView) -> None:
         for name in QUESTIONS
         if answers[name].value is not None
     ]
+    ranges = [
+        f"{cards.title(MEASURES[name])}: {cards.value(answers[name], MEASURES[name])}, {INCONCLUSIVE}."
+        for name in QUESTIONS
+        if range_of(answers[name])
+    ]
     if not bars:
         theme.show_html(
             cards.empty(
@@ -69,6 +75,8 @@ def questions(view: MeasureView) -> None:
         alternative=alternative,
         title="What, when, how much",
     )
+    if ranges:
+        st.caption(" ".join(ranges))
 
 
 def _said(answers: Answers, name: str) -> str:
@@ -130,14 +138,14 @@ def products(view: MeasureView) -> None:
                 if row["missing_amount"] is not None
                 else formatting.DASH
             ),
-            Cell(formatting.number(row["missing_qty"], Unit.UNITS)),
+            Cell(formatting.number(row["missing_qty"], Unit.UNITS), small=row["base_unit"] or "several units"),
             Cell(f"{formatting.integer(row['short_lines'])} of {formatting.integer(row['lines'])}"),
         ]
         for row in found.rows
     ]
     theme.show_html(
         tables.table(
-            ("Product", "Value missing", "Pieces missing", "Lines short"),
+            ("Product", "Value missing", "Quantity missing", "Lines short"),
             rows,
             caption="Products most often short",
             numeric=(1, 2, 3),

@@ -27,7 +27,7 @@ def buyers_view_headline(view: MeasureView) -> bool:
         view, "otif", "judged orders"
     ):
         return False
-    main = next((name for name in (view.main, "otif", *VERDICTS) if answers[name].value is not None), view.main)
+    main = next((name for name in (view.main, "otif", *VERDICTS) if cards.is_told(answers[name])), view.main)
     known = [(float(answers[name].value or 0), name) for name in VERDICTS if answers[name].value is not None]
     _, worst = min(known, default=(0.0, ""))
     with theme.card("said"):

@@ -5,6 +5,7 @@ Source: docs/rules.md, Product availability.
 
 from sqlalchemy import Connection, and_, case, func, select
 
+from metrics.facts.mapped_columns import mapped
 from metrics.facts.orders import order_line_facts_table
 from metrics.lists.rows import Listing, rows_of
 from metrics.measures.catalog import MEASURES
@@ -16,20 +17,29 @@ from metrics.sql.dialects import Expression, count_if
 
 
 def most_often_short(connection: Connection, question: Question, *, page: int = 1, size: int = 10) -> Listing:
-    """Return one page of products with missing goods, largest missing value first (pieces if no price is known)."""
+    """Return one page of products with missing goods, largest missing value first (quantity if no price is known).
+
+    `missing_qty` is in the `base_unit` of the short lines; both are null if these have several base units. Without
+    exchange rates, `missing_amount` is null if they have several currencies. Source: N7 (unlike units).
+    """
     line, table = order_line_facts_table.c, order_line_facts_table
     units = _of("unit_fill_final")
     wanted, came = units.denominator, units.numerator
     assert wanted.amount is not None
     assert came.amount is not None
     short = and_(wanted.condition, wanted.amount > came.amount)
+    unit = _one_of(case((short, line.base_unit)))
+    worth = _lacking(_of("value_fill_final"))
+    if "fx_rates.rate" not in mapped(connection):
+        worth = case((_one_of(case((short, line.currency))).is_not(None), worth))
     summed = (
         select(
             line.product_id,
             count_if(line.state == "judged").label("lines"),
             count_if(short).label("short_lines"),
-            _lacking(units).label("missing_qty"),
-            _lacking(_of("value_fill_final")).label("missing_amount"),
+            case((unit.is_not(None), _lacking(units))).label("missing_qty"),
+            unit.label("base_unit"),
+            worth.label("missing_amount"),
         )
         .where(*view_conditions(table, line.due_day, question), line.line_kind == "goods")
         .group_by(line.product_id)
@@ -58,6 +68,11 @@ def _lacking(formula: Ratio) -> Expression:
     """Denominator minus numerator, as a column of a grouped SELECT; null if nothing is known of the group."""
     wanted, came = (part.over(order_line_facts_table) for part in (formula.denominator, formula.numerator))
     return case((wanted > 0, wanted - came))
+
+
+def _one_of(column: Expression) -> Expression:
+    """The only value of a column in a group; null if there are several."""
+    return case((func.min(column) == func.max(column), func.min(column)))
 
 
 def _names(connection: Connection, ids: list[str]) -> dict[str, str]:

@@ -5,15 +5,16 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, StaticPool, create_engine, insert, select
 
 from metrics.facts.orders import order_facts_table, order_line_facts_table
 from metrics.lists.availability import most_often_short
 from metrics.lists.buyers_view import failure_combinations
 from metrics.lists.cycle_time import cycle_day_counts, promised_day_counts
 from metrics.lists.rows import VERDICTS
-from metrics.model.question import Question
+from metrics.model.question import Answer, Question
 from metrics.queries.answer import answer
+from metrics.schema import mapped_columns, products
 from metrics.warehouse import Location, reading
 
 VIEWS = (Question((), start=date(2026, 1, 1), end=date(2026, 6, 30)), Question((), where=(("segment", ("A", "B")),)))
@@ -98,12 +99,44 @@ def test_missing_goods_are_those_of_the_lines_page_by_page(sample: Location) -> 
 
 @pytest.mark.parametrize("view", VIEWS, ids=["half a year", "two segments"])
 def test_missing_goods_add_up_to_what_the_fill_rates_lack(view: Question, sample: Location) -> None:
+    """Money adds up over all products, quantities only within one base unit (N7: unlike units are never added)."""
     with reading(sample) as connection:
         rows = most_often_short(connection, view, size=1000).rows
-        known = {
-            one.measure: one
-            for one in answer(connection, replace(view, measures=("value_fill_final", "unit_fill_final")))
+        (value,) = answer(connection, replace(view, measures=("value_fill_final",)))
+        units = answer(connection, replace(view, measures=("unit_fill_final",), by=("base_unit",)))
+    assert sum(row["missing_amount"] or 0 for row in rows) == lacking(value) > 0
+    missing: dict[str, Decimal] = {}
+    for row in rows:
+        missing[row["base_unit"]] = missing.get(row["base_unit"], Decimal(0)) + row["missing_qty"]
+    assert missing == {one.dimensions["base_unit"]: lacking(one) for one in units if lacking(one)}
+
+
+def test_n7_missing_goods_of_several_units_or_currencies_are_never_added() -> None:
+    """N7: product P lacks 3 pieces (30 EUR) and 2 kg (10 USD), product Q 4 kg (8 EUR) and 1 kg (2 EUR)."""
+    shared = {"state": "judged", "line_kind": "goods", "due_day": date(2026, 1, 5), "in_quarantine": False, "rate": 1}
+    lines = [("P", "piece", "EUR", 3, 10), ("P", "kg", "USD", 2, 5), ("Q", "kg", "EUR", 4, 2), ("Q", "kg", "EUR", 1, 2)]
+    engine = create_engine("duckdb:///:memory:", poolclass=StaticPool)
+    with engine.connect() as connection:
+        for table in (order_line_facts_table, products, mapped_columns):
+            table.create(connection)
+        for number, (product, unit, currency, missing, price) in enumerate(lines):
+            quantities = {"owed_qty": 10, "filled_qty": 10 - missing, "filled_most_qty": 10 - missing}
+            amounts = {"owed_amount": 10 * price, "filled_amount": (10 - missing) * price}
+            of_line = {"order_id": "O", "line_no": str(number), "product_id": product, "complete": False}
+            line = {**shared, **of_line, **quantities, **amounts, "base_unit": unit, "currency": currency}
+            connection.execute(insert(order_line_facts_table).values(line))
+        found = {row["product_id"]: row for row in most_often_short(connection, Question(())).rows}
+        columns = ("base_unit", "missing_qty", "missing_amount", "short_lines")
+        assert [found["P"][name] for name in columns] == [None, None, None, 2]
+        assert [found["Q"][name] for name in columns] == ["kg", 5, 10, 2]
+        connection.execute(insert(mapped_columns).values(source="s", feed="fx_rates", column_name="rate"))
+        with_rates = {
+            row["product_id"]: row["missing_amount"] for row in most_often_short(connection, Question(())).rows
         }
-    for name, column in (("value_fill_final", "missing_amount"), ("unit_fill_final", "missing_qty")):
-        lacking = known[name].denominator - known[name].numerator
-        assert sum(row[column] or 0 for row in rows) == lacking > 0
+        assert with_rates == {"P": 40, "Q": 10}
+    engine.dispose()
+
+
+def lacking(one: Answer) -> Decimal:
+    """The denominator of an answer less its numerator."""
+    return Decimal(one.denominator or 0) - Decimal(one.numerator or 0)
