@@ -198,7 +198,7 @@ MEASURES: tuple[Measure, ...] = (
             "the value)."
         ),
         source="own definition",
-        feeds=(*BILLING_FEEDS, *COST_FEEDS),
+        feeds=(*BILLING_FEEDS, "products", *COST_FEEDS),
         assumptions=ZONE_ASSUMPTIONS,
         needs=(NEEDS_BILLS, NEEDS_COSTS, NEEDS_BILLED_QTY, NEEDS_UNIT_COST),
         product_rows=(8, 9),
