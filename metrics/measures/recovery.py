@@ -13,7 +13,15 @@ from metrics.facts.recoveries import CHAIN, RECOVERY_DAYS, recovery_facts_table
 from metrics.facts.recovery_costs import recovery_cost_facts_table
 from metrics.facts.retention import RETAINED_DAYS
 from metrics.measures.formulas import DAY, HOUR
-from metrics.measures.needs import BILLING_FEEDS, CORE_FEEDS, NEEDS_BILLS, NEEDS_RECEIPT, NEEDS_UNIT_COST, PENDING
+from metrics.measures.needs import (
+    BILLING_FEEDS,
+    CORE_FEEDS,
+    NEEDS_BILLS,
+    NEEDS_MESSAGES,
+    NEEDS_RECEIPT,
+    NEEDS_UNIT_COST,
+    PENDING,
+)
 from metrics.model.measure import Direction, Measure, Need, Part, Ratio, Survival, Total, Unit, Window
 from metrics.sql.dialects import Expression
 
@@ -125,7 +133,7 @@ MEASURES: tuple[Measure, ...] = (
         exclusions=f"{PENDING} Also undetected failures (failures_undetected counts them).",
         source="own definition",
         feeds=CHAIN_FEEDS,
-        needs=(NEEDS_CHAIN, NEEDS_RECEIPT),
+        needs=(NEEDS_CHAIN, NEEDS_MESSAGES, NEEDS_RECEIPT),
         product_rows=(14,),
     ),
     Measure(
