@@ -48,7 +48,7 @@ def test_without_consignments_nothing_is_known_of_deliveries() -> None:
         assert (row["billed_accurately"], row["billed_accurately_reason"]) == (None, "no_feed")
     assert {name: line[name] for name in RECEIVED} == dict.fromkeys(RECEIVED)
     assert (order["received_qty"], order["received_amount"], order["short_amount"]) == (None, None, None)
-    assert (order["perfect_order"], order["perfect_order_known"]) == (None, False)
+    assert order["perfect_order"] is None
 
 
 def test_without_prices_no_amount_is_zero() -> None:
