@@ -66,6 +66,7 @@ def _stages() -> Iterator[Measure]:
             source="docs/rules.md, cycle time",
             feeds=("order_events",),
             needs=NEEDS_BOTH_ENDS,
+            only_by="step",
             product_rows=(5,),
         )
     for percent, suffix in ((50, ""), (90, "_p90")):
