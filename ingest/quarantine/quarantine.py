@@ -9,7 +9,15 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from sqlalchemy import BigInteger, Column, Connection, Row, RowMapping, and_, select, update
 
-from ingest.quarantine.records import PIECE, Rejected, RuleBreaks, fetch_records, rules_as_json, storable_text
+from ingest.quarantine.records import (
+    PIECE,
+    Rejected,
+    RuleBreaks,
+    fetch_records,
+    repeats_header_or_totals,
+    rules_as_json,
+    storable_text,
+)
 from ingest.quarantine.values import stored_values, without_broken
 from ingest.read.source_objects import SourceObject
 from ingest.storage.bulk_insert import batches, create_temporary, insert_rows
@@ -58,7 +66,8 @@ def write(
 def _row(
     rejected: Rejected, record: dict[str, str | None], source: SourceObject, run_id: int, first_file_id: int
 ) -> dict[str, object]:
-    key = rejected.key if any(value is not None for value in rejected.key.values()) else None
+    named = not repeats_header_or_totals(record, rejected.rules)
+    key = rejected.key if named and any(value is not None for value in rejected.key.values()) else None
     return {
         "file_id": first_file_id + rejected.object_no,
         "run_id": run_id,
@@ -66,8 +75,8 @@ def _row(
         "object_name": source.name,
         "row_no": rejected.row_no,
         "key": json.dumps(key, ensure_ascii=False) if key else None,
-        "order_id": storable_text(rejected.order_id),
-        "line_no": storable_text(rejected.line_no),
+        "order_id": storable_text(rejected.order_id) if named else None,
+        "line_no": storable_text(rejected.line_no) if named else None,
         "record": storable_text(rejected.raw) if rejected.raw is not None else json.dumps(record, ensure_ascii=False),
         "rules": rules_as_json(rejected.rules, record),
         "status": "waiting" if rejected.waits_for else "rejected",

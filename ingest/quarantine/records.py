@@ -9,6 +9,7 @@ from ingest.mapping.mapping_file import Mapping as SourceMapping
 from ingest.mapping.mapping_file import nearest
 from ingest.quarantine.values import read_columns, without_broken
 from ingest.read.csv_records import records_by_number
+from ingest.read.layout import TOTALS
 from ingest.read.source_objects import SourceObject
 from ingest.read.staging import staging_table
 from ingest.storage.bulk_insert import batches
@@ -165,6 +166,19 @@ def _value(rule: BrokenRule, record: Mapping[str, str | None]) -> str | None:
 def storable_text(text: str | None) -> str | None:
     """Make control characters visible. PostgreSQL text cannot contain U+0000."""
     return None if text is None else CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+
+
+def repeats_header_or_totals(record: Mapping[str, str | None], rules: Iterable[BrokenRule]) -> bool:
+    """Return True for a row that is no record: it repeats the header, or gives totals. Such a row names no order.
+
+    A row of totals starts with a word such as `Total` and lacks a value that every record has.
+    record: source column to text. rules: the rules that the row breaks.
+    """
+    cells = [(name.strip(), value.strip()) for name, value in record.items() if value and value.strip()]
+    if not cells:
+        return False
+    incomplete = any(one.rule.endswith("_is_there") for one in rules)
+    return all(name == value for name, value in cells) or (incomplete and TOTALS.match(cells[0][1]) is not None)
 
 
 def fetch_records(staging: Staging, source: SourceObject, wanted: set[int]) -> dict[int, dict[str, str | None]]:

@@ -16,7 +16,7 @@ from metrics.model.question import Answer, Question
 from metrics.queries.answer import answer
 from metrics.queries.rollups import ROLLUPS
 from metrics.rebuild.rebuild import rebuild
-from metrics.schema import runs
+from metrics.schema import quarantine, runs
 from metrics.warehouse import reading, writing
 from tests.ingest.files import Source, add, with_invoices
 
@@ -128,6 +128,20 @@ def test_an_order_with_a_record_in_quarantine_is_judged_unknown(any_source: Sour
     assert parts(found["otif"]) == (2 * n, 3 * n, 4 * n, n)
     assert (found["judged_orders"].value, found["orders"].value) == (4 * n, 4 * n)
     assert (*parts(one), one.coverage, one.worst, one.best) == (2, 3, 4, 1, 0.75, 0.5, 0.75)
+
+
+def test_a_repeated_header_and_a_row_of_totals_name_no_order(source: Source) -> None:
+    """The clean records have 2 of 4 orders on time in full. Pasted headers and totals change nothing and are listed."""
+    middle = {feed: [*rows[:2], HEADERS[feed], *rows[2:]] for feed, rows in CLEAN.items()}
+    middle["orders"].insert(3, "TOTAL,,,")
+    middle["order_lines"].insert(3, "Grand total,,,54,")
+    write(source, **middle)
+    source.take_in()
+    with reading(source.location) as connection:
+        assert set(reasons(connection)) == set("ABCD")
+        assert parts(ask(connection, "otif")["otif"]) == (2, 4, 4, 0)
+        listed = connection.execute(select(quarantine.c.feed, quarantine.c.order_id)).all()
+    assert sorted(listed) == sorted((feed, None) for feed in (*HEADERS, "orders", "order_lines"))
 
 
 def test_an_order_in_quarantine_is_dated_by_what_can_be_read(any_source: Source) -> None:

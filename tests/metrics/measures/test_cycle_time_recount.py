@@ -31,7 +31,7 @@ def recounted(connection: Connection) -> dict[str, int]:
         for name in ("orders", "holds", "calendars", "service_packages")
     }
     headers = {row["order_id"]: row for row in live["orders"]}
-    facts = [row for row in table(order_facts_table) if row["order_type"] == "sale"]
+    facts = [row for row in table(order_facts_table) if row["order_type"] == "sale" and row["order_id"] in headers]
     wanted: dict[str, datetime] = {}
     for line in table(order_line_facts_table):
         if line["request_at"] is not None:
