@@ -182,14 +182,19 @@ def diff(
         }
         for flip in result.flips
     ]
-    (before, after), (of_before, of_after) = result.numerators, result.denominators
     if as_json:
         print(json.dumps({**_totals(result), "flips": rows}, ensure_ascii=False, indent=2, default=str))
         return
     show(rows, DIFF_COLUMNS, as_json=False)
+    _print_totals(verdict, result)
+
+
+def _print_totals(verdict: str, result: "Diff") -> None:
+    """Print the totals of a comparison of policies."""
+    (before, after), (of_before, of_after) = result.numerators, result.denominators
     screen.print(
         f"{verdict}: {before:,} of {of_before:,} → {after:,} of {of_after:,}; "
-        f"{len(rows):,} of {result.judged:,} orders judged under both policies change"
+        f"{len(result.flips):,} of {result.judged:,} orders judged under both policies change"
     )
     if any(result.unknown):
         screen.print(

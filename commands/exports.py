@@ -12,6 +12,7 @@ from commands.options import DateBy, Format, From, Grain, To, Where, day_of, fil
 from commands.output import out, screen, silence_streamlit
 
 if TYPE_CHECKING:
+    from metrics.model.question import Question
     from metrics.provenance.changed_records import RecordChange
     from metrics.provenance.verify import Difference, Verified
 
@@ -42,11 +43,8 @@ def export(
     second sheet and Parquet in its metadata. CSV and JSON have them in FILE.provenance.json. A FILE that ends in
     .zip contains both files.
     """
-    from dashboard.exports import write as files
     from dashboard.exports.fact_table import write as write_table
     from metrics.model.question import Question
-    from metrics.provenance.provenance import provenance
-    from metrics.queries.data_frame import frame
     from metrics.warehouse import locate, reading
 
     narrowed = by or grain or start or end or where or date_by or str(target) == "-"
@@ -68,16 +66,26 @@ def export(
         where=filters_of(where or []),
         date=date_by.value if date_by else None,
     )
+    _write_answers(question, fmt.value, target)
+
+
+def _write_answers(question: "Question", fmt: str, target: Path) -> None:
+    """Write the answers to a file, or to standard output if the target is -."""
+    from dashboard.exports import write as files
+    from metrics.provenance.provenance import provenance
+    from metrics.queries.data_frame import frame
+    from metrics.warehouse import locate, reading
+
     with reading(locate()) as connection:
         answers = frame(connection, question)
         recorded = provenance(connection, question)
     for declared in recorded["stand_ins"]:
         screen.print(f"note: {declared}", markup=False, soft_wrap=True)
     if str(target) == "-":
-        sys.stdout.buffer.write(files.as_bytes(answers, fmt.value, recorded))
+        sys.stdout.buffer.write(files.as_bytes(answers, fmt, recorded))
         sys.stdout.buffer.flush()
     else:
-        files.write(answers, fmt.value, target, recorded)
+        files.write(answers, fmt, target, recorded)
 
 
 def verify(

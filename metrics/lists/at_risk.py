@@ -148,12 +148,8 @@ ABOUT = (
 )
 
 
-def _placed(now: Expression, view: Sequence[Expression]) -> Select[Any]:
-    """Return the open orders with the deadline of the first line that has not arrived in full.
-
-    Also the seconds that the remaining steps take, the seconds since the last finished step, and the seconds that the
-    next step takes.
-    """
+def _under_way(view: Sequence[Expression]) -> CTE:
+    """Return the open orders of a view, with the deadline of the first line that has not arrived in full."""
     tables, ordered = moment_span(order_facts_table, dict(o.items()), "ordered_at", o.ship_to_time_zone)
     still_open = [o.state == "pending", ~o.in_quarantine, o.arrived_day.is_(None), o.deadline_at.is_not(None), *view]
     line = order_line_facts_table.c
@@ -165,12 +161,21 @@ def _placed(now: Expression, view: Sequence[Expression]) -> Select[Any]:
     )
     tables = tables.outerjoin(open_lines, open_lines.c.order_id == o.order_id)
     deadline = func.coalesce(open_lines.c.deadline_at, o.deadline_at).label("deadline_at")
-    under_way = (
+    return (
         select(*[deadline if name == "deadline_at" else o[name] for name in ABOUT], ordered.hi.label("ordered_at"))
         .select_from(tables)
         .where(*still_open)
         .cte("under_way")
     )
+
+
+def _placed(now: Expression, view: Sequence[Expression]) -> Select[Any]:
+    """Return the open orders with the deadline of the first line that has not arrived in full.
+
+    Also the seconds that the remaining steps take, the seconds since the last finished step, and the seconds that the
+    next step takes.
+    """
+    under_way = _under_way(view)
     u = under_way.c
     finished = and_(s.leg_seconds.is_not(None), s.finished_at.is_not(None))
     from_last = func.row_number().over(partition_by=s.order_id, order_by=s.step_no.desc()).label("from_last")

@@ -18,7 +18,7 @@ from metrics.facts.work_in_progress import work_facts_table
 from metrics.measures.formulas import HOUR, mean
 from metrics.measures.needs import CORE_FEEDS, NEEDS_BILLS, NEEDS_FIRST_DUE, NEEDS_ORDER_LINES, NEEDS_RECEIPT, PENDING
 from metrics.measures.shares import share_of_total
-from metrics.model.measure import Direction, Measure, Need, Part, Percentile, Ratio, Total, Unit
+from metrics.model.measure import Direction, Formula, Measure, Need, Part, Percentile, Ratio, Total, Unit
 from metrics.sql.moments import moment_span
 
 NEEDS_EVENTS = Need(("order_events.started_at", "order_events.finished_at"))
@@ -46,68 +46,43 @@ def _stages() -> Iterator[Measure]:
     unknown = (
         "Steps that are not finished, steps without an observed earlier step, and steps with a bare date at either end."
     )
-    for name, title, short, seconds, definition, exclusions in (
-        ("stage_hours_mean", "Time in step, mean", "Step hours mean", step.step_seconds, in_step, unfinished),
-        ("stage_wait_hours_mean", "Wait before step, mean", "Wait hours mean", step.wait_seconds, before, unknown),
-    ):
-        yield Measure(
-            name=name,
-            title=title,
-            short=short,
-            unit=Unit.HOURS,
-            direction=Direction.LOWER,
-            facts=step_facts_table,
-            date="finished_day",
-            formula=mean(seconds, ticks=HOUR),
-            definition=f"Mean. {definition}",
-            numerator="Σ hours",
-            denominator="orders at the step whose time is known",
-            exclusions=exclusions,
-            source="docs/rules.md, cycle time",
-            feeds=("order_events",),
-            needs=NEEDS_BOTH_ENDS,
-            only_by="step",
-            product_rows=(5,),
+    times = (
+        ("stage_hours", "Time in step", "Step hours", step.step_seconds, in_step, unfinished),
+        ("stage_wait_hours", "Wait before step", "Wait hours", step.wait_seconds, before, unknown),
+    )
+    for name, title, short, seconds, definition, exclusions in times:
+        statistics: tuple[tuple[str, str, Formula, str], ...] = (
+            ("_mean", "mean", mean(seconds, ticks=HOUR), "Σ hours"),
+            *(
+                (
+                    suffix,
+                    f"P{percent}",
+                    Percentile(Decimal(percent) / 100, seconds, ticks=HOUR),
+                    f"the ⌈{percent / 100:g}·n⌉-th smallest number of hours",
+                )
+                for percent, suffix in ((50, ""), (90, "_p90"))
+            ),
         )
-    for percent, suffix in ((50, ""), (90, "_p90")):
-        yield Measure(
-            name=f"stage_hours{suffix}",
-            title=f"Time in step, P{percent}",
-            short=f"Step hours P{percent}",
-            unit=Unit.HOURS,
-            direction=Direction.LOWER,
-            facts=step_facts_table,
-            date="finished_day",
-            formula=Percentile(Decimal(percent) / 100, step.step_seconds, ticks=HOUR),
-            definition=in_step,
-            numerator=f"the ⌈{percent / 100:g}·n⌉-th smallest number of hours",
-            denominator="orders at the step whose time is known",
-            exclusions=unfinished,
-            source="docs/rules.md, cycle time",
-            feeds=("order_events",),
-            needs=NEEDS_BOTH_ENDS,
-            only_by="step",
-            product_rows=(5,),
-        )
-        yield Measure(
-            name=f"stage_wait_hours{suffix}",
-            title=f"Wait before step, P{percent}",
-            short=f"Wait hours P{percent}",
-            unit=Unit.HOURS,
-            direction=Direction.LOWER,
-            facts=step_facts_table,
-            date="finished_day",
-            formula=Percentile(Decimal(percent) / 100, step.wait_seconds, ticks=HOUR),
-            definition=before,
-            numerator=f"the ⌈{percent / 100:g}·n⌉-th smallest number of hours",
-            denominator="orders at the step whose time is known",
-            exclusions=unknown,
-            source="docs/rules.md, cycle time",
-            feeds=("order_events",),
-            needs=NEEDS_BOTH_ENDS,
-            only_by="step",
-            product_rows=(5,),
-        )
+        for suffix, statistic, formula, numerator in statistics:
+            yield Measure(
+                name=f"{name}{suffix}",
+                title=f"{title}, {statistic}",
+                short=f"{short} {statistic}",
+                unit=Unit.HOURS,
+                direction=Direction.LOWER,
+                facts=step_facts_table,
+                date="finished_day",
+                formula=formula,
+                definition=f"Mean. {definition}" if statistic == "mean" else definition,
+                numerator=numerator,
+                denominator="orders at the step whose time is known",
+                exclusions=exclusions,
+                source="docs/rules.md, cycle time",
+                feeds=("order_events",),
+                needs=NEEDS_BOTH_ENDS,
+                only_by="step",
+                product_rows=(5,),
+            )
 
 
 MEASURES: tuple[Measure, ...] = (

@@ -44,7 +44,6 @@ DIMENSIONS = {
 }
 """The dimensions that `amount_without_rate` can be broken down by, and the column of each."""
 
-
 NEEDS_DOCUMENTS = Need((*NEEDS_BILLS.any_of, *NEEDS_COSTS.any_of), "bills or costs")
 NEEDS_RATES = Need(("fx_rates.rate",))
 

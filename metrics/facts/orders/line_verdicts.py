@@ -176,14 +176,14 @@ _TIMELY = {"in_window_qty": "timely_qty", "in_window_most_qty": "timely_most_qty
 def _coded(cases: CTE, policy: Policy, as_of: datetime, mapped: frozenset[str]) -> Rows:
     """Select lines with the code of each verdict (`<verdict>_code`; null is true) and quantities up to the owed."""
     s = cases.c
-    nothing, quarantined = literal(CODE["nothing_received"]), literal(CODE["quarantined"])
+    nothing, quarantined, no_feed = (literal(CODE[name]) for name in ("nothing_received", "quarantined", "no_feed"))
     tables: FromClause = cases
     money: dict[str, Expression] = {
         "billed_qty": typed_null(QTY),
         "billed_amount": typed_null(AMOUNT),
         "invoice_window_end": typed_null(DateTime()),
     }
-    billed: Expression = literal(CODE["no_feed"])
+    billed: Expression = no_feed
     damage_credits: Expression = literal(0, BigInteger)
     if has_invoices(mapped):
         prepared = _billed_lines(cases, policy, as_of, mapped).cte("billed_lines")
@@ -199,7 +199,6 @@ def _coded(cases: CTE, policy: Policy, as_of: datetime, mapped: frozenset[str]) 
     on_time, complete, otif = timing_codes(cases)
     parts, compared = accuracy_codes(cases), compared_parts(mapped)
     accuracy = tuple(parts.values())
-    no_feed = literal(CODE["no_feed"])
     # A test that compares nothing has not passed.
     untested = [] if compared else [no_feed]
     parts |= {name: least_code(parts[name], no_feed) for name in ("item_ok", "place_ok") if name not in compared}

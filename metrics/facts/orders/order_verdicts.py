@@ -160,11 +160,23 @@ def sums_of_lines(lines: FromClause, *grain: Expression) -> FromClause:
     line = lines.c
     goods_owed = line.state != "excluded"
     goods = line.line_kind == "goods"
-    category = case((goods, line.product_category), else_=None)
-    carrier = case((line.carrier.in_((NONE, SEVERAL)), None), else_=line.carrier)
+    return (
+        select(
+            *grain,
+            *_reason_codes(line, goods_owed),
+            *_line_counts(line, goods_owed),
+            *_last_dates(line, goods_owed),
+            *_line_amounts(line, goods_owed, goods),
+            *_shared_words(line, goods),
+        )
+        .group_by(*grain)
+        .subquery("sums_of_lines")
+    )
+
+
+def _reason_codes(line: Columns, goods_owed: Expression) -> list[Expression]:
+    """Return the code of the first reason of each verdict among the lines; null: no line has one."""
     neutral = CODE["nothing_received"]
-    nothing = func.coalesce(line.filled_accurately_reason == "nothing_received", false())
-    late = line.settled_at > line.deadline_at
 
     def code_of(name: str, among: Expression, *, leave_out_nothing: bool) -> Expression:
         code = case({word: number for number, word in CODES.items()}, value=line[f"{name}_reason"], else_=None)
@@ -172,65 +184,86 @@ def sums_of_lines(lines: FromClause, *grain: Expression) -> FromClause:
         counted = and_(among, or_(code.is_(None), code != neutral)) if leave_out_nothing else among
         return func.min(case((counted, code), else_=None)).label(f"{name}_code")
 
-    return (
-        select(
-            *grain,
-            func.count().label("line_count"),
-            count_if(goods_owed).label("goods_owed_n"),
-            count_if(line.state == "pending").label("pending_n"),
-            count_if(goods_owed & (line.received_qty > 0)).label("received_lines"),
-            count_if(goods_owed & (line.damage_free_reason == "quarantined")).label("quarantined_n"),
-            count_if(func.coalesce(line.billed_accurately_reason, "") != "nothing_received").label("billable_lines"),
-            *[code_of(name, goods_owed, leave_out_nothing=False) for name in ("on_time", "complete", "otif")],
-            *[code_of(name, goods_owed, leave_out_nothing=True) for name in ("damage_free", "filled_accurately")],
-            *[count_if(goods_owed & line[name].is_(false())).label(f"{name}_false_n") for name in PARTS],
-            *[count_if(goods_owed & line[name].is_(None) & ~nothing).label(f"{name}_unknown_n") for name in PARTS],
-            code_of("billed_accurately", true(), leave_out_nothing=True),
-            count_if(goods_owed & line.first_pass_full.is_(false())).label("first_pass_short_n"),
-            count_if(goods_owed & line.first_pass_full.is_(None)).label("first_pass_unknown_n"),
-            count_if(line.in_quarantine).label("in_quarantine_n"),
-            count_if(goods_owed & line.settled_at.is_(None)).label("unsettled_n"),
-            func.max(case((and_(goods_owed, late), days_between(line.due_day, line.settled_day)), else_=None)).label(
-                "days_late"
-            ),
-            func.max(case((goods_owed, line.lateness_days), else_=None)).label("lateness_days"),
-            func.min(case((and_(goods_owed, line.on_time.is_(False)), line.deadline_at), else_=None)).label(
-                "missed_deadline_at"
-            ),
-            count_if(line.line_kind.in_(("service", "fee"))).label("service_n"),
-            count_if(or_(func.coalesce(line.billed_qty, 0) != 0, func.coalesce(line.billed_amount, 0) != 0)).label(
-                "billed_lines"
-            ),
-            func.max(line.deadline_at).label("last_deadline_at"),
-            func.max(line.first_due_at).label("last_due_at"),
-            func.max(case((goods_owed, line.settled_at), else_=None)).label("settled_at"),
-            func.max(case((goods_owed, line.settled_day), else_=None)).label("settled_day"),
-            count_if(goods_owed & line.shipped_day.is_(None)).label("unshipped_n"),
-            func.max(case((goods_owed, line.shipped_day), else_=None)).label("shipped_day"),
-            func.max(case((goods_owed, line.deadline_at), else_=None)).label("deadline_at"),
-            *[
-                func.max(case((goods_owed, line[name]), else_=None)).label(name)
-                for name in ("requested_day", "promised_day", "first_promised_day")
-            ],
-            func.coalesce(func.max(case((goods_owed, line.due_day), else_=None)), func.max(line.due_day)).label(
-                "due_day"
-            ),
-            func.min(category).label("category_first"),
-            func.max(category).label("category_last"),
-            func.min(carrier).label("carrier_first"),
-            func.max(carrier).label("carrier_last"),
-            count_if(line.carrier == SEVERAL).label("several_carriers_n"),
-            *[sum_if(goods, line[name]).label(name) for name in ("ordered_qty", "owed_qty")],
-            sum_known(goods, line.received_qty).label("received_qty"),
-            sum_known(true(), line.ordered_amount).label("ordered_amount"),
-            sum_known(goods, line.received_amount).label("received_amount"),
-            sum_known(
-                goods_owed & ~line.in_quarantine, cast(line.owed_amount - line.filled_amount, EXACT_AMOUNT)
-            ).label("short_amount"),
-            sum_known(true(), line.billed_amount).label("billed_amount"),
-            func.max(line.rate).label("rate"),
-            func.min(line.next_change_at).label("next_change_at"),
-        )
-        .group_by(*grain)
-        .subquery("sums_of_lines")
-    )
+    return [
+        *[code_of(name, goods_owed, leave_out_nothing=False) for name in ("on_time", "complete", "otif")],
+        *[code_of(name, goods_owed, leave_out_nothing=True) for name in ("damage_free", "filled_accurately")],
+        code_of("billed_accurately", true(), leave_out_nothing=True),
+    ]
+
+
+def _line_counts(line: Columns, goods_owed: Expression) -> list[Expression]:
+    """Return the numbers of lines that the verdicts of an order need."""
+    nothing = func.coalesce(line.filled_accurately_reason == "nothing_received", false())
+    return [
+        func.count().label("line_count"),
+        count_if(goods_owed).label("goods_owed_n"),
+        count_if(line.state == "pending").label("pending_n"),
+        count_if(goods_owed & (line.received_qty > 0)).label("received_lines"),
+        count_if(goods_owed & (line.damage_free_reason == "quarantined")).label("quarantined_n"),
+        count_if(func.coalesce(line.billed_accurately_reason, "") != "nothing_received").label("billable_lines"),
+        *[count_if(goods_owed & line[name].is_(false())).label(f"{name}_false_n") for name in PARTS],
+        *[count_if(goods_owed & line[name].is_(None) & ~nothing).label(f"{name}_unknown_n") for name in PARTS],
+        count_if(goods_owed & line.first_pass_full.is_(false())).label("first_pass_short_n"),
+        count_if(goods_owed & line.first_pass_full.is_(None)).label("first_pass_unknown_n"),
+        count_if(line.in_quarantine).label("in_quarantine_n"),
+        count_if(goods_owed & line.settled_at.is_(None)).label("unsettled_n"),
+        count_if(line.line_kind.in_(("service", "fee"))).label("service_n"),
+        count_if(or_(func.coalesce(line.billed_qty, 0) != 0, func.coalesce(line.billed_amount, 0) != 0)).label(
+            "billed_lines"
+        ),
+        count_if(goods_owed & line.shipped_day.is_(None)).label("unshipped_n"),
+    ]
+
+
+def _last_dates(line: Columns, goods_owed: Expression) -> list[Expression]:
+    """Return the days and instants of an order: those of its worst or latest line."""
+    late = line.settled_at > line.deadline_at
+    return [
+        func.max(case((and_(goods_owed, late), days_between(line.due_day, line.settled_day)), else_=None)).label(
+            "days_late"
+        ),
+        func.max(case((goods_owed, line.lateness_days), else_=None)).label("lateness_days"),
+        func.min(case((and_(goods_owed, line.on_time.is_(False)), line.deadline_at), else_=None)).label(
+            "missed_deadline_at"
+        ),
+        func.max(line.deadline_at).label("last_deadline_at"),
+        func.max(line.first_due_at).label("last_due_at"),
+        func.max(case((goods_owed, line.settled_at), else_=None)).label("settled_at"),
+        func.max(case((goods_owed, line.settled_day), else_=None)).label("settled_day"),
+        func.max(case((goods_owed, line.shipped_day), else_=None)).label("shipped_day"),
+        func.max(case((goods_owed, line.deadline_at), else_=None)).label("deadline_at"),
+        *[
+            func.max(case((goods_owed, line[name]), else_=None)).label(name)
+            for name in ("requested_day", "promised_day", "first_promised_day")
+        ],
+        func.coalesce(func.max(case((goods_owed, line.due_day), else_=None)), func.max(line.due_day)).label("due_day"),
+        func.min(line.next_change_at).label("next_change_at"),
+    ]
+
+
+def _line_amounts(line: Columns, goods_owed: Expression, goods: Expression) -> list[Expression]:
+    """Return the quantities of the goods lines, and the amounts; null: no line has one."""
+    return [
+        *[sum_if(goods, line[name]).label(name) for name in ("ordered_qty", "owed_qty")],
+        sum_known(goods, line.received_qty).label("received_qty"),
+        sum_known(true(), line.ordered_amount).label("ordered_amount"),
+        sum_known(goods, line.received_amount).label("received_amount"),
+        sum_known(goods_owed & ~line.in_quarantine, cast(line.owed_amount - line.filled_amount, EXACT_AMOUNT)).label(
+            "short_amount"
+        ),
+        sum_known(true(), line.billed_amount).label("billed_amount"),
+        func.max(line.rate).label("rate"),
+    ]
+
+
+def _shared_words(line: Columns, goods: Expression) -> list[Expression]:
+    """Return the first and last category and carrier of the lines. They are equal if all lines agree."""
+    category = case((goods, line.product_category), else_=None)
+    carrier = case((line.carrier.in_((NONE, SEVERAL)), None), else_=line.carrier)
+    return [
+        func.min(category).label("category_first"),
+        func.max(category).label("category_last"),
+        func.min(carrier).label("carrier_first"),
+        func.max(carrier).label("carrier_last"),
+        count_if(line.carrier == SEVERAL).label("several_carriers_n"),
+    ]

@@ -37,6 +37,10 @@ DAMAGE = ("cut", "cut at a line", "flip", "drop a quote", "stray quote", "stray 
           "drop a header", "twice", "stray surrogate", "space before a quote", "mixed line ends",
           "bytes inside")  # fmt: skip
 
+BAD_VALUES = (
+    "31.02.2026", "2026-02-30", "1,2,3", "1.5E3", "x", "NaN", "24:00", "12.3456789", "0x1", "7.", "--1", "2026",
+)  # fmt: skip
+
 
 @dataclass
 class Drawn:
@@ -76,22 +80,7 @@ def draw(seed: int) -> Drawn:
     damage = dice.choice(DAMAGE) if dice.random() < 0.55 else None
     if damage == "bad value" and rows:
         row = dice.choice(rows)
-        row[dice.randrange(len(row))] = dice.choice(
-            (
-                "31.02.2026",
-                "2026-02-30",
-                "1,2,3",
-                "1.5E3",
-                "x",
-                "NaN",
-                "24:00",
-                "12.3456789",
-                "0x1",
-                "7.",
-                "--1",
-                "2026",
-            )
-        )
+        row[dice.randrange(len(row))] = dice.choice(BAD_VALUES)
     if damage == "drop a header":
         header[dice.randrange(len(header))] = dice.choice(("", "Other", header[0] + "\u200b"))
     if damage == "twice":
