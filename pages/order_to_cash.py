@@ -10,7 +10,7 @@ steps = order_to_cash.by_step(view)
 order_to_cash.order_to_cash_headline(view, steps)
 with theme.card("steps"):
     order_to_cash.steps_chart(steps)
-with theme.card("died"):
+with theme.card("promise_missed"):
     order_to_cash.late_by_step(view)
     order_to_cash.longest_waiting(view)
 measure_table(view)

@@ -124,7 +124,7 @@ ENTRIES = (
         "The 13 steps, and the step at which promises were missed.",
         measures=("order_to_cash",),
         main="order_to_cash_days",
-        tiles=("order_to_cash_days", "work_in_progress", "promise_died", "terms_kept_by_buyer"),
+        tiles=("order_to_cash_days", "work_in_progress", "missed_at_step", "terms_kept_by_buyer"),
     ),
     Entry(
         "communications.py",

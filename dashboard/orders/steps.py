@@ -13,12 +13,17 @@ LEAST = 0.6
 
 
 def steps(
-    rows: Sequence[Row], *, deadline: datetime | None, as_of: datetime, died_at: str | None, slack: Mapping[int, int]
+    rows: Sequence[Row],
+    *,
+    deadline: datetime | None,
+    as_of: datetime,
+    missed_step: str | None,
+    slack: Mapping[int, int],
 ) -> str:
     """Return the steps, each with its time, duration, wait before it and slack after it.
 
-    slack: seconds left to the deadline after each step. died_at: step at which the promise was missed, in two digits;
-    "00" if the usual time was too short from the start.
+    slack: seconds left to the deadline after each step. missed_step: step at which the promise was missed, in two
+    digits; "00" if the usual time was too short from the start.
     """
     first = min(row["started_at"] or row["finished_at"] for row in rows)
     last = max([row["finished_at"] or as_of for row in rows] + ([deadline] if deadline else []))
@@ -35,7 +40,7 @@ def steps(
     )
     by_step = {int(row["step_no"]): row for row in rows}
     items = "".join(
-        _step(number, by_step.get(number), share, line, as_of, slack.get(number), missed=died_at == f"{number:02d}")
+        _step(number, by_step.get(number), share, line, as_of, slack.get(number), missed=missed_step == f"{number:02d}")
         for number in STEPS
     )
     due = (
@@ -43,7 +48,7 @@ def steps(
     )
     never = (
         '<p class="bv-worse">The usual time of the steps exceeded the promise from the start.</p>'
-        if died_at == "00"
+        if missed_step == "00"
         else ""
     )
     return f'<div class="bv">{never}<ol class="bv bv-steps">{items}</ol>{due}</div>'

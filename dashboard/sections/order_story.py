@@ -173,7 +173,7 @@ def _steps(records: OrderRecords, around: OrderContext) -> str:
         return cards.empty("No steps recorded", _none_of("order_events"))
     as_of = page.as_of() or datetime.max
     deadline = records.facts["missed_deadline_at"] or records.facts["deadline_at"]
-    return steps.steps(around.steps, deadline=deadline, as_of=as_of, died_at=around.died_at, slack=around.slack)
+    return steps.steps(around.steps, deadline=deadline, as_of=as_of, missed_step=around.missed_step, slack=around.slack)
 
 
 def _none_of(feed: str) -> str:

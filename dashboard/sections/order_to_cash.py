@@ -24,7 +24,7 @@ COLUMNS = {
     "stage_wait_hours_p90": "P90 wait",
     "work_in_progress": "Orders in step now",
     "work_age_hours": "Median age",
-    "promises_died": "Promises missed here",
+    "promises_missed": "Promises missed here",
 }
 IN_STEP, BEFORE_STEP = "in step", "waiting"
 SIZE = 8
@@ -64,8 +64,8 @@ def _missed_promises(view: MeasureView, steps: dict[str, Answers]) -> Sentence:
     step, count = max(((name, _died(steps, name)) for name in steps), key=lambda pair: pair[1], default=("", 0))
     if not count:
         return ()
-    observed, missed = number(view.answers, "late_orders_observed"), number(view.answers, "promises_died")
-    at_step = number(steps[step], "promises_died", at=("step", step))
+    observed, missed = number(view.answers, "late_orders_observed"), number(view.answers, "promises_missed")
+    at_step = number(steps[step], "promises_missed", at=("step", step))
     where = "when they were made" if step == "00" else f"at step {formatting.step(step)}"
     return (
         "Of ", observed, " late orders with recorded steps, ", missed, " missed their promise on the way, ", at_step,
@@ -79,7 +79,7 @@ def _value(steps: dict[str, Answers], number: int, measure: str) -> float:
 
 
 def _died(steps: dict[str, Answers], name: str) -> int:
-    answer = steps[name].get("promises_died")
+    answer = steps[name].get("promises_missed")
     return int(answer.value or 0) if answer is not None and name.isdecimal() else 0
 
 
@@ -109,7 +109,7 @@ def steps_chart(steps: dict[str, Answers]) -> None:
     ]
     if _died(steps, "00") if "00" in steps else 0:
         first = Cell("When promised", small="the promise was impossible from the start")
-        rows.append([first, *[Cell() for _ in range(len(COLUMNS) - 1)], _cell(steps["00"], "promises_died", "00")])
+        rows.append([first, *[Cell() for _ in range(len(COLUMNS) - 1)], _cell(steps["00"], "promises_missed", "00")])
     heads = ("Step", *COLUMNS.values())
     theme.show_html(tables.table(heads, rows, caption="The 13 order-to-cash steps", numeric=range(1, len(heads))))
 
@@ -176,7 +176,7 @@ def late_by_step(view: MeasureView) -> None:
 
 
 def _step(row: Row) -> str:
-    if not row["died"]:
+    if not row["promise_missed"]:
         return "unknown: time was left at the last recorded step"
     return "when it was made" if row["step"] == "00" else formatting.step(row["step"])
 

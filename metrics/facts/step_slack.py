@@ -60,7 +60,7 @@ late_order_facts_table = fact_table(
     Column("order_id", String, comment="orders.order_id"),
     Column("due_day", Date, comment="local day it was due"),
     Column("step", String, comment="02 to 11; 00: when promised; (none): time was left at the last observed step"),
-    Column("died", Boolean, comment="true: the promise was missed at a step or when promised"),
+    Column("promise_missed", Boolean, comment="true: the promise was missed at a step or when promised"),
 )
 
 o = order_facts_table.c
@@ -146,7 +146,7 @@ def late_orders(_: Connection, context: BuildContext) -> Sequence[Rows]:
             o.order_id,
             o.due_day,
             two_digits(late.c.step_no).label("step"),
-            late.c.step_no.is_not(None).label("died"),
+            late.c.step_no.is_not(None).label("promise_missed"),
             *order_dimensions(),
         ).select_from(late.join(order_facts_table, o.order_id == late.c.order_id)),
     )

@@ -38,8 +38,8 @@ from metrics.schema import (
 
 @dataclass(frozen=True)
 class OrderContext:
-    """The records around one order, each list in order of time. `recovery` and `died_at` are empty if no fact table has
-    them.
+    """The records around one order, each list in order of time. `recovery` and `missed_step` are empty if no
+    fact table has them.
     """
 
     quotes: list[Row] = field(default_factory=list)
@@ -55,7 +55,7 @@ class OrderContext:
     recovery: Row = field(default_factory=dict)
     slack: dict[int, int] = field(default_factory=dict)
     """Seconds left to the deadline after each step at the median pace of its segment (0: when it was ordered)."""
-    died_at: str | None = None
+    missed_step: str | None = None
     """The step at which the promise was missed, in two digits; "00": when promised."""
 
 
@@ -94,9 +94,9 @@ def order_context(connection: Connection, order_id: str) -> OrderContext:
         payments=rows_of(connection, paid),
         recovery=recovery[0] if recovery else {},
         slack={point.step: point.slack_seconds for point in ledger.points} if ledger else {},
-        died_at=connection.execute(
+        missed_step=connection.execute(
             select(late_order_facts_table.c.step).where(
-                late_order_facts_table.c.order_id == order_id, late_order_facts_table.c.died
+                late_order_facts_table.c.order_id == order_id, late_order_facts_table.c.promise_missed
             )
         ).scalar(),
     )

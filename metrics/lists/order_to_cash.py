@@ -17,12 +17,12 @@ def late_by_step(connection: Connection, question: Question, *, page: int = 1, s
     """Return one page of late orders with an observed step, latest due first; as many as `late_orders_observed`.
 
     Columns: order_id, customer_id, segment, due_day, step (02 to 11; 00: when promised; (none): no step missed the
-    promise), died, days_late.
+    promise), promise_missed, days_late.
     """
     late, o = late_order_facts_table.c, order_facts_table.c
     view = view_conditions(late_order_facts_table, late_order_facts_table.c.due_day, question)
     listed = (
-        select(late.order_id, late.customer_id, late.segment, late.due_day, late.step, late.died, o.days_late)
+        select(late.order_id, late.customer_id, late.segment, late.due_day, late.step, late.promise_missed, o.days_late)
         .join(order_facts_table, o.order_id == late.order_id)
         .where(*view)
         .order_by(late.due_day.desc(), late.order_id)

@@ -147,14 +147,14 @@ MEASURES: tuple[Measure, ...] = (
         product_rows=(5,),
     ),
     Measure(
-        name="promises_died",
+        name="promises_missed",
         title="Missed promises, by step",
         short="Missed at step",
         unit=Unit.COUNT,
         direction=Direction.LOWER,
         facts=late_order_facts_table,
         date="due_day",
-        formula=Total(Part(late.died.is_(True))),
+        formula=Total(Part(late.promise_missed.is_(True))),
         definition=(
             "Late orders by the step at which the promise was missed: the first step after which the time left stayed "
             "below the usual time of the later steps. Step 00: the time was too short when promised."
@@ -168,14 +168,14 @@ MEASURES: tuple[Measure, ...] = (
         product_rows=(5,),
     ),
     Measure(
-        name="promise_died",
+        name="missed_at_step",
         title="Step at which the promise was missed",
         short="Share by step",
         unit=Unit.SHARE,
         direction=Direction.LOWER,
         facts=late_order_facts_table,
         date="due_day",
-        formula=share_of_total("promise_died", "promises_died", "late_orders_observed", "step"),
+        formula=share_of_total("missed_at_step", "promises_missed", "late_orders_observed", "step"),
         definition=(
             "Share of late orders whose promise was missed at a step: the first step after which slack (deadline - "
             "finish - usual hours of later steps) stays below 0. Usual hours are medians of the segment's on-time "
@@ -258,7 +258,7 @@ class SlackLedger:
     """
 
     points: tuple[SlackPoint, ...]
-    died_at: int | None
+    missed_step: int | None
 
 
 def slack_ledger(connection: Connection, order_id: str) -> SlackLedger | None:
@@ -288,12 +288,12 @@ def slack_ledger(connection: Connection, order_id: str) -> SlackLedger | None:
     for number, at in ((WHEN_PROMISED, header.at), *[(row.step_no, row.finished_at) for row in seen]):
         later = sum(seconds for later, seconds in budgets.items() if later > number)
         points.append(SlackPoint(number, at, _seconds(at, header.deadline_at) - later))
-    died_at = None
+    missed_step = None
     for point in reversed(points):
         if point.slack_seconds >= 0:
             break
-        died_at = point.step
-    return SlackLedger(tuple(points), died_at)
+        missed_step = point.step
+    return SlackLedger(tuple(points), missed_step)
 
 
 def _seconds(first: datetime, last: datetime) -> int:

@@ -49,8 +49,8 @@ ABOUT: dict[str, tuple[str, ...]] = {
         "stage_wait_hours_mean",
         "work_in_progress",
         "work_age_hours",
-        "promises_died",
-        "promise_died",
+        "promises_missed",
+        "missed_at_step",
     ),
     "activity": ("cost_to_serve", "recovery_cost"),
     "zone": (

@@ -202,7 +202,7 @@ class Slack:
 
     at_order: Fraction
     after: Mapping[int, Fraction]
-    died_at: int | None
+    missed_step: int | None
     """The step after which slack stays below 0. 0 means at the order, None means never."""
 
 
@@ -215,12 +215,12 @@ def slack(deadline: Fraction, finished: Mapping[int, Fraction], budgets: Mapping
         if step in STEPS
     }
     points = [(0, at_order), *after.items()]
-    died_at = None
+    missed_step = None
     for step, left in reversed(points):
         if left >= 0:
             break
-        died_at = step
-    return Slack(at_order, after, died_at)
+        missed_step = step
+    return Slack(at_order, after, missed_step)
 
 
 def budgets(finishes: Sequence[Mapping[int, Fraction]]) -> dict[int, Fraction]:

@@ -118,19 +118,19 @@ def test_r30_spread_is_never_a_signed_mean() -> None:
 BOOK = {2: Fraction(8), 9: Fraction(20), 10: Fraction(14), 11: Fraction(24)}
 
 
-def test_the_slack_ledger_finds_where_the_promise_died() -> None:
+def test_the_slack_ledger_finds_where_the_promise_was_missed() -> None:
     """Due at hour 72, finishes 10, 45, 55, 76: slack +6 at order, then +4, -11, -7, -4: missed at step 9."""
     found = slack(Fraction(72), {2: Fraction(10), 9: Fraction(45), 10: Fraction(55), 11: Fraction(76)}, BOOK)
     assert found.at_order == 6
-    assert found.died_at == 9
+    assert found.missed_step == 9
     assert [*map(int, found.after.values())] == [4, -11, -7, -4]
 
 
 def test_a_promise_may_die_when_it_is_made_or_come_back_to_life() -> None:
-    assert slack(Fraction(60), {2: Fraction(10)}, BOOK).died_at == 0
+    assert slack(Fraction(60), {2: Fraction(10)}, BOOK).missed_step == 0
     recovered = slack(Fraction(72), {2: Fraction(20), 9: Fraction(30), 10: Fraction(40), 11: Fraction(60)}, BOOK)
     assert [*map(int, recovered.after.values())] == [-6, 4, 8, 12]
-    assert recovered.died_at is None
+    assert recovered.missed_step is None
 
 
 def test_budgets_are_medians_and_a_missing_steps_time_falls_to_the_next() -> None:

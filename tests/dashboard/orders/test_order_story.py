@@ -148,7 +148,7 @@ def step(number: int, begun: float | None, ended: float | None, **values: Any) -
 def test_the_steps_stand_to_one_scale_with_the_deadline_through_them() -> None:
     rows = [step(2, 0, 10, step_seconds=36_000), step(9, 20, 50, wait_seconds=36_000, attempts=2), step(10, 60, None)]
     drawn = steps.steps(
-        rows, deadline=START + 75 * HOUR, as_of=START + 100 * HOUR, died_at="09", slack={2: 7200, 9: -3600}
+        rows, deadline=START + 75 * HOUR, as_of=START + 100 * HOUR, missed_step="09", slack={2: 7200, 9: -3600}
     )
     assert drawn.count('class="bv-due" style="left:75.00%"') == 13
     assert "left:0.00%;width:10.00%" in drawn
@@ -162,7 +162,7 @@ def test_the_steps_stand_to_one_scale_with_the_deadline_through_them() -> None:
 
 
 def test_a_promise_dead_from_the_start_is_told_above_the_steps() -> None:
-    assert "from the start" in steps.steps([step(2, 0, 1)], deadline=None, as_of=START, died_at="00", slack={})
+    assert "from the start" in steps.steps([step(2, 0, 1)], deadline=None, as_of=START, missed_step="00", slack={})
 
 
 @pytest.mark.parametrize(

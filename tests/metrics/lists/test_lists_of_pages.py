@@ -55,10 +55,10 @@ def test_the_chain_of_failures_is_the_halves_of_its_measures(connection: Connect
 
 @VIEWS
 def test_late_orders_listed_are_those_counted_and_died_where_they_say(connection: Connection, view: Question) -> None:
-    observed, dead = asked(connection, view, "late_orders_observed", "promises_died")
+    observed, missed = asked(connection, view, "late_orders_observed", "promises_missed")
     listed = late_by_step(connection, view, size=10_000)
     assert listed.total == len(listed.rows) == observed.value
-    assert sum(bool(row["died"]) for row in listed.rows) == dead.value
+    assert sum(bool(row["promise_missed"]) for row in listed.rows) == missed.value
     assert [row["order_id"] for row in late_by_step(connection, view, page=2, size=2).rows] == [
         row["order_id"] for row in listed.rows[2:4]
     ]

@@ -80,11 +80,11 @@ def test_a_warning_counts_before_the_deadline_of_the_first_line_that_failed(judg
 def test_a_promise_is_missed_against_the_deadline_of_the_line_that_failed(judged: Connection) -> None:
     """Step 11 finished on the 8th, after the 5th and before the 20th: missed at step 11."""
     late = late_order_facts_table.c
-    steps = judged.execute(select(late.order_id, late.step, late.died).order_by(late.order_id)).all()
+    steps = judged.execute(select(late.order_id, late.step, late.promise_missed).order_by(late.order_id)).all()
     assert steps == [("LATE", "11", True), ("WARNED", "11", True)]
     ledger = slack_ledger(judged, "LATE")
     assert ledger is not None
-    assert ledger.died_at == 11
+    assert ledger.missed_step == 11
 
 
 def test_padding_and_lead_use_the_promise_as_first_made(judged: Connection) -> None:

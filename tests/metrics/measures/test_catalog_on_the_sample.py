@@ -30,7 +30,7 @@ ESTIMATES = frozenset(
     if name.startswith(("fill_", "stockout_unit_cost", "stockout_total_cost", "behaviour_", "danger_"))
 )
 """Products of shares and costs that each group has of its own, and traits that list every order several times."""
-OF_A_WHOLE = {"promise_died": "step", "lead_option_mix": "lead_time_class", "fulfilment_mix": "fulfilment_model"}
+OF_A_WHOLE = {"missed_at_step": "step", "lead_option_mix": "lead_time_class", "fulfilment_mix": "fulfilment_model"}
 """Shares of one whole: each part has the whole's denominator."""
 OF_DAYS = ("under_served_protect", "over_served_danger")
 """Their denominator is the days of the period."""

@@ -57,14 +57,14 @@ def test_the_slack_ledger_of_the_rule_book(database: Connection) -> None:
         (10, -7),
         (11, -4),
     ]
-    assert found.died_at == 9
+    assert found.missed_step == 9
     assert found.points[0] == SlackPoint(0, START, 6 * 3600)
-    by_step = answer(database, Question(("promise_died", "promises_died"), by=("step",)))
+    by_step = answer(database, Question(("missed_at_step", "promises_missed"), by=("step",)))
     assert [(one.measure, one.dimensions["step"], one.value, one.numerator, one.denominator) for one in by_step] == [
-        ("promise_died", "09", 1.0, 1, 1),
-        ("promises_died", "09", 1, 1, None),
+        ("missed_at_step", "09", 1.0, 1, 1),
+        ("promises_missed", "09", 1, 1, None),
     ]
-    (whole,) = answer(database, Question(("promise_died",)))
+    (whole,) = answer(database, Question(("missed_at_step",)))
     assert (whole.numerator, whole.denominator) == (1, 1)
 
 
@@ -97,11 +97,11 @@ def test_a_promise_may_be_dead_when_it_is_given(database: Connection) -> None:
     made["order_lines"] += [order_line(order_id="TIGHT")]
     made["order_events"] += finished("TIGHT", {2: 8, 11: 40})
     build(database, made, END_OF_APRIL, MAPPED)
-    died = {
+    missed = {
         row.order_id: row.step
         for row in database.execute(select(late_order_facts_table.c.order_id, late_order_facts_table.c.step))
     }
-    assert died == {"LATE": "09", "TIGHT": "00"}
+    assert missed == {"LATE": "09", "TIGHT": "00"}
 
 
 def test_budgets_are_the_segments_own_only_with_enough_on_time_orders(database: Connection) -> None:
@@ -210,7 +210,7 @@ def test_cancelled_orders_are_not_under_way(database: Connection) -> None:
 
 def test_without_events_the_steps_say_so(database: Connection) -> None:
     build(database, world({"O": 66}, []), END_OF_APRIL, everything())
-    for name in ("stage_hours", "work_in_progress", "promise_died", "promises_died"):
+    for name in ("stage_hours", "work_in_progress", "missed_at_step", "promises_missed"):
         (one,) = answer(database, Question((name,)))
         assert (one.value, one.no_data) == (None, one.no_data)
         assert "order_events" in str(one.no_data)
@@ -243,18 +243,18 @@ def test_steps_and_slack_are_what_plain_python_works_out(database: Connection) -
     late = [name for name, ends in exact.items() if ends and (arrivals[name] or 0) > 60]
     for name in late:
         told = slack(Fraction(60), exact[name], budgets_of_segment(on_time, segment[name]))
-        expected["(none)" if told.died_at is None else f"{told.died_at:02}"] += 1
+        expected["(none)" if told.missed_step is None else f"{told.missed_step:02}"] += 1
         found = slack_ledger(database, name)
         assert found is not None
-        assert found.died_at == told.died_at
+        assert found.missed_step == told.missed_step
         assert [Fraction(point.slack_seconds, 3600) for point in found.points] == [told.at_order, *told.after.values()]
     assert len(late) > 30
     assert len(expected) > 4
-    told = {one.dimensions["step"]: one.value for one in answer(database, Question(("promises_died",), by=("step",)))}
+    told = {one.dimensions["step"]: one.value for one in answer(database, Question(("promises_missed",), by=("step",)))}
     assert told == {step: (0 if step == "(none)" else count) for step, count in expected.items()}
     shares = {
         one.dimensions["step"]: (one.numerator, one.denominator)
-        for one in answer(database, Question(("promise_died",), by=("step",)))
+        for one in answer(database, Question(("missed_at_step",), by=("step",)))
     }
     assert shares == {step: (0 if step == "(none)" else count, len(late)) for step, count in expected.items()}
     w = step_facts_table.c
