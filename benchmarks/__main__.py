@@ -1,7 +1,8 @@
 """Compare ingest, facts, queries and a small run with their baselines: `python -m benchmarks [--orders N]`.
 
 Ratios can be compared between machines; seconds cannot. `--data` names a folder with a sample, which is generated there
-if it is missing. The default is a temporary folder.
+if it is missing. The default is a temporary folder. `python -m benchmarks profile` prints where the time of an ingest
+goes instead.
 """
 
 import argparse
@@ -39,10 +40,7 @@ def run(orders: int, data: Path | None, feeds: Feeds) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="buyerview-benchmarks-") as folder:
         work = Path(folder)
         sample = data or work / "sample"
-        mapping = sample / "mapping.toml"
-        if not mapping.exists():
-            print(f"  generate {orders:,} sample orders ...", file=sys.stderr, flush=True)
-            generate(orders, sample, feeds=feeds)
+        mapping = sample_mapping(orders, sample, feeds)
         small = delta_files.write(sample, work / "delta")
         home = work / "home"
         answers = {
@@ -56,6 +54,22 @@ def run(orders: int, data: Path | None, feeds: Feeds) -> dict[str, Any]:
             "delta": measure("ingest", small, home),
         }
     return {"orders": orders, **summary(answers), "machine": machine()}
+
+
+def sample_mapping(orders: int, folder: Path, feeds: Feeds) -> Path:
+    """Return the mapping of the sample in a folder. Generate the sample if it is missing."""
+    mapping = folder / "mapping.toml"
+    if not mapping.exists():
+        print(f"  generate {orders:,} sample orders ...", file=sys.stderr, flush=True)
+        generate(orders, folder, feeds=feeds)
+    return mapping
+
+
+def profile(orders: int, data: Path | None, feeds: Feeds) -> None:
+    """Print the time of an ingest by step and by statement (benchmarks/profile_run.py)."""
+    with tempfile.TemporaryDirectory(prefix="buyerview-benchmarks-") as folder:
+        mapping = sample_mapping(orders, data or Path(folder), feeds)
+        subprocess.run([sys.executable, "-m", "benchmarks.profile_run", str(mapping)], cwd=ROOT, check=True)
 
 
 def summary(answers: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -149,17 +163,20 @@ def table(results: dict[str, Any]) -> str:
 def main() -> None:
     """Parse the options, measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--orders", type=int, default=100_000, help="number of sample orders (default: 100000)")
+    parser.add_argument("what", nargs="?", choices=("ratios", "profile"), default="ratios", help="default: ratios")
+    parser.add_argument("--orders", type=int, help="number of sample orders (default: 100000; of a profile 200)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
     parser.add_argument("--data", type=Path, help="folder of a sample; it is generated there if it is missing")
     parser.add_argument(
         "--feeds",
         choices=("core", "all"),
-        default="core",
-        help="core: the six core feeds and the master data, which the budgets refer to; or all feeds",
+        help="core: the six core feeds and the master data, which the budgets refer to; or all feeds, as in a profile",
     )
     options = parser.parse_args()
-    results = run(options.orders, options.data, options.feeds)
+    if options.what == "profile":
+        profile(options.orders or 200, options.data, options.feeds or "all")
+        return
+    results = run(options.orders or 100_000, options.data, options.feeds or "core")
     print(json.dumps(results, indent=2) if options.json else table(results))
 
 

@@ -1,0 +1,106 @@
+"""Profile ingest runs in this process: `python -m benchmarks.profile_run MAPPING [--runs N] [--top N]`.
+
+Each run writes to an empty folder of its own. The first run is what a command pays. The later runs are what the next
+run of a server or a test pays. Only statements of the warehouse are listed. Those of the staging database, which read and
+validate the files, count in the seconds of their step. `python -m benchmarks profile` generates the sample first.
+"""
+
+import argparse
+import re
+import resource
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+from sqlalchemy import Connection, event
+from sqlalchemy.engine import Engine
+from sqlalchemy.engine.interfaces import DBAPICursor
+
+STARTED, SPENT = time.perf_counter(), time.process_time()
+WIDTH = 110
+
+
+class Profile:
+    """Seconds by step and by statement. Statements that differ only in numbers count as one."""
+
+    def __init__(self) -> None:
+        self.steps: dict[str, list[float]] = {}
+        self.seconds: Counter[str] = Counter()
+        self.calls: Counter[str] = Counter()
+        self.rows: Counter[str] = Counter()
+        self._step, self._of_statement = "start", 0.0
+        self._began = (time.perf_counter(), time.process_time(), 0)
+        event.listen(Engine, "before_cursor_execute", self._before)
+        event.listen(Engine, "after_cursor_execute", self._after)
+
+    def progress(self, step: str, share: float) -> None:
+        """Note the end of the step before. `share` is not used."""
+        del share
+        name = step.partition(" ")[0]
+        if name != self._step:
+            self.close()
+            self._step = name
+
+    def close(self) -> None:
+        """Add the time since the last step to its step."""
+        now = (time.perf_counter(), time.process_time(), self.calls.total())
+        spent = self.steps.get(self._step, [0.0] * len(now))
+        parts = zip(spent, now, self._began, strict=True)
+        self.steps[self._step] = [before + ended - began for before, ended, began in parts]
+        self._began = now
+
+    def _before(self, *_: object) -> None:
+        self._of_statement = time.perf_counter()
+
+    def _after(self, _: Connection, cursor: DBAPICursor, statement: str, *__: object) -> None:
+        text = f"{len(statement) / 1000:5.1f}k {re.sub(r'[0-9]+', '#', ' '.join(statement[:400].split()))[:WIDTH]}"
+        self.seconds[text] += time.perf_counter() - self._of_statement
+        self.calls[text] += 1
+        self.rows[text] += max(cursor.rowcount, 0)
+
+    def table(self, top: int) -> str:
+        """Return the steps, and the statements that took longest, as text."""
+        lines = [f"{'step':12}{'seconds':>9}{'CPU':>8}{'statements':>12}"]
+        lines += [f"{step:12}{took:9.2f}{cpu:8.2f}{calls:12.0f}" for step, (took, cpu, calls) in self.steps.items()]
+        lines += ["", f"{'seconds':>8}{'calls':>7}{'rows':>9}  statement, with its size in thousands of characters"]
+        for text, seconds in self.seconds.most_common(top):
+            lines.append(f"{seconds:8.3f}{self.calls[text]:7}{self.rows[text]:9}  {text}")
+        lines.append(f"{self.seconds.total():8.3f}{self.calls.total():7}{self.rows.total():9}  all statements")
+        return "\n".join(lines)
+
+
+def profile(mapping: Path, runs: int, top: int) -> None:
+    """Ingest a mapping several times into empty folders, and print the time of the first and the last run by part."""
+    from ingest.pipeline import run
+    from metrics.warehouse import Location, close
+
+    print(f"imports: {time.perf_counter() - STARTED:.2f} s, {time.process_time() - SPENT:.2f} s of CPU")
+    for number in range(1, runs + 1):
+        with tempfile.TemporaryDirectory(prefix="buyerview-profile-") as folder:
+            began, spent = time.perf_counter(), time.process_time()
+            measured = Profile() if number in (1, runs) else None
+            place = Location(folder=Path(folder) / "home")
+            run(mapping, location=place, progress=measured.progress if measured else None)
+            close(place)
+            print(f"run {number}: {time.perf_counter() - began:.2f} s, {time.process_time() - spent:.2f} s of CPU")
+            if measured:
+                measured.close()
+                print(measured.table(top), end="\n\n")
+    in_a_megabyte = 1 << 20 if sys.platform == "darwin" else 1 << 10  # macOS counts bytes, Linux kilobytes
+    print(f"peak memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / in_a_megabyte:,.0f} MB")
+
+
+def main() -> None:
+    """Parse the options and profile."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.profile_run", description=__doc__)
+    parser.add_argument("mapping", type=Path, help="mapping file")
+    parser.add_argument("--runs", type=int, default=2, help="number of runs in one process (default: 2)")
+    parser.add_argument("--top", type=int, default=25, help="number of statements to print (default: 25)")
+    options = parser.parse_args()
+    profile(options.mapping, options.runs, options.top)
+
+
+if __name__ == "__main__":
+    main()
