@@ -1,8 +1,8 @@
 """Profile ingest runs in this process: `python -m benchmarks.profile_run MAPPING [--runs N] [--top N]`.
 
 Each run writes to an empty folder of its own. The first run is what a command pays. The later runs are what the next
-run of a server or a test pays. Only statements of the warehouse are listed. Those of the staging database, which read and
-validate the files, count in the seconds of their step. `python -m benchmarks profile` generates the sample first.
+run of a server or a test pays. The list has the statements of the warehouse. Those of the staging database, which read
+and validate the files, count in the seconds of their step. `python -m benchmarks profile` generates the sample first.
 """
 
 import argparse
@@ -31,7 +31,7 @@ class Profile:
         self.calls: Counter[str] = Counter()
         self.rows: Counter[str] = Counter()
         self._step, self._of_statement = "start", 0.0
-        self._began = (time.perf_counter(), time.process_time(), 0)
+        self._began = (time.perf_counter(), time.process_time(), 0.0)
         event.listen(Engine, "before_cursor_execute", self._before)
         event.listen(Engine, "after_cursor_execute", self._after)
 
@@ -45,7 +45,7 @@ class Profile:
 
     def close(self) -> None:
         """Add the time since the last step to its step."""
-        now = (time.perf_counter(), time.process_time(), self.calls.total())
+        now = (time.perf_counter(), time.process_time(), float(self.calls.total()))
         spent = self.steps.get(self._step, [0.0] * len(now))
         parts = zip(spent, now, self._began, strict=True)
         self.steps[self._step] = [before + ended - began for before, ended, began in parts]
