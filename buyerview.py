@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import typer
 
-from commands import analysis, exports, notifications, run
+from commands import analysis, exports, init, notifications, run
 from commands.output import screen
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -23,7 +23,7 @@ app = typer.Typer(
 )
 
 command: Callable[..., None]
-for command in (run.demo, run.sample, run.ingest):
+for command in (run.demo, run.sample, init.init, run.ingest):
     app.command()(command)
 app.command("apply")(run.apply)
 for command in (notifications.alerts, notifications.digest, run.serve, exports.export, exports.verify, exports.report):

@@ -28,6 +28,10 @@ two values of the same dimension mean either value.
 EXAMPLES = {
     "demo": ("buyerview demo --orders 2000",),
     "sample": ("buyerview sample --orders 20000 --out sample",),
+    "init": (
+        "buyerview init exports/",
+        "buyerview init orders.xlsx --out mapping.toml --time-zone Europe/Berlin --yes",
+    ),
     "ingest": (
         "buyerview ingest mapping.toml --dry-run",
         "buyerview ingest mapping.toml",

@@ -59,6 +59,7 @@ LEVELS = {
         ("storage", "errors"),
         ("mapping",),
         ("read",),
+        ("inference",),
         ("validate",),
         ("quarantine",),
         ("load",),

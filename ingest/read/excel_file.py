@@ -57,6 +57,21 @@ def from_excel(
     return TextTable(columns, count, file_hash(path), marked=marked, typed=typed, notes=tuple(notes))
 
 
+def sheet_names(path: Path, object_name: str) -> list[str]:
+    """Return the sheets of a workbook. Raises SourceRefused if it cannot be read."""
+    try:
+        return list(CalamineWorkbook.from_filelike(io.BytesIO(path.read_bytes())).sheet_names)
+    except (CalamineError, zipfile.BadZipFile, ValueError) as error:
+        raise SourceRefused(
+            object_name, "", f"the workbook cannot be read ({error})", "Save it again as .xlsx."
+        ) from None
+
+
+def first_rows(path: Path, origin: Origin, object_name: str) -> list[list[str | None]]:
+    """Return the first rows of a sheet as text. The header is one of them."""
+    return [_texts(row) for row in islice(_sheet_rows(path, origin, object_name), layout.MOST_TITLE_ROWS * 2)]
+
+
 def _sheet_rows(path: Path, origin: Origin, object_name: str) -> Iterator[Row]:
     try:
         book = CalamineWorkbook.from_filelike(io.BytesIO(path.read_bytes()))

@@ -1,0 +1,178 @@
+"""Tables found in files: their columns, and the counts of their values. Read with the readers of ingest/read."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ingest.errors import SourceRefused
+from ingest.inference import dialect
+from ingest.inference.evidence import Profile, profile
+from ingest.mapping.file_kinds import kind_of
+from ingest.mapping.mapping_file import FeedMap
+from ingest.read import excel_file
+from ingest.read.csv_file import find_layout
+from ingest.read.csv_table import csv_to_table
+from ingest.read.excel_file import from_excel
+from ingest.read.json_file import from_json
+from ingest.read.parquet_file import from_parquet
+from ingest.read.text_tables import TextTable
+from ingest.storage.scratch_database import Connection, quoted
+
+MOST_FILES = 500
+MOST_BYTES = 64 << 20
+"""Bytes of a text file that are read. The rest is not looked at."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A table: files with the same columns, a sheet, or a table of a database."""
+
+    name: str
+    """Name for people, and for comparison with the names of feeds."""
+    relation: str
+    """Its table in the scratch database, all columns as text."""
+    origin: dict[str, object]
+    """Keys of the mapping that read it."""
+    rows: int
+    columns: dict[str, Profile]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass
+class Search:
+    """Tables found so far, and the files that are no tables, with the reason."""
+
+    connection: Connection
+    folder: Path
+    tables: list[Found] = field(default_factory=list)
+    unusable: dict[str, str] = field(default_factory=dict)
+
+
+def find_tables(connection: Connection, folder: Path, paths: Sequence[Path]) -> Search:
+    """Read the tables of all files. `folder` is where the mapping's relative paths start."""
+    search = Search(connection, folder)
+    for path in paths[:MOST_FILES]:
+        name = path.relative_to(folder).as_posix()
+        kind = kind_of(path.name)
+        try:
+            if kind == "csv":
+                _add_csv(search, path, name)
+            elif kind == "excel":
+                for sheet, several in _sheets(path, name):
+                    _add_sheet(search, path, name, sheet, several=several)
+            elif kind in ("parquet", "json"):
+                _add_plain(search, path, name)
+            else:
+                search.unusable[name] = "no table: its ending is unknown"
+        except SourceRefused as error:
+            search.unusable[error.object_name] = f"{error.reason}. {error.do}"
+        except (UnicodeError, OSError) as error:
+            search.unusable[name] = f"it cannot be read ({error})"
+    search.tables = merged(connection, search.tables)
+    return search
+
+
+def _add_csv(search: Search, path: Path, name: str) -> None:
+    found = dialect.find_dialect(path, name)
+    origin = FeedMap.model_validate({"read": name, **found.keys, "header_row": found.header_row})
+    sample = dialect.first_part(path, MOST_BYTES)
+    try:
+        layout = find_layout(sample, origin, name, [])
+        marked = FeedMap.model_validate({**origin.model_dump(exclude_defaults=True), "columns": {}})
+        relation = _next_relation(search)
+        table = csv_to_table(
+            search.connection, relation, sample, marked, layout, name, sha256="", needed=list(layout.columns)
+        )
+    finally:
+        if sample != path:
+            sample.unlink()
+    _add(search, name, relation, {"read": [name], **found.keys}, table, found.notes)
+
+
+def _sheets(path: Path, name: str) -> list[tuple[str, bool]]:
+    names = excel_file.sheet_names(path, name)
+    return [(one, len(names) > 1) for one in names]
+
+
+def _add_sheet(search: Search, path: Path, name: str, sheet: str, *, several: bool) -> None:
+    shown = f"{name}, sheet {sheet}" if several else name
+    origin = FeedMap(read=(name,), sheet=sheet)
+    head = excel_file.first_rows(path, origin, shown)
+    above = dialect.header_row(head)
+    if above is None:
+        search.unusable[shown] = "no table: no row has the names of columns"
+        return
+    columns = [one for one in head[above] if one]
+    declared = FeedMap.model_validate(
+        {"read": name, "sheet": sheet, "header_row": above + 1, "columns": {one: {"from": one} for one in columns}}
+    )
+    relation = _next_relation(search)
+    table = from_excel(search.connection, relation, path, declared, shown, wanted=columns, needed=columns)
+    keys: dict[str, object] = {"read": [name], "sheet": sheet} if several else {"read": [name]}
+    _add(search, f"{sheet}" if several else name, relation, keys, table, (), shown=shown)
+
+
+def _add_plain(search: Search, path: Path, name: str) -> None:
+    """Read a Parquet or JSON file twice: its columns, then its values with marks."""
+    relation = _next_relation(search)
+
+    def read(origin: FeedMap) -> TextTable:
+        search.connection.execute(f"DROP TABLE IF EXISTS {quoted(relation)}")
+        if kind_of(path.name) == "parquet":
+            return from_parquet(search.connection, relation, path, origin, name)
+        return from_json(search.connection, relation, path, origin, name, wanted=[])
+
+    columns = read(FeedMap(read=(name,))).columns
+    marked = FeedMap.model_validate({"read": name, "columns": {one: {"from": one} for one in columns}})
+    _add(search, name, relation, {"read": [name]}, read(marked), ())
+
+
+def _next_relation(search: Search) -> str:
+    return f"table {len(search.tables) + len(search.unusable) + 1} {len(search.tables)}"
+
+
+def _add(
+    search: Search,
+    name: str,
+    relation: str,
+    origin: dict[str, object],
+    table: TextTable,
+    notes: tuple[str, ...],
+    *,
+    shown: str | None = None,
+) -> None:
+    if not table.rows:
+        search.unusable[shown or name] = "no records"
+        return
+    columns = {one: profile(search.connection, relation, one, marked=one in table.marked) for one in table.columns}
+    search.tables.append(Found(name, relation, origin, table.rows, columns, (*notes, *table.notes)))
+
+
+def merged(connection: Connection, tables: Sequence[Found]) -> list[Found]:
+    """Return the tables, those with the same columns and similar file names as one."""
+    groups: dict[tuple[object, ...], list[Found]] = {}
+    for table in tables:
+        keys = {key: value for key, value in table.origin.items() if key not in ("read", "final_newline")}
+        stem = dialect.stem(table.name) if "read" in table.origin else table.name
+        groups.setdefault((stem, tuple(table.columns), str(keys)), []).append(table)
+    return [group[0] if len(group) == 1 else _as_one(connection, group) for group in groups.values()]
+
+
+def _as_one(connection: Connection, group: Sequence[Found]) -> Found:
+    relation = f"{group[0].relation} and others"
+    parts = " UNION ALL BY NAME ".join(f"SELECT * FROM {quoted(one.relation)}" for one in group)
+    connection.execute(f"CREATE TABLE {quoted(relation)} AS {parts}")
+    origin = dict(group[0].origin)
+    for one in group[1:]:
+        origin.update({key: value for key, value in one.origin.items() if key not in origin})
+    origin["read"] = [name for one in group for name in _names(one)]
+    marked = {str(row[0]) for row in connection.execute(f"DESCRIBE {quoted(relation)}").fetchall()}
+    columns = {one: profile(connection, relation, one, marked=f"typed:{one}" in marked) for one in group[0].columns}
+    notes = tuple(note for one in group for note in one.notes)
+    return Found(group[0].name, relation, origin, sum(one.rows for one in group), columns, notes)
+
+
+def _names(table: Found) -> Iterator[str]:
+    read = table.origin.get("read")
+    if isinstance(read, list):
+        yield from (str(one) for one in read)
