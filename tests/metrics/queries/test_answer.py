@@ -1,4 +1,4 @@
-"""Worked answers: numerator, denominator, coverage, bounds, and the reason where there is no number."""
+"""Worked answers: numerator, denominator, coverage, bounds, and the reason if there is no number."""
 
 from collections.abc import Iterator
 from datetime import date, datetime
@@ -9,11 +9,13 @@ import pytest
 from sqlalchemy import Connection, delete, insert
 
 from metrics.errors import UnknownName
+from metrics.facts import stockouts, work_in_progress
 from metrics.policy import Policy
 from metrics.queries.answer import Answer, Question, answer
 from metrics.queries.data_frame import frame
 from metrics.rebuild.rebuild import rebuild
 from metrics.schema import mapped_columns
+from tests.support.ask_measures import only
 from tests.support.builders import (
     Records,
     everything,
@@ -29,15 +31,9 @@ from tests.support.builders import (
 from tests.support.engines import memory
 from tests.support.sql_facts import load
 
+filled = only(stockouts, work_in_progress)
+
 END_OF_APRIL = datetime(2026, 4, 30, 23, 59, 59, 999999)
-
-
-@pytest.fixture(scope="module")
-def connection() -> Iterator[Connection]:
-    engine = memory()
-    with engine.connect() as opened:
-        yield opened
-    engine.dispose()
 
 
 def publish(connection: Connection, loaded: Records, *, mapped: frozenset[str] | None = None) -> None:
@@ -70,27 +66,105 @@ def together(*many: Records) -> Records:
     return {feed: [row for one in many for row in one.get(feed, [])] for feed in many[0]}
 
 
-def ask(connection: Connection, *measures: str, **rest: Any) -> list[Answer]:
-    return answer(connection, Question(measures, **rest))
+def of(customer: str, *orders: Records) -> Records:
+    """Return the orders as those of one customer."""
+    found = together(*orders)
+    for row in found["orders"]:
+        row["customer_id"] = customer
+    return found
+
+
+def split_receipt() -> Records:
+    """Return an order of 10 that arrived as 6 and 4."""
+    split = {"order_id": "SPLIT"}
+    return records(
+        orders=[order(promised_by="2026-03-10", **split)],
+        order_lines=[order_line(ordered_qty=10, **split)],
+        shipments=[
+            shipment(shipment_id="SPLIT1", received_at="2026-03-08"),
+            shipment(shipment_id="SPLIT2", received_at="2026-03-09"),
+        ],
+        shipment_lines=[
+            shipment_line(shipment_id="SPLIT1", shipped_qty=6, **split),
+            shipment_line(shipment_id="SPLIT2", shipped_qty=4, **split),
+        ],
+        invoices=[invoice(invoice_id="SPLIT")],
+        invoice_lines=[invoice_line(invoice_id="SPLIT", billed_qty=10, line_amount=50, **split)],
+    )
+
+
+def under_way() -> Records:
+    """Return an order in its second step since 2 March."""
+    started = history(50, came=None, left=None)
+    started["order_events"] = [
+        order_event(order_id="O50", step=2, event_no=1, started_at="2026-03-02T10:00Z", finished_at=None)
+    ]
+    return started
+
+
+COVERED = together(
+    *[history(n) for n in range(6)],
+    *[history(n, came="2026-03-12") for n in (6, 7)],
+    *[history(n, came=None, left="2026-03-09") for n in (8, 9)],
+)
+"""10 judged orders, 6 in time, 2 late, 2 without proof."""
+EVENTS = frozenset(f"order_events.{name}" for name in ("order_id", "step", "event_no", "started_at", "finished_at"))
+CASES = together(
+    of("covered", COVERED),
+    of("X", history(20)),
+    of("Y", history(21), *[history(n, came="2026-03-12") for n in (22, 23)]),
+    of("two currencies", history(30, currency="USD"), history(31, currency="EUR")),
+    of("split receipt", split_receipt()),
+    of("under way", under_way()),
+    of("one late", history(60), history(61, came="2026-03-12")),
+    of("one order", history(70)),
+)
+NO_BILLS = together(
+    of("nine good", *[history(n) for n in range(9)], history(9, came="2026-03-12")), of("one order", history(70))
+)
+
+
+@pytest.fixture(scope="module")
+def connection() -> Iterator[Connection]:
+    """The cases, each of a customer of its own."""
+    engine = memory()
+    with engine.connect() as opened:
+        publish(opened, CASES, mapped=everything() | EVENTS)
+        yield opened
+    engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def without_bills() -> Iterator[Connection]:
+    """Orders from a source that maps no invoices."""
+    engine = memory()
+    with engine.connect() as opened:
+        mapped = frozenset(name for name in everything() if not name.startswith("invoice"))
+        publish(opened, {**NO_BILLS, "invoices": [], "invoice_lines": []}, mapped=mapped)
+        yield opened
+    engine.dispose()
+
+
+def customers(*names: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return the filter for these customers."""
+    return (("customer", names),)
+
+
+def ask(connection: Connection, *measures: str, of: str, **rest: Any) -> list[Answer]:
+    """Return the answers for one customer."""
+    return answer(connection, Question(measures, where=customers(of), **rest))
 
 
 def test_unknown_orders_lower_the_coverage_and_widen_the_bounds(connection: Connection) -> None:
     """R36: 10 judged, 6 in time, 2 late, 2 without proof → 6/8, coverage 80 %, bounds 60 to 80 %."""
-    orders = [history(n) for n in range(6)]
-    orders += [history(n, came="2026-03-12") for n in (6, 7)]
-    orders += [history(n, came=None, left="2026-03-09") for n in (8, 9)]
-    publish(connection, together(*orders))
-    (one,) = ask(connection, "on_time")
+    (one,) = ask(connection, "on_time", of="covered")
     assert (one.numerator, one.denominator, one.judged, one.unknown) == (6, 8, 10, 2)
     assert (one.value, one.coverage, one.worst, one.best) == (0.75, 0.8, 0.6, 0.8)
 
 
-def test_without_an_invoice_feed_the_perfect_order_has_bounds_and_no_point(connection: Connection) -> None:
+def test_without_an_invoice_feed_the_perfect_order_has_bounds_and_no_point(without_bills: Connection) -> None:
     """R36: no invoice feed, 1 late, 9 otherwise good → no point, bounds 0 to 90 %."""
-    loaded = together(*[history(n) for n in range(9)], history(9, came="2026-03-12"))
-    without = frozenset(name for name in everything() if not name.startswith("invoice"))
-    publish(connection, {**loaded, "invoices": [], "invoice_lines": []}, mapped=without)
-    (one,) = ask(connection, "perfect_order")
+    (one,) = ask(without_bills, "perfect_order", of="nine good")
     assert one.value is None
     assert one.no_data == "no feed: invoices and invoice_lines"
     assert (one.worst, one.best) == (0.0, 0.9)
@@ -98,57 +172,39 @@ def test_without_an_invoice_feed_the_perfect_order_has_bounds_and_no_point(conne
 
 def test_a_rate_of_rates_is_never_taken(connection: Connection) -> None:
     """R31: customer X 1/1, customer Y 1/3 → 2/4, not the mean 66.7 %."""
-    loaded = [history(0, customer_id="X"), history(1, customer_id="Y")]
-    loaded += [history(n, customer_id="Y", came="2026-03-12") for n in (2, 3)]
-    publish(connection, together(*loaded))
-    (whole,) = ask(connection, "on_time")
-    parts = ask(connection, "on_time", by=("customer",))
+    (whole,) = answer(connection, Question(("on_time",), where=customers("X", "Y")))
+    parts = answer(connection, Question(("on_time",), by=("customer",), where=customers("X", "Y")))
     assert (whole.numerator, whole.denominator, whole.value) == (2, 4, 0.5)
     assert [(one.dimensions["customer"], one.numerator, one.denominator) for one in parts] == [("X", 1, 1), ("Y", 1, 3)]
 
 
 def test_money_of_two_currencies_is_not_added(connection: Connection) -> None:
     """5,000 USD and 5,000 EUR do not add up to 10,000 of any currency (R25)."""
-    publish(connection, together(history(0, currency="USD"), history(1, currency="EUR")))
-    (mixed,) = ask(connection, "ordered_value")
+    (mixed,) = ask(connection, "ordered_value", of="two currencies")
     assert mixed.value is None
     assert "currency" in (mixed.no_data or "")
-    (dollars,) = ask(connection, "ordered_value", where=(("currency", ("USD",)),))
+    filters = (*customers("two currencies"), ("currency", ("USD",)))
+    (dollars,) = answer(connection, Question(("ordered_value",), where=filters))
     assert dollars.value == Decimal("500.0000")
 
 
 def test_a_period_without_orders_has_no_rate(connection: Connection) -> None:
     """A published mistake: on time 100 % although nothing was due."""
-    publish(connection, history(0))
-    (one,) = ask(connection, "on_time", start=date(2026, 6, 1), end=date(2026, 6, 30))
+    (one,) = ask(connection, "on_time", of="one order", start=date(2026, 6, 1), end=date(2026, 6, 30))
     assert one.value is None
     assert one.denominator == 0
-    assert ask(connection, "on_time", start=date(2026, 6, 1), grain="month") == []
+    assert ask(connection, "on_time", of="one order", start=date(2026, 6, 1), grain="month") == []
 
 
 def test_a_split_receipt_is_not_counted_twice(connection: Connection) -> None:
     """10 ordered, 6 + 4 received, shown as 71.43 % (10/14): a published mistake of joins. It is 10/10."""
-    split = records(
-        orders=[order(promised_by="2026-03-10")],
-        order_lines=[order_line(ordered_qty=10)],
-        shipments=[
-            shipment(shipment_id="S1", received_at="2026-03-08"),
-            shipment(shipment_id="S2", received_at="2026-03-09"),
-        ],
-        shipment_lines=[shipment_line(shipment_id="S1", shipped_qty=6), shipment_line(shipment_id="S2", shipped_qty=4)],
-        invoices=[invoice()],
-        invoice_lines=[invoice_line(billed_qty=10, line_amount=50)],
-    )
-    publish(connection, split)
-    (fill,) = ask(connection, "unit_fill_final")
+    (fill,) = ask(connection, "unit_fill_final", of="split receipt")
     assert (fill.numerator, fill.denominator, fill.value) == (10, 10, 1.0)
 
 
-def test_a_table_has_a_note_only_where_there_is_something_to_say(connection: Connection) -> None:
-    publish(connection, history(0))
-    assert "note" not in frame(connection, Question(("on_time",)))
-    publish(connection, history(0), mapped=frozenset(name for name in everything() if not name.startswith("invoice")))
-    assert frame(connection, Question(("billed_accurately",)))["note"].tolist() == [
+def test_a_table_has_a_note_only_if_an_answer_has_a_remark(connection: Connection, without_bills: Connection) -> None:
+    assert "note" not in frame(connection, Question(("on_time",), where=customers("one order")))
+    assert frame(without_bills, Question(("billed_accurately",), where=customers("one order")))["note"].tolist() == [
         "no feed: invoices and invoice_lines"
     ]
 
@@ -161,32 +217,23 @@ def test_an_unknown_name_is_refused(connection: Connection, question: Question) 
         answer(connection, question)
 
 
-def test_a_ledgers_total_under_another_policy_is_no_data_and_not_nothing(connection: Connection) -> None:
+def test_a_total_judged_under_the_strict_policy_only_has_no_value_under_another(connection: Connection) -> None:
     """Orders give the segments. A count on strict facts must not show 0 next to them."""
-    publish(connection, together(history(0), history(1, came="2026-03-12")))
-    question = Question(("orders", "stockout_events"), by=("segment",))
+    question = Question(("orders", "stockout_events"), by=("segment",), where=customers("one late"))
     orders, stockouts = answer(connection, question, policy=Policy(late_tolerance_days=1))
     assert (orders.value, stockouts.value) == (2, None)
     assert stockouts.no_data == "no data: judged under the strict policy only"
 
 
-def test_what_cannot_be_broken_down_says_so_in_every_part(connection: Connection) -> None:
-    publish(connection, history(0))
-    orders, fit = answer(connection, Question(("orders", "package_attainment"), by=("carrier",)))
+def test_a_measure_without_a_breakdown_gives_the_reason_in_every_part(connection: Connection) -> None:
+    question = Question(("orders", "package_attainment"), by=("carrier",), where=customers("one order"))
+    orders, fit = answer(connection, question)
     assert orders.value == 1
     assert (fit.value, (fit.no_data or "").startswith("no ")) == (None, True)
 
 
-def test_how_things_stand_now_is_the_same_whatever_the_period(connection: Connection) -> None:
+def test_work_in_progress_does_not_depend_on_the_period(connection: Connection) -> None:
     """One order has been under way since 2 March. A period that ended in January must still show it."""
-    loaded = history(0, came=None, left=None)
-    loaded["order_events"] = [
-        order_event(order_id="O0", step=2, event_no=1, started_at="2026-03-02T10:00Z", finished_at=None)
-    ]
-    events = frozenset(f"order_events.{name}" for name in ("order_id", "step", "event_no", "started_at", "finished_at"))
-    publish(connection, loaded, mapped=everything() | events)
-    (whole,), (january,) = (
-        ask(connection, "work_in_progress"),
-        ask(connection, "work_in_progress", start=date(2026, 1, 1), end=date(2026, 1, 31)),
-    )
+    (whole,) = ask(connection, "work_in_progress", of="under way")
+    (january,) = ask(connection, "work_in_progress", of="under way", start=date(2026, 1, 1), end=date(2026, 1, 31))
     assert whole.value == january.value == 1

@@ -8,10 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Connection
 
-from metrics.queries.definition_ladder import RUNGS, Findings, available_rungs, definition_ladder
-from tests.metrics.queries.test_answer import history, publish, together
+from metrics.queries.definition_ladder import RUNGS, Findings, Ladder, available_rungs, definition_ladder
+from metrics.queries.what_if import View
+from tests.metrics.queries.test_answer import customers, history, of, publish, together
+from tests.support.ask_measures import only
 from tests.support.builders import everything
 from tests.support.engines import memory
+
+filled = only()
 
 NAMES = [rung.name for rung in RUNGS]
 
@@ -39,7 +43,14 @@ def histories() -> list[Any]:
     ]
 
 
-@pytest.fixture
+def known_failure() -> Any:
+    """Return a good order, and a damaged order whose bill cannot be judged."""
+    damaged = history(21, damaged=1, requested_by="2026-03-10")
+    damaged["invoice_lines"][0]["billed_qty"] = None
+    return together(history(20, requested_by="2026-03-10"), damaged)
+
+
+@pytest.fixture(scope="module")
 def connection() -> Iterator[Connection]:
     engine = memory()
     with engine.connect() as opened:
@@ -47,9 +58,24 @@ def connection() -> Iterator[Connection]:
     engine.dispose()
 
 
-def test_every_rung_of_the_ladder(connection: Connection) -> None:
-    publish(connection, together(*histories()))
-    found = definition_ladder(connection)
+@pytest.fixture(scope="module")
+def ladders() -> Iterator[dict[str, Ladder]]:
+    """The ladder of each group of orders. A group is a customer."""
+    cancelled = together(histories()[8])
+    for feed in cancelled:
+        for row in cancelled[feed]:
+            row |= {"order_id": "cancelled"} if "order_id" in row else {}
+            row |= {name: f"of {row[name]}" for name in ("shipment_id", "invoice_id") if name in row}
+    groups = {"ten orders": together(*histories()), "known failure": known_failure(), "cancelled": cancelled}
+    engine = memory()
+    with engine.connect() as opened:
+        publish(opened, together(*[of(name, orders) for name, orders in groups.items()]))
+        yield {name: definition_ladder(opened, view=View(where=customers(name))) for name in groups}
+    engine.dispose()
+
+
+def test_every_rung_of_the_ladder(ladders: dict[str, Ladder]) -> None:
+    found = ladders["ten orders"]
     assert {step.rung.name: (step.numerator, step.denominator) for step in found.steps} == {
         "L1": (6, 7),  # arrived: all but 1
         "L2": (5, 7),  # 2 is late
@@ -70,12 +96,9 @@ def test_every_rung_of_the_ladder(connection: Connection) -> None:
     assert (found.steps[3].value, found.steps[3].answer.worst, found.steps[3].answer.best) == (None, 5 / 9, 6 / 9)
 
 
-def test_a_known_failure_counts_whatever_the_other_tests_are(connection: Connection) -> None:
+def test_a_known_failure_counts_even_if_another_test_is_unknown(ladders: dict[str, Ladder]) -> None:
     """N2: nobody can tell whether the bill of a damaged order is right. L8 and L9: 1 of 2, nothing unknown."""
-    damaged = history(1, damaged=1, requested_by="2026-03-10")
-    damaged["invoice_lines"][0]["billed_qty"] = None
-    publish(connection, together(history(0, requested_by="2026-03-10"), damaged))
-    steps = {step.rung.name: step for step in definition_ladder(connection).steps}
+    steps = {step.rung.name: step for step in ladders["known failure"].steps}
     for name in ("L8", "L9"):
         assert (steps[name].numerator, steps[name].denominator, steps[name].unknown) == (1, 2, 0)
 
@@ -121,9 +144,8 @@ def test_rungs_without_a_feed_are_skipped_by_name(connection: Connection) -> Non
     assert (steps["L7"].numerator, steps["L10"].numerator, steps["L10"].denominator) == (3, 3, 9)
 
 
-def test_nothing_in_view_is_no_rate(connection: Connection) -> None:
-    publish(connection, together(histories()[8]))
-    assert [step.value for step in definition_ladder(connection).steps] == [*[None] * 9, 0.0]
+def test_a_rung_without_orders_has_no_rate(ladders: dict[str, Ladder]) -> None:
+    assert [step.value for step in ladders["cancelled"].steps] == [*[None] * 9, 0.0]
 
 
 VERDICT = st.sampled_from([True, False, None])

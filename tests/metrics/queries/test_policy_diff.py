@@ -9,9 +9,12 @@ from sqlalchemy import Connection
 from metrics.policy import STRICT, Anchor, Policy
 from metrics.queries.policy_diff import COMBINED, changed_keys, policy_diff
 from metrics.queries.what_if import View
-from tests.metrics.queries.test_answer import history, publish, together
+from tests.metrics.queries.test_answer import customers, history, of, publish, together
+from tests.support.ask_measures import only
 from tests.support.builders import everything
 from tests.support.engines import memory
+
+filled = only()
 
 
 @pytest.fixture(scope="module")
@@ -86,10 +89,7 @@ def test_two_policies_neither_of_them_strict(connection: Connection) -> None:
 
 
 def test_a_view_keeps_to_its_orders(connection: Connection) -> None:
-    assert (
-        policy_diff(connection, Policy(late_tolerance_days=1), view=View(where=(("customer", ("nobody",)),))).judged
-        == 0
-    )
+    assert policy_diff(connection, Policy(late_tolerance_days=1), view=View(where=customers("nobody"))).judged == 0
 
 
 @pytest.mark.parametrize(
@@ -114,13 +114,14 @@ def test_orders_that_become_unknown_are_counted_and_no_flips() -> None:
     """N25: two good orders, one with a requested date. By the request 1 of 1, and the other became unknown."""
     engine = memory()
     with engine.connect() as opened:
-        publish(opened, together(history(0, requested_by="2026-03-10"), history(1)))
-        found = policy_diff(opened, Policy(anchor=Anchor.REQUESTED))
+        two = of("two orders", history(0, requested_by="2026-03-10"), history(1))
+        publish(opened, together(two, of("one order", history(2))))
+        other = Policy(anchor=Anchor.REQUESTED)
+        found = policy_diff(opened, other, view=View(where=customers("two orders")))
         assert (found.flips, found.no_data) == ([], None)
         assert (found.numerators, found.denominators, found.unknown) == ((2, 1), (2, 1), (0, 1))
         assert (found.judged, found.became_unknown) == (2, 1)
-        publish(opened, history(1))
-        found = policy_diff(opened, Policy(anchor=Anchor.REQUESTED))
+        found = policy_diff(opened, other, view=View(where=customers("one order")))
         assert found.no_data == "no data: under the other policy every verdict is unknown"
     engine.dispose()
 

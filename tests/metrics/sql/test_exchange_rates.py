@@ -3,13 +3,12 @@
 from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from sqlalchemy import Connection
 
 from metrics.schema import FEEDS
-from tests.support.builders import everything, fx_rate, order, order_line, records
+from tests.support.builders import Row, everything, fx_rate, order, order_line, records
 from tests.support.engines import memory
 from tests.support.sql_facts import ask, load
 
@@ -26,48 +25,47 @@ def connection() -> Iterator[Connection]:
     engine.dispose()
 
 
-def rate_of(
-    connection: Connection, currency: str | None, day: str, *rates: dict[str, Any], mapped: frozenset[str] = FED
-) -> Decimal | None:
-    """Return the rate of an order of that day, the same as on its line."""
-    load(
-        connection,
-        records(orders=[order(currency=currency, ordered_at=day)], order_lines=[order_line()], fx_rates=rates),
-    )
-    lines, orders = ask(connection, {}, END_OF_APRIL, mapped)
-    assert lines["O", "1"]["rate"] == orders["O"]["rate"]
-    found: Decimal | None = orders["O"]["rate"]
-    return found
+def rates_of(
+    connection: Connection, documents: list[tuple[str | None, str]], *rates: Row, mapped: frozenset[str] = FED
+) -> list[Decimal | None]:
+    """Return the rate of an order of each currency and day, the same as on its line."""
+    names = [f"O{number}" for number in range(len(documents))]
+    orders = [
+        order(order_id=name, currency=currency, ordered_at=day)
+        for name, (currency, day) in zip(names, documents, strict=True)
+    ]
+    load(connection, records(orders=orders, order_lines=[order_line(order_id=name) for name in names], fx_rates=rates))
+    by_line, by_order = ask(connection, {}, END_OF_APRIL, mapped)
+    assert [by_line[name, "1"]["rate"] for name in names] == [by_order[name]["rate"] for name in names]
+    return [by_order[name]["rate"] for name in names]
 
 
-@pytest.mark.parametrize(
-    ("currency", "day", "expected"),
-    [
-        ("EUR", "2026-02-28", None),
-        ("EUR", "2026-03-01", "1.10"),
-        ("EUR", "2026-03-04", "1.10"),
-        ("EUR", "2026-03-05", "1.20"),
-        ("EUR", "2026-03-12", "1.20"),
-        ("EUR", "2026-03-13", None),
-        ("USD", "2026-03-13", "1"),
-        ("AED", "2026-03-01", None),
-        (None, "2026-03-01", None),
-    ],
+RATES = (
+    fx_rate(rate="1.10"),
+    fx_rate(on_date="2026-03-05", rate="1.20"),
+    fx_rate(currency="GBP", rate="1.30"),
+    fx_rate(currency="GBP", on_date="2026-03-05", rate="1.40", deleted=True),
 )
-def test_r25_the_latest_rate_on_or_before_the_day_and_at_most_seven_days_old(
-    connection: Connection, currency: str | None, day: str, expected: str | None
-) -> None:
-    found = rate_of(connection, currency, day, fx_rate(rate="1.10"), fx_rate(on_date="2026-03-05", rate="1.20"))
-    assert found == (None if expected is None else Decimal(expected))
+DOCUMENTS = {
+    ("EUR", "2026-02-28"): None,
+    ("EUR", "2026-03-01"): Decimal("1.10"),
+    ("EUR", "2026-03-04"): Decimal("1.10"),
+    ("EUR", "2026-03-05"): Decimal("1.20"),
+    ("EUR", "2026-03-12"): Decimal("1.20"),
+    ("EUR", "2026-03-13"): None,
+    ("GBP", "2026-03-05"): Decimal("1.30"),
+    ("USD", "2026-03-13"): Decimal("1"),
+    ("AED", "2026-03-01"): None,
+    (None, "2026-03-01"): None,
+}
+"""The rate of each currency and day. The pound's rate of 5 March is deleted."""
 
 
-def test_a_deleted_rate_was_never_there(connection: Connection) -> None:
-    found = rate_of(
-        connection, "EUR", "2026-03-05", fx_rate(rate="1.10"), fx_rate(on_date="2026-03-05", rate="1.20", deleted=True)
-    )
-    assert found == Decimal("1.10")
+def test_r25_the_latest_rate_on_or_before_the_day_and_at_most_seven_days_old(connection: Connection) -> None:
+    found = rates_of(connection, list(DOCUMENTS), *RATES)
+    assert dict(zip(DOCUMENTS, found, strict=True)) == DOCUMENTS
 
 
 @pytest.mark.parametrize("mapped", [FED, NOT_FED], ids=["mapped and empty", "not mapped"])
-def test_without_any_rate_every_currency_stands_for_itself(connection: Connection, mapped: frozenset[str]) -> None:
-    assert rate_of(connection, "AED", "2026-03-05", mapped=mapped) == 1
+def test_without_any_rate_no_currency_is_converted(connection: Connection, mapped: frozenset[str]) -> None:
+    assert rates_of(connection, [("AED", "2026-03-05")], mapped=mapped) == [1]
