@@ -4,7 +4,7 @@ Reading and mapping take one pass per source object. Validation runs on staged r
 transaction. A run that fails publishes nothing, and the next run starts from the last published data.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -186,7 +186,8 @@ def validate(state: RunState) -> None:
         feed: int((database.execute(f"SELECT count(*) FROM {staging_table(feed)}").fetchone() or (0,))[0])
         for feed in suites
     }
-    outcomes = expectations.validate(database, suites, staged)
+    check = expectations.validate if state.mapping.store is None else expectations.validate_edits
+    outcomes = check(database, suites, staged)
     state.rejected = records.unreadable_records(state.objects)
     for feed, feed_outcomes in outcomes.items():
         state.rejected.setdefault(feed, {}).update(
@@ -227,6 +228,7 @@ def load_clean(state: RunState, staging: Scratch, build: Build) -> Table | None:
             run_id=state.known.next_run_id,
             touched=touched,
             first_load=empty,
+            feeds=_feeds_to_load(state),
             after_merge=withdraw_missing_records(state, clean, connection, touched),
         )
         report_conflicting_records(state, connection)
@@ -242,6 +244,14 @@ def load_clean(state: RunState, staging: Scratch, build: Build) -> Table | None:
             connection.exec_driver_sql(f"ANALYZE {feed}")
     state.reading.connection = staging.connect()
     return None if everything else touched
+
+
+def _feeds_to_load(state: RunState) -> Collection[str]:
+    """Return the feeds whose rows a run merges: all, because rows wait for parents, or only those of user edits.
+
+    A user edit is no parent of a waiting row.
+    """
+    return state.mapping.feeds if state.mapping.store is not None else FEEDS
 
 
 def _reject_rule_breaks(state: RunState, clean: dict[str, Table], connection: Connection) -> None:
@@ -283,13 +293,17 @@ def _reject_rule_breaks(state: RunState, clean: dict[str, Table], connection: Co
 def rebuild_facts(state: RunState, build: Build, touched: Table | None) -> None:
     """Update facts and rollups to the watermark of the data, for the touched orders or for all (None)."""
     connection = build.connection
-    latest = latest_event(connection, state.mapping.time_zone, present=state.started_at)
-    state.as_of = state.mapping.data_as_of or latest or state.started_at
+    state.as_of = (
+        state.mapping.data_as_of
+        or latest_event(connection, state.mapping.time_zone, present=state.started_at)
+        or state.started_at
+    )
     as_of = {"run_id": state.known.next_run_id, "data_as_of": state.as_of}
     insert_rows(connection, restated_quantities, ({**as_of, **row} for row in state.loaded.quantities))
-    if touched is not None and passed_by_events(connection, before_file=state.known.next_file_id):
+    if touched is not None and passed_by_events(connection, state.as_of, before_file=state.known.next_file_id):
         touched = None  # a partial rebuild would miss events between the two watermarks
-    rebuild(connection, as_of=state.as_of, touched=touched.name if touched is not None else None)
+    feeds = state.loaded.changed_feeds(connection) if state.mapping.store is not None else None
+    rebuild(connection, as_of=state.as_of, touched=touched.name if touched is not None else None, feeds=feeds)
     refuse_inconsistent_numbers(state, connection)
 
 

@@ -3,7 +3,7 @@
 For each feed: keep out the rows that break a cross-row rule, merge the others, and recheck children of changed rows.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from sqlalchemy import Connection, FromClause, Table, not_, select, union_all
 
@@ -28,17 +28,19 @@ def load(
     run_id: int,
     touched: Table,
     first_load: bool,
+    feeds: Collection[str],
     after_merge: Callable[[str, LoadResult], None],
 ) -> LoadResult:
     """Merge the clean rows of every feed, parents first, and the rows that waited for them.
 
     arrived: the number of clean rows per file_id. touched: a table that receives the order_ids whose records changed.
-    The first load leaves it empty, because all orders are new. after_merge: called with each feed once it is merged.
+    The first load leaves it empty, because all orders are new. feeds: the feeds to load; rows that wait in other feeds
+    wait on. after_merge: called with each feed once it is merged.
     """
     result = LoadResult()
     result.counts.loaded.update(arrived)
     first_file_id = min(arrived, default=0)
-    for feed in FEEDS:
+    for feed in (feed for feed in FEEDS if feed in feeds):
         _merge_feed(connection, feed, clean.get(feed), result, run_id=run_id, touched=touched)
         after_merge(feed, result)
         recheck_children(connection, feed, result, run_id=run_id, first_file_id=first_file_id, touched=touched)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from sqlalchemy import FromClause, Table
+from sqlalchemy import Connection, FromClause, Table, literal, select
 
 from ingest.load.key_conflicts import KeyConflict
 from ingest.quarantine.records import RuleBreaks
@@ -57,6 +57,14 @@ class LoadResult:
     """Different records of one file and key."""
     released: int = 0
     restated: int = 0
+
+    def changed_feeds(self, connection: Connection) -> frozenset[str]:
+        """Return the feeds with new or changed rows."""
+        return frozenset(
+            feed
+            for feed, rows in self.changed.items()
+            if connection.execute(select(literal(1)).select_from(rows).limit(1)).first()
+        )
 
     def check(self, one: Check) -> None:
         """Add a rule's outcome. New rows and rechecked rows form one check."""

@@ -39,13 +39,13 @@ def last_watermark(connection: Connection) -> datetime | None:
     return found
 
 
-def passed_by_events(connection: Connection, *, before_file: int) -> bool:
-    """Return whether records of earlier runs contain an instant after the watermark of the last run.
+def passed_by_events(connection: Connection, as_of: datetime, *, before_file: int) -> bool:
+    """Return whether `as_of` is another watermark than the last run's, and earlier records contain an instant after it.
 
     before_file: the first file_id of this run.
     """
     last = last_watermark(connection)
-    return last is not None and any(
+    return last not in (None, as_of) and any(
         connection.execute(
             select(literal(1))
             .where(table.c[column] > last, ~table.c[f"{column}_is_date"], table.c.file_id < before_file)

@@ -83,6 +83,20 @@ def validate(
         }
 
 
+def validate_edits(
+    staging: Connection, suites: dict[str, tuple[RowRule, ...]], staged: dict[str, int]
+) -> dict[str, list[Outcome]]:
+    """Check the same rules for user edits, without the seconds that importing Great Expectations takes."""
+    return {
+        feed: [
+            Outcome(rule, staged[feed], rows)
+            for rule, rows in zip(suite, _broken_rows(staging, feed, suite), strict=True)
+        ]
+        for feed, suite in suites.items()
+        if staged[feed]
+    }
+
+
 # Any: objects of Great Expectations, which is imported late and ships few types
 def _run_suite(
     gx: Any, source: Any, staging: Connection, feed: str, suite: tuple[RowRule, ...], rows: int

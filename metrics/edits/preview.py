@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Table, insert, select
 
 from metrics import warehouse
 from metrics.edits.edits import SOURCE, TABLES, Edit, merged, pending, rows_of, saved_entries, value_columns
-from metrics.facts import cycle_times, order_intervals, stockouts
+from metrics.facts.edited_feeds import DEPENDENT_TABLES
 from metrics.facts.fact_table import BuildContext, FactTable
 from metrics.facts.fill import fill
 from metrics.facts.mapped_columns import mapped
@@ -31,16 +31,6 @@ from metrics.warehouse import Location
 
 Where = tuple[tuple[str, tuple[str, ...]], ...]
 _Number = tuple[str, tuple[tuple[str, str | None], ...]]
-
-DEPENDENT_TABLES: dict[str, tuple[FactTable, ...]] = {
-    "assumptions": (*order_intervals.FACT_TABLES, *stockouts.FACT_TABLES),
-    "service_packages": cycle_times.FACT_TABLES,
-    "targets": (),
-}
-"""Fact tables that store values of an editable feed, with the tables they read that an older generation may lack.
-
-All other numbers read the feed at query time.
-"""
 
 BY_ZONE = ("zone", "zone_sales", "zone_cost")
 """Measures that a zone cut moves between zones while their total stays the same."""

@@ -5,7 +5,7 @@ The cost of a run depends on the number of changed records. A verdict of an orde
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from sqlalchemy import (
@@ -28,6 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import column as sql_column
 
+from metrics.facts.edited_feeds import DEPENDENT_TABLES
 from metrics.facts.fact_table import ENDS_WITHIN, BuildContext, Changes
 from metrics.facts.fill import fill, insert_rows
 from metrics.facts.mapped_columns import mapped
@@ -47,6 +48,7 @@ from metrics.policy import STRICT
 from metrics.queries.rollups import rebuild_rollups, rollup_metadata, update_rollups
 from metrics.schema import (
     FEEDS,
+    PROVENANCE,
     invoice_lines,
     invoices,
     local_days,
@@ -62,10 +64,14 @@ from metrics.warehouse.failpoint import failpoint
 from metrics.warehouse.missing_columns import stored_columns
 
 
-def rebuild(connection: Connection, *, as_of: datetime, touched: str | None) -> None:
+def rebuild(
+    connection: Connection, *, as_of: datetime, touched: str | None, feeds: frozenset[str] | None = None
+) -> None:
     """Update facts and rollups to `as_of` (naive UTC), in the caller's transaction.
 
     touched: name of a table with the `order_id` of every order whose records changed; None to rebuild everything.
+    feeds: the feeds whose records changed; None if any may have changed. If users can edit all of them, and `as_of` is
+    the same as before, no order is judged and only the fact tables that depend on these feeds are updated.
 
     Orders whose quarantined records changed are updated as well.
 
@@ -77,22 +83,38 @@ def rebuild(connection: Connection, *, as_of: datetime, touched: str | None) -> 
     for metadata in (facts_metadata, rollup_metadata):
         metadata.drop_all(connection, [stored for stored in metadata.tables.values() if stored.name in reshaped])
         metadata.create_all(connection)
-    known = mapped(connection)
-    quarantine_changed = refresh_quarantine(connection, as_of)
+    known = _without_provenance(mapped(connection))
     before = connection.execute(select(facts_state)).one_or_none()
-    refresh_local_days(connection, more=(orders_in_quarantine, lines_in_quarantine))
-    analyze(connection, local_days)
-    failpoint("rebuild.facts")
-    if touched is None or before is None or reshaped or before.as_of > as_of or set(json.loads(before.mapped)) != known:
-        _rebuild_all(connection, as_of, known)
+    remapped = known ^ _without_provenance(json.loads(before.mapped) if before is not None else ())
+    edited = {name.partition(".")[0] for name in remapped}.union(feeds or ())
+    only_edits = feeds is not None and edited <= DEPENDENT_TABLES.keys()
+    loaded = table(touched, sql_column("order_id", String)) if touched is not None and not remapped else None
+    if only_edits and before is not None and not reshaped and before.as_of == as_of:
+        _refresh_days(connection)
+        _rebuild_edited(connection, BuildContext(as_of, known), edited, loaded)
     else:
-        loaded = table(touched, sql_column("order_id", String))
-        changed = union(select(loaded.c.order_id), select(quarantine_changed.c.order_id)).subquery("changed")
-        _rebuild_changed(connection, as_of, known, before.as_of, changed)
-    quarantine_changed.drop(connection)
+        quarantine_changed = refresh_quarantine(connection, as_of)
+        _refresh_days(connection)
+        failpoint("rebuild.facts")
+        if loaded is None or before is None or reshaped or before.as_of > as_of:
+            _rebuild_all(connection, as_of, known)
+        else:
+            changed = union(select(loaded.c.order_id), select(quarantine_changed.c.order_id)).subquery("changed")
+            _rebuild_changed(connection, as_of, known, before.as_of, changed)
+        quarantine_changed.drop(connection)
     connection.execute(delete(facts_state))
     connection.execute(insert(facts_state).values(as_of=as_of, mapped=json.dumps(sorted(known))))
     failpoint("rebuild.done")
+
+
+def _without_provenance(names: Iterable[str]) -> frozenset[str]:
+    """Return the "feed.column" names that facts can depend on."""
+    return frozenset(name for name in names if name.partition(".")[2] not in PROVENANCE)
+
+
+def _refresh_days(connection: Connection) -> None:
+    refresh_local_days(connection, more=(orders_in_quarantine, lines_in_quarantine))
+    analyze(connection, local_days)
 
 
 def _reshaped_tables(connection: Connection) -> set[str]:
@@ -165,6 +187,25 @@ def _rebuild_changed(
     update_rollups(connection, before, after)
     for temporary in (to_judge, customers, *before.values(), *after.values()):
         temporary.drop(connection)
+
+
+def _rebuild_edited(connection: Connection, context: BuildContext, feeds: set[str], touched: FromClause | None) -> None:
+    """Update the fact tables that depend on edited feeds. Without a list of touched orders they are rebuilt whole."""
+    changes, temporary = None, []
+    if touched is not None:
+        o = order_facts_table.c
+        theirs = select(o.customer_id).join(touched, touched.c.order_id == o.order_id).distinct()
+        customers = _copy(connection, "customers_changed", order_facts_table, theirs, "customer_id")
+        changed = _copy(
+            connection, "orders_changed", order_facts_table, select(touched.c.order_id).distinct(), "order_id"
+        )
+        changes, temporary = Changes(changed, customers, context.as_of), [changed, customers]
+    dependent = {one.table for feed in feeds for one in DEPENDENT_TABLES[feed]}
+    for fact_table in FACT_TABLES:
+        if fact_table.table in dependent:
+            fill(connection, fact_table, context, changes)
+    for one in temporary:
+        one.drop(connection)
 
 
 def _orders_to_judge(connection: Connection, as_of: datetime, since: datetime, touched: FromClause) -> Table:

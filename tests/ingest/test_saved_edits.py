@@ -1,18 +1,19 @@
 """User edits enter the numbers by an ordinary run. A resolved order moves recovery by exactly that order."""
 
+import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from ingest import saved_edits
 from metrics.errors import NothingPublished
 from metrics.queries.answer import Question, answer
 from metrics.schema import runs, service_cases
-from metrics.store import work_items
+from metrics.store import tables, work_items
 from metrics.store.connection import open_store
 from metrics.store.work_items import Item
 from metrics.warehouse import Location, close, current, reading
@@ -88,6 +89,20 @@ def test_without_data_there_is_nothing_it_could_be_about(location: Location) -> 
         work_items.resolve(store, "Ada", Item("O1"), remedy="apology", note=None, **moments)
     with pytest.raises(NothingPublished):
         saved_edits.ingest_saved_edits(location=location)
+
+
+def test_edits_need_no_great_expectations(filled: Location, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Edits keep the same rules. A case that was answered before it was opened goes to quarantine."""
+    put_right(filled, "HAND-LATE", LATE_CAME)
+    with open_store(filled) as store:
+        store.execute(update(tables.work_items).values(detected_at=LATE_CAME + timedelta(days=1)))
+    monkeypatch.setitem(sys.modules, "great_expectations", None)
+    report = saved_edits.ingest_saved_edits(location=filled)
+    assert report is not None
+    assert {(rule.feed, rule.rule, rule.rows) for rule in report.rules_broken} == {
+        ("service_cases", "acknowledged_at_not_before_opened_at", 1),
+        ("service_cases", "resolved_at_not_before_opened_at", 1),
+    }
 
 
 @pytest.mark.long
