@@ -14,6 +14,7 @@ from dashboard.components.theme import palette
 from metrics.model.measure import Direction, Measure, Unit
 from metrics.model.point import comparable, range_of
 from metrics.model.question import Answer
+from metrics.model.statistics import differ
 from metrics.policy import MIN_N
 from metrics.targets.targets import Target, state_of
 
@@ -178,9 +179,19 @@ def _change(now: Answer, before: Answer | None, measure: Measure) -> tuple[str, 
     size = formatting.difference(moved, measure.unit)
     if size == formatting.difference(0, measure.unit):
         return "muted", "→ No change"
+    if not _is_more_than_chance(current, earlier):
+        return "muted", "→ No significant change"
     verdict = better_or_worse(moved, measure.direction)
     word = f" {verdict}" if verdict else ""
     return verdict or "muted", f"{'↑' if moved > 0 else '↓'} {size}{word}"
+
+
+def _is_more_than_chance(now: Answer, before: Answer) -> bool:
+    """Return False if the difference of two shares of rows can be chance. Other numbers have no such test."""
+    if now.low is None or before.low is None:
+        return True
+    shares = [(answer.numerator or 0, answer.denominator or 0) for answer in (now, before)]
+    return any(denominator == 0 for _, denominator in shares) or differ(*shares)
 
 
 def coverage(answer: Answer) -> str:

@@ -81,9 +81,13 @@ EXPLAINED = [name for name in MEASURES if can_explain(name)]
 """Measures whose change can be split into effects."""
 
 
-def explain_url(measure: str) -> str:
-    """Return the relative address of the explanation of a measure's change; "" if it cannot be explained."""
-    return page_url(WHAT_CHANGED, {"measure": measure}) if can_explain(measure) else ""
+def explain_url(measure: str, *, by: str = "") -> str:
+    """Return the relative address of the explanation of a measure's change; "" if it cannot be explained.
+
+    by: the dimension to explain it by.
+    """
+    query: dict[str, str | list[str]] = {"measure": measure, "by": by} if by else {"measure": measure}
+    return page_url(WHAT_CHANGED, query) if can_explain(measure) else ""
 
 
 def explain_link(measure: str) -> str:

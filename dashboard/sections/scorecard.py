@@ -8,7 +8,7 @@ from dashboard.components.sentences import Phrase, Sentence
 from dashboard.frame import links, menu
 from dashboard.frame.filters import Filters
 from dashboard.frame.period import Period
-from dashboard.measure_page import headline, measure_table, tiles, trend
+from dashboard.measure_page import drivers, headline, measure_table, signals, tiles, trend
 from dashboard.measure_page.trend import Trend
 from dashboard.measure_page.view import MeasureView, load_view
 from dashboard.orders.reasons import reason
@@ -61,7 +61,7 @@ def offered(scorecard: Scorecard) -> tuple[str, ...]:
 
 
 def sentences(scorecard: Scorecard) -> list[Sentence]:
-    """Return the sentences of the headline: main measure, gap to its target, segment with the largest gap."""
+    """Return the sentences of the headline: main measure, gap to its target, since when, and why."""
     view = scorecard.view
     measure, answer, target = MEASURES[view.main], view.answers.get(view.main), view.target(view.main)
     if answer is None or answer.value is None:
@@ -77,7 +77,15 @@ def sentences(scorecard: Scorecard) -> list[Sentence]:
         first += "" if is_at_target else f", {formatting.difference(gap, measure.unit)} {side} the target of {aim}"
     provisional = cards.provisional_text(answer, measure)
     named: list[Sentence] = [(f"{provisional}.",)] if provisional else []
-    return [(value, f"{first}."), *named, headline.worst_segment(view, view.main)]
+    points, grain = trend.points(scorecard.trend, view.main), view.filters.period.grain
+    since = [signals.since_target(points, target, measure.direction, grain), signals.shift(points, measure.unit, grain)]
+    return [
+        (value, f"{first}."),
+        *named,
+        *((text,) for text in since if text),
+        drivers.driver_sentence(view.generation, view.filters, view.main),
+        headline.worst_segment(view, view.main),
+    ]
 
 
 def headline_markup(scorecard: Scorecard) -> str:

@@ -16,6 +16,7 @@ from dashboard.frame.filters import EARLIEST, Filters
 from dashboard.frame.links import EXPLAINED
 from dashboard.frame.period import BEFORE, COMPARISONS, LAST_YEAR, Days
 from dashboard.measure_page.cells import value_cell
+from dashboard.measure_page.drivers import driver_in_view
 from dashboard.measure_page.headline import as_sentence
 from metrics.measures.catalog import MEASURES
 from metrics.model.dimensions import DIMENSIONS
@@ -39,9 +40,11 @@ def choose(filters: Filters) -> tuple[Measure, str, Days | None]:
     first = ["otif", *[name for name in EXPLAINED if name != "otif"]]
     offered = [*[name for name in COMPARISONS if filters.period.compared(name) is not None], OWN]
     name = page.select("Measure", first, titles, key="measure", width=320)
-    by = page.select(
-        "Explained by", list(DIMENSIONS), {one: formatting.in_words(one) for one in DIMENSIONS}, key="by", width=190
-    )
+    driver = driver_in_view(page.generation(), filters, name)
+    # The dimension of the main driver stands first, so it is shown unless another one is chosen.
+    dimensions = sorted(DIMENSIONS, key=lambda dimension: driver is None or dimension != driver.dimension)
+    words = {dimension: formatting.in_words(dimension) for dimension in DIMENSIONS}
+    by = page.select("Explained by", dimensions, words, key="by", width=190)
     against = page.select("Against", offered, AGAINST, key="against", width=190)
     if against == OWN:
         return MEASURES[name], by, _own_days(filters)

@@ -35,6 +35,28 @@ def divide(numerator: Number | None, denominator: Number | None) -> float | None
     return float(numerator) / float(denominator)
 
 
+def standard_error(shares: Iterable[tuple[Number | Fraction, Number | Fraction]]) -> float:
+    """Return the standard error of a sum or difference of independent shares (numerator, denominator).
+
+    One row that counts and one that does not are added to each, so that 100% of a few rows is not certain. Source:
+    Agresti and Caffo, The American Statistician 54 (2000).
+    """
+    total = 0.0
+    for numerator, denominator in shares:
+        count = float(denominator) + 2
+        share = (float(numerator) + 1) / count
+        total += max(share * (1 - share), 0.0) / count
+    return math.sqrt(total)
+
+
+def differ(
+    first: tuple[Number | Fraction, Number | Fraction], second: tuple[Number | Fraction, Number | Fraction]
+) -> bool:
+    """Return True if two shares (numerator, denominator) differ at 95% confidence. Source: P8 (small numbers)."""
+    change = float(Fraction(first[0]) / Fraction(first[1]) - Fraction(second[0]) / Fraction(second[1]))
+    return abs(change) > Z95 * standard_error((first, second))
+
+
 def spread(count: Number, total: Number, squares: Number, *, relative: bool) -> float | None:
     """Return the sample standard deviation (n - 1) of whole numbers, or its share of the mean, from exact sums.
 

@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from dashboard.components import formatting
+from dashboard.components import cards, formatting
 from dashboard.components.cards import sparkline, worst_segment
 from dashboard.components.charts import trend
 from dashboard.components.status import Status, better_or_worse, status
@@ -240,3 +240,14 @@ def test_where_less_is_better_the_highest_is_furthest_off() -> None:
     found = worst_segment(MEASURES["stockout_rate"], whole, segments)
     assert found is not None
     assert found[0] == "B"
+
+
+def test_a_change_of_a_share_that_can_be_chance_has_no_arrow() -> None:
+    """90 of 100 to 85 of 100 is -5 pp with a standard error of 4.7 pp; 900 of 1,000 to 850 of 1,000 has 1.5 pp."""
+    perfect = MEASURES["perfect_order"]
+
+    def share(good: int, of: int) -> Answer:
+        return Answer({}, None, "perfect_order", good / of, numerator=good, denominator=of, low=0.1, high=0.9)
+
+    assert cards.change_text(share(85, 100), share(90, 100), perfect) == "→ No significant change vs prior period"
+    assert cards.change_text(share(850, 1000), share(900, 1000), perfect) == "↓ 5.0 pp worse vs prior period"

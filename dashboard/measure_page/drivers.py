@@ -1,0 +1,32 @@
+"""The main driver of a measure's change since the period before: one for the scorecard, its report and What changed."""
+
+from dashboard import queries
+from dashboard.components import formatting
+from dashboard.components.sentences import Phrase, Sentence
+from dashboard.frame import links
+from dashboard.frame.filters import Filters
+from dashboard.frame.period import BEFORE
+from metrics.measures.catalog import MEASURES
+from metrics.queries.main_driver import Driver, main_driver
+
+
+def driver_in_view(generation: int, filters: Filters, measure: str) -> Driver | None:
+    """Return the main driver of a measure's change since the period before; None if there is none."""
+    before = filters.period.compared(BEFORE)
+    if before is None:
+        return None
+    after = (filters.start, filters.period.elapsed)
+    return queries.cached(main_driver, generation, measure, before=before, after=after, where=filters.where)
+
+
+def driver_sentence(generation: int, filters: Filters, measure: str) -> Sentence:
+    """Return a sentence about the main driver, with a link to its explanation; empty without one."""
+    driver = driver_in_view(generation, filters, measure)
+    if driver is None:
+        return ()
+    unit = MEASURES[measure].unit
+    then, now = (formatting.number(answer.value, unit) for answer in (driver.before, driver.after))
+    url = links.explain_url(measure, by=driver.dimension)
+    way = "rise" if driver.excess > 0 else "fall"
+    name = f"{formatting.in_words(driver.dimension).lower()} "
+    return f"Main driver of the {way}: ", name, Phrase(driver.value, is_strong=True, url=url), f", {then} → {now}."
