@@ -2,8 +2,10 @@
 
 import sys
 import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 from rich.table import Table
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from ingest.inference.tables import Search
     from ingest.storage.scratch_database import Connection
 
+T = TypeVar("T")
 VERDICTS = ("on_time", "complete", "damage_free", "filled_accurately", "billed_accurately")
 SHOWN = 12
 
@@ -27,6 +30,9 @@ def init(
         typer.Argument(help="Files, folders, patterns, or the URL of a database (or env:NAME).", metavar="PATH_OR_URL"),
     ],
     to: Annotated[Path, typer.Option("--out", help="Mapping file to write.")] = Path("mapping.toml"),
+    system: Annotated[
+        str, typer.Option("--system", help="Known system (docs/systems.md), or generic. Default: recognised.")
+    ] = "",
     name: Annotated[str, typer.Option("--name", help="Name of the source in the mapping.")] = "",
     time_zone: Annotated[
         str, typer.Option("--time-zone", help="IANA zone of times without a zone, for example Europe/Berlin.")
@@ -40,16 +46,18 @@ def init(
     not decide is a question. Without a terminal and without --yes, questions stay open at the top of the file. A trial
     run then loads the data into a temporary warehouse; your data version does not change.
     """
-    from ingest.inference.inputs import data_folder, find_files
+    from ingest.inference.database import VARIABLE, find_database_tables, name_url
+    from ingest.inference.inputs import data_folder, find_files, is_database
     from ingest.inference.tables import find_tables
-    from ingest.inference.writing import mapping_text
     from ingest.storage.scratch_database import scratch
+    from ingest.systems import recognise
     from metrics.errors import SettingRefused
 
     mapping = to.absolute()
     if mapping.exists() and not overwrite:
         raise SettingRefused("--out", f"{to} exists; choose another name, or add --overwrite")
-    files = find_files(sources, mapping)
+    databases = [source for source in sources if is_database(source)]
+    files = find_files([source for source in sources if not is_database(source)], mapping)
     folder = data_folder(files, mapping)
     with limited_memory(), scratch() as place:
         connection = place.connect()
@@ -57,33 +65,60 @@ def init(
             with progress_bars(shown=True) as progress:
                 progress("read files", 0.0)
                 search = find_tables(connection, folder, files)
-            proposal = _decided(connection, search, name or folder.name or "source", time_zone, yes=yes)
+                for database in databases:
+                    find_database_tables(search, database, recognise.is_known)
+            match = recognise.recognise(search.tables, system)
+            source = name or (match.signature.name if match else folder.name) or "source"
+            if match:
+                screen.print(f"recognised: {match.signature.title} (docs/systems.md)")
+                fitted = partial(recognise.fitted_mapping, match, source=source, time_zone=time_zone)
+                text, lacking = _answered(fitted, yes=yes), list[str]()
+            else:
+                text, lacking = _proposed(connection, search, source, time_zone, yes=yes)
         finally:
             connection.close()
-    mapping.write_text(mapping_text(proposal), encoding="utf-8")
+    mapping.write_text(text, encoding="utf-8")
     out.print(str(to), markup=False, soft_wrap=True)
-    _show(proposal)
-    lacking = list(proposal.lacking())
     if lacking:
         raise SettingRefused(
             str(to),
             f"the mapping lacks {', '.join(lacking)}. Answer the open questions, or add these feeds to the file "
             "(docs/mapping.md). Then run `buyerview ingest --dry-run`",
         )
+    for database in databases:
+        name_url(database)
     _try(mapping, folder)
     data = "" if folder == mapping.parent else f" --data {folder}"
+    if any("://" in database for database in databases):
+        screen.print(f"\nThe mapping contains no URL. Set {VARIABLE} to it before each run.")
     screen.print(f"\nTo load the data: buyerview ingest {to}{data}", markup=False, soft_wrap=True)
 
 
-def _decided(connection: "Connection", search: "Search", source: str, time_zone: str, *, yes: bool) -> "Proposal":
-    """Propose a mapping, and again with the answers, until no new question comes up."""
+def _proposed(
+    connection: "Connection", search: "Search", source: str, time_zone: str, *, yes: bool
+) -> tuple[str, list[str]]:
+    """Return the text of a proposed mapping, and the needed feeds that it lacks. Shows what it maps."""
     from ingest.inference.propose import propose
+    from ingest.inference.writing import mapping_text
 
+    def proposal_of(answers: Mapping[str, str]) -> "tuple[Proposal, Sequence[Question]]":
+        proposal = propose(connection, search, answers, source=source, time_zone=time_zone)
+        return proposal, proposal.questions
+
+    proposal = _answered(proposal_of, yes=yes)
+    _show(proposal)
+    return mapping_text(proposal), list(proposal.lacking())
+
+
+def _answered(propose: "Callable[[Mapping[str, str]], tuple[T, Sequence[Question]]]", *, yes: bool) -> T:
+    """Propose, and again with the answers, until no new question comes up. Without a terminal, questions stay open."""
     answers: dict[str, str] = {}
     while True:
-        proposal = propose(connection, search, answers, source=source, time_zone=time_zone)
-        new = [question for question in proposal.questions if question.key not in answers]
+        proposal, questions = propose(answers)
+        new = [question for question in questions if question.key not in answers]
         if not new or not (yes or sys.stdin.isatty()):
+            for question in new:
+                screen.print(f"open: {question.text}", markup=False, soft_wrap=True, style="yellow")
             return proposal
         for question in new:
             answers[question.key] = question.best if yes else _asked(question)
@@ -107,7 +142,7 @@ def _asked(question: "Question") -> str:
 
 
 def _show(proposal: "Proposal") -> None:
-    """Print which table is which feed, how many columns are mapped, and what stays open."""
+    """Print which table is which feed, and how many columns are mapped."""
     table = Table(
         "feed", "table", right_aligned("columns mapped"), right_aligned("not mapped"), box=None, pad_edge=False
     )
@@ -118,8 +153,6 @@ def _show(proposal: "Proposal") -> None:
         screen.print(f"not used: {unused}: {reason}", markup=False, soft_wrap=True)
     if len(proposal.unused) > SHOWN:
         screen.print(f"… and {len(proposal.unused) - SHOWN} more; the mapping file lists them.")
-    for question in proposal.questions:
-        screen.print(f"open: {question.text}", markup=False, soft_wrap=True, style="yellow")
 
 
 def _try(mapping: Path, folder: Path) -> None:

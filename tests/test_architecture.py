@@ -60,6 +60,7 @@ LEVELS = {
         ("mapping",),
         ("read",),
         ("inference",),
+        ("systems",),
         ("validate",),
         ("quarantine",),
         ("load",),

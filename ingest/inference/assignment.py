@@ -61,7 +61,7 @@ def assign(
             if any(one.column == candidate.column and one.score > candidate.score - MARGIN for one in listed)
         ]
         weak = candidate.score < ACCEPTED
-        if weak and not any(one in needed or one in WORTH_ASKING for one in targets):
+        if weak and not any(one in needed or _plain(one) in WORTH_ASKING for one in targets):
             _close(open_options, target, candidate.column)
             continue
         if len(targets) > 1:
@@ -94,7 +94,12 @@ def assign(
 
 def _best(options: Candidates) -> tuple[str, Candidate] | None:
     pairs = [(target, listed[0]) for target, listed in options.items() if listed]
-    return max(pairs, key=lambda pair: (pair[1].score, pair[0] in WORTH_ASKING), default=None)
+    return max(pairs, key=lambda pair: (pair[1].score, _plain(pair[0]) in WORTH_ASKING), default=None)
+
+
+def _plain(target: str) -> str:
+    """Return a column without its feed."""
+    return target.rpartition(".")[2]
 
 
 def _close(options: Candidates, target: str, column: str) -> None:
@@ -111,7 +116,7 @@ def _answer(question: Question, answers: Answers, questions: list[Question]) -> 
 
 
 def _about_column(feed: str, table: str, column: str, targets: Sequence[str], samples: Mapping[str, str]) -> Question:
-    ranked = sorted(targets, key=lambda one: WORTH_ASKING.index(one) if one in WORTH_ASKING else 99)
+    ranked = sorted(targets, key=lambda one: WORTH_ASKING.index(_plain(one)) if _plain(one) in WORTH_ASKING else 99)
     text = f"{table}: what is the column {column!r} ({samples.get(column, '')}) for {feed}?"
     return Question(f"{feed}: {column}", text, (*ranked, NOTHING), ranked[0])
 

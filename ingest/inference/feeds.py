@@ -63,14 +63,14 @@ def read_as(connection: Connection, table: Found, feed: str) -> Reading | None:
     sure = sum(1 for column, listed in options.items() if listed[0].score >= ACCEPTED and column not in needed)
     named = names.table_score(table.name, feed)
     fit = mean + 0.6 * named + 0.1 * len(found) + min(0.05 * sure, 0.3)
-    if not named and (mean < ACCEPTED or not (feed in CORE or _has_own_key(table, feed, sure))):
+    if not named and (mean < ACCEPTED or not _has_own_key(table, feed, sure)):
         return None
     return Reading(table, feed, options, refused, fit)
 
 
 def _has_own_key(table: Found, feed: str, sure: int) -> bool:
     """Return True if a column is named like the identifier of this feed, and of no other: `return number`."""
-    own = [column for column in FEEDS[feed].key if column.endswith("_id") and column not in SHARED]
+    own = [column for column in FEEDS[feed].key if column.endswith("_id") and (feed in CORE or column not in SHARED)]
     scores = [names.column_scores(name, feed, alone=False) for name in table.columns]
     return any(one.get(column, 0.0) >= ACCEPTED for one in scores for column in own) or (
         feed in ("customers", "products") and sure > 1

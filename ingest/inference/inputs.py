@@ -40,6 +40,6 @@ def find_files(texts: Sequence[str], without: Path) -> list[Path]:
 
 def data_folder(files: Sequence[Path], mapping: Path) -> Path:
     """Return the folder where relative paths start: that of the mapping if all files are inside it, else their own."""
-    if all(file.is_relative_to(mapping.parent) for file in files):
+    if not files or all(file.is_relative_to(mapping.parent) for file in files):
         return mapping.parent
     return Path(os.path.commonpath([file.parent for file in files]))

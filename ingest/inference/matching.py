@@ -16,6 +16,8 @@ LEAST = 0.5
 """Scores below are no candidates."""
 LONGEST_LINE_NO = 8
 LINE_NUMBERS = ("line_no", "shipment_line_no", "invoice_line_no", "return_line_no")
+WORDS = ("name", "city", "region", "category", "account_manager", "carrier", "payment_terms")
+"""Columns of words. A number there is the key of another table."""
 TRUTH = {"ja": "true", "nein": "false", "oui": "true", "non": "false", "x": "true", "j": "true", "o": "true",
          "si": "true", "sí": "true"}  # fmt: skip
 MONEY_SIGNS = "€$£%"
@@ -57,16 +59,19 @@ def candidates(table: Found, feed: str, *, alone: bool) -> tuple[Candidates, dic
     prefix = names.shared_prefix(list(table.columns))
     result: Candidates = {}
     refused: dict[str, str] = {}
+    discounted = _has_discount(table)
     for column, profile in table.columns.items():
         for target, score in names.column_scores(column, feed, prefix=prefix, alone=alone).items():
             if score < LEAST:
                 continue
             fit = fits(feed, target, profile)
+            if discounted and target == "unit_price_amount" and "net" not in names.words_of(column, prefix):
+                fit = Fit(False, "the table has discounts, and the agreed price is net of them; write sql = …")
             if not fit.fits:
                 if score >= 0.9:
                     refused[column] = f"named like {feed}.{target}, but {fit.evidence}"
                 continue
-            adjusted = score - _line_penalty(target, profile)
+            adjusted = score - _line_penalty(target, names.words_of(column, prefix), profile)
             if adjusted >= LEAST:
                 result.setdefault(target, []).append(
                     Candidate(column, adjusted, fit.settings, fit.evidence, fit.doubt, fit.other)
@@ -76,12 +81,21 @@ def candidates(table: Found, feed: str, *, alone: bool) -> tuple[Candidates, dic
     return result, refused
 
 
-def _line_penalty(target: str, profile: Profile) -> float:
+def _has_discount(table: Found) -> bool:
+    """Return True if a column has discounts other than zero."""
+    return any(
+        "discount" in names.words_of(column) and profile.is_number and profile.distinct > 1
+        for column, profile in table.columns.items()
+    )
+
+
+def _line_penalty(target: str, words: names.Words, profile: Profile) -> float:
     """Return what a line number loses that does not look like a number of lines, and a product that does."""
     looks = profile.is_line_number
     if target in LINE_NUMBERS:
         return 0.0 if looks else 0.3 if profile.longest <= LONGEST_LINE_NO else 1.0
-    return 0.3 if target == "product_id" and looks and profile.distinct < 0.2 * profile.filled else 0.0
+    repeated = looks and profile.distinct < 0.2 * profile.filled
+    return 0.3 if target == "product_id" and "product" not in words and repeated else 0.0
 
 
 def fits(feed: str, target: str, profile: Profile) -> Fit:
@@ -163,7 +177,7 @@ def _as_text(feed: str, target: str, profile: Profile) -> Fit:
         return Fit(False, _example("its values are no IANA time zones", profile))
     if profile.is_moment and not profile.fits(profile.whole):
         return Fit(False, _example("its values are dates", profile))
-    if target in ("name", "city", "region", "account_manager", "carrier", "payment_terms") and profile.is_number:
+    if target in WORDS and profile.is_number:
         return Fit(False, _example("its values are numbers", profile))
     fraction = profile.is_number and not profile.fits(profile.whole)
     if target.endswith(("_id", "_no")) and fraction:

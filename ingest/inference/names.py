@@ -18,7 +18,7 @@ SHORTEST_PART = 3
 """Letters of the shortest word that a compound such as `Auftragsnummer` is split into."""
 SHARED_PREFIX = 0.8
 """Share of a table's columns that begin with one word: the word is a prefix and has no meaning."""
-EXTRA_WORD, UNKNOWN_WORD, FREE_WORD, ALONE = 0.4, 0.2, 0.1, 0.05
+EXTRA_WORD, UNKNOWN_WORD, FREE_WORD, ALONE = 0.4, 0.25, 0.1, 0.05
 """What a name loses: for a known word too many, an unknown word, the feed's own name, a meaning of its own table."""
 FREE = frozenset({"number", "noise"})
 """Words that change no meaning."""
@@ -132,7 +132,7 @@ def score(words: Words, patterns: Iterable[Pattern], free: Words = frozenset(), 
     for pattern, weight in patterns:
         if pattern <= words or (len(pattern) > 1 and pattern - words == {"number"}):
             extra = words - pattern - FREE - free
-            lost = sum(UNKNOWN_WORD if one.startswith("?") else EXTRA_WORD for one in extra)
+            lost = sum(UNKNOWN_WORD if one.startswith("?") and pattern != {"number"} else EXTRA_WORD for one in extra)
             lost += lost_free * len((words - pattern) & free)
             best = max(best, weight - lost - 0.02 * len(pattern - words))
     return best

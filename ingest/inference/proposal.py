@@ -15,6 +15,13 @@ class ProposedColumn:
     settings: dict[str, object]
     evidence: str
     alternatives: tuple[str, ...] = ()
+    made_of: str = ""
+    """Source column of a column that a SELECT returns under another name."""
+
+    @property
+    def origin(self) -> str:
+        """Return the column of the file or table."""
+        return self.made_of or self.source
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,11 @@ from ingest.inference.agreement import settled
 from ingest.inference.assignment import Answers, Assignment, Question, assign
 from ingest.inference.evidence import Profile, matched, unique_share
 from ingest.inference.feeds import CORE, PARENTS, Key, Reading, choose_tables, why_unused, with_parents
+from ingest.inference.flat import find_base, split, wanted_feeds
+from ingest.inference.flat_sql import STAGED
 from ingest.inference.matching import Candidate
 from ingest.inference.proposal import Proposal, ProposedColumn, ProposedFeed
+from ingest.inference.stand_ins import shipments_of_orders, with_receipt
 from ingest.inference.tables import Found, Search
 from ingest.mapping.mapping_file import mappable, required
 from ingest.storage.scratch_database import Connection
@@ -39,15 +42,38 @@ def propose(connection: Connection, search: Search, answers: Answers, *, source:
     readings, questions = choose_tables(connection, tables, answers)
     work.questions += questions
     work.has_factors = "unit_factors" in readings
+    base = find_base(tables, readings)
+    staged: dict[str, dict[str, object]] = {}
+    if base is not None:
+        wanted = list(wanted_feeds(readings, base))
+        feeds, questions = split(connection, base, wanted, answers)
+        work.questions += questions
+        if len(feeds) > 1 or (feeds and "order_lines" not in readings):
+            work.feeds |= feeds
+            staged = {STAGED: {**base.origin, **base.layout}}
+            readings = {feed: one for feed, one in readings.items() if one.table is not base}
     order = [*CORE, *(feed for feed in readings if feed not in CORE)]
     for feed in order:
         if feed in readings:
             _add_feed(work, with_parents(connection, readings[feed], work.keys))
-    used = {reading.table.relation for feed, reading in readings.items() if feed in work.feeds}
+    if "orders" in work.feeds and "shipments" not in work.feeds and "orders" in readings:
+        feeds, questions = shipments_of_orders(readings["orders"], work.feeds, answers)
+        work.feeds |= feeds
+        work.questions += questions
+    if "shipments" in work.feeds:
+        work.feeds["shipments"], questions = with_receipt(work.feeds["shipments"], answers)
+        work.questions += questions
+    used = {base.relation} if base is not None and staged else set()
+    used |= {reading.table.relation for feed, reading in readings.items() if feed in work.feeds}
     zone, evidence = _zone(work, tables, time_zone)
     unused = {table.name: why_unused(table) for table in tables if table.relation not in used}
     unused |= search.unusable
-    return Proposal(source, zone, evidence, {}, work.feeds, tuple(work.questions), unused)
+    return Proposal(source, zone, evidence, staged, in_order(work.feeds), tuple(work.questions), unused)
+
+
+def in_order(feeds: dict[str, ProposedFeed]) -> dict[str, ProposedFeed]:
+    """Return the feeds with the core feeds first, parents before children."""
+    return {feed: feeds[feed] for feed in (*CORE, *feeds) if feed in feeds}
 
 
 def _add_feed(work: Work, reading: Reading) -> None:
@@ -70,7 +96,9 @@ def _add_feed(work: Work, reading: Reading) -> None:
         if name not in {one.source for one in columns.values()}
     }
     evidence = (f"{table.rows:,} records; {_key_evidence(work, feed, table, result)}", *table.notes)
-    work.feeds[feed] = ProposedFeed(table.name, table.origin, columns, evidence, unmapped)
+    key = [columns[one].source for one in FEEDS[feed].key if one in columns]
+    origin = table.read([column.source for column in columns.values()], key)
+    work.feeds[feed] = ProposedFeed(table.name, origin, columns, evidence, unmapped)
     for column, parent in PARENTS.items():
         if parent == feed:
             work.keys[feed] = (table.relation, result.chosen[column].column, "")

@@ -1,6 +1,6 @@
 """Tables found in files: their columns, and the counts of their values. Read with the readers of ingest/read."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,6 +36,19 @@ class Found:
     rows: int
     columns: dict[str, Profile]
     notes: tuple[str, ...] = ()
+    layout: dict[str, object] = field(default_factory=dict)
+    """Keys of the mapping that only a SELECT over the table needs: header_row, footer. Feeds find them themselves."""
+    sql_names: dict[str, str] = field(default_factory=dict)
+    """Names of the columns in the SQL of their database. Empty for files."""
+
+    def read(self, columns: Iterable[str], key: Iterable[str]) -> dict[str, object]:
+        """Return the keys of the mapping that read these columns. A query is ordered by the columns of the key."""
+        if not self.sql_names:
+            return self.origin
+        listed = ", ".join(self.sql_names[one] for one in dict.fromkeys(columns))
+        order = ", ".join(self.sql_names[one] for one in key)
+        query = str(self.origin["query"]).replace("select *", f"select {listed}", 1)
+        return {**self.origin, "query": f"{query} order by {order}" if order else query}
 
 
 @dataclass
@@ -86,7 +99,7 @@ def _add_csv(search: Search, path: Path, name: str) -> None:
     finally:
         if sample != path:
             sample.unlink()
-    _add(search, name, relation, {"read": [name], **found.keys}, table, found.notes)
+    _add(search, name, relation, {"read": [name], **found.keys}, table, found.notes, found.header_row)
 
 
 def _sheets(path: Path, name: str) -> list[tuple[str, bool]]:
@@ -109,7 +122,7 @@ def _add_sheet(search: Search, path: Path, name: str, sheet: str, *, several: bo
     relation = _next_relation(search)
     table = from_excel(search.connection, relation, path, declared, shown, wanted=columns, needed=columns)
     keys: dict[str, object] = {"read": [name], "sheet": sheet} if several else {"read": [name]}
-    _add(search, f"{sheet}" if several else name, relation, keys, table, (), shown=shown)
+    _add(search, f"{sheet}" if several else name, relation, keys, table, (), above + 1, shown=shown)
 
 
 def _add_plain(search: Search, path: Path, name: str) -> None:
@@ -138,6 +151,7 @@ def _add(
     origin: dict[str, object],
     table: TextTable,
     notes: tuple[str, ...],
+    header_row: int = 1,
     *,
     shown: str | None = None,
 ) -> None:
@@ -145,7 +159,10 @@ def _add(
         search.unusable[shown or name] = "no records"
         return
     columns = {one: profile(search.connection, relation, one, marked=one in table.marked) for one in table.columns}
-    search.tables.append(Found(name, relation, origin, table.rows, columns, (*notes, *table.notes)))
+    layout: dict[str, object] = {"header_row": header_row} if header_row > 1 else {}
+    if table.footer:
+        layout["footer"] = table.footer.split()[0]
+    search.tables.append(Found(name, relation, origin, table.rows, columns, (*notes, *table.notes), layout))
 
 
 def merged(connection: Connection, tables: Sequence[Found]) -> list[Found]:
@@ -169,7 +186,8 @@ def _as_one(connection: Connection, group: Sequence[Found]) -> Found:
     marked = {str(row[0]) for row in connection.execute(f"DESCRIBE {quoted(relation)}").fetchall()}
     columns = {one: profile(connection, relation, one, marked=f"typed:{one}" in marked) for one in group[0].columns}
     notes = tuple(note for one in group for note in one.notes)
-    return Found(group[0].name, relation, origin, sum(one.rows for one in group), columns, notes)
+    rows, layout = sum(one.rows for one in group), group[0].layout
+    return Found(group[0].name, relation, origin, rows, columns, notes, layout)
 
 
 def _names(table: Found) -> Iterator[str]:

@@ -34,12 +34,12 @@ def _lines(proposal: Proposal) -> Iterator[str]:
         yield from (f"# - {_comment(name)}: {_comment(reason)}" for name, reason in proposal.unused.items())
     yield ""
     yield "[source]"
-    yield f"name = {_text(proposal.source)}"
-    yield _with_comment(f"time_zone = {_text(proposal.time_zone)}", proposal.zone_evidence)
+    yield f"name = {text_value(proposal.source)}"
+    yield _with_comment(f"time_zone = {text_value(proposal.time_zone)}", proposal.zone_evidence)
     for name, origin in proposal.staged.items():
         yield ""
         yield f"[staged.{_key(name)}]"
-        yield from _pairs(origin)
+        yield from pairs(origin)
     for name, feed in proposal.feeds.items():
         yield ""
         yield from _feed(name, feed)
@@ -48,7 +48,7 @@ def _lines(proposal: Proposal) -> Iterator[str]:
 def _feed(name: str, feed: ProposedFeed) -> Iterator[str]:
     yield f"[{name}]"
     yield from (f"# {_comment(line)}" for line in feed.evidence)
-    yield from _pairs(feed.origin)
+    yield from pairs(feed.origin)
     yield f"[{name}.columns]"
     needed = required(name)
     for target, column in feed.columns.items():
@@ -61,7 +61,7 @@ def _feed(name: str, feed: ProposedFeed) -> Iterator[str]:
 
 def _column(column: ProposedColumn) -> str:
     if not column.settings:
-        return _text(column.source)
+        return text_value(column.source)
     return "{ " + ", ".join(f"{key} = {_value(value)}" for key, value in _with_source(column)) + " }"
 
 
@@ -70,7 +70,8 @@ def _with_source(column: ProposedColumn) -> Iterator[tuple[str, object]]:
     yield from column.settings.items()
 
 
-def _pairs(origin: Mapping[str, object]) -> Iterator[str]:
+def pairs(origin: Mapping[str, object]) -> Iterator[str]:
+    """Yield the lines of a table of TOML."""
     for key, value in origin.items():
         if isinstance(value, str) and "\n" in value:
             yield f'{key} = """\n{value.strip()}\n"""'
@@ -87,14 +88,14 @@ def _value(value: object) -> str:
         return "{ " + ", ".join(f"{_key(str(key))} = {_value(one)}" for key, one in value.items()) + " }"
     if isinstance(value, list | tuple):
         return _value(value[0]) if len(value) == 1 else "[" + ", ".join(map(_value, value)) + "]"
-    return _text(str(value))
+    return text_value(str(value))
 
 
 def _key(name: str) -> str:
-    return name if BARE.fullmatch(name) else _text(name)
+    return name if BARE.fullmatch(name) else text_value(name)
 
 
-def _text(value: str) -> str:
+def text_value(value: str) -> str:
     """Return a basic string of TOML. JSON writes the same escapes, except for the character 7F."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 

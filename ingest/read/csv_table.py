@@ -51,4 +51,5 @@ def csv_to_table(
             f"{object_name}: {len(footer)} row(s) below the records were skipped, "
             f"from {found.delimiter.join(cell or '' for cell in cells(footer[0]))[:80]!r} on"
         )
-    return TextTable(found.columns, rows, sha256, tuple(broken), notes=tuple(notes))
+    below = next((cell for cell in cells(footer[0]) if cell), "") if footer else ""
+    return TextTable(found.columns, rows, sha256, tuple(broken), notes=tuple(notes), footer=below)

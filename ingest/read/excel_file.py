@@ -54,7 +54,8 @@ def from_excel(
     notes = [f"{object_name}: the header is row {above + 1}; {above} row(s) above it were skipped"] if above else []
     if footer:
         notes.append(f"{object_name}: {len(footer)} row(s) below the records were skipped")
-    return TextTable(columns, count, file_hash(path), marked=marked, typed=typed, notes=tuple(notes))
+    below = next((text for text in _texts(footer[0]) if text), "") if footer else ""
+    return TextTable(columns, count, file_hash(path), marked=marked, typed=typed, notes=tuple(notes), footer=below)
 
 
 def sheet_names(path: Path, object_name: str) -> list[str]:

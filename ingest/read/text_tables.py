@@ -44,6 +44,8 @@ class TextTable:
     """A column with typed fractions ("number") and one with typed dates ("date"), if there are such."""
     notes: tuple[str, ...] = ()
     """Notes for the report about what was skipped."""
+    footer: str = ""
+    """First text of the rows below the records that were skipped, for example Total."""
 
 
 def as_text(value: object) -> str | None:

@@ -47,7 +47,7 @@ def counted(proposal: Proposal, truth: Truth) -> Counted:
     """Compare a proposal without answers with the truth. A mapped column that the truth does not have is wrong."""
     right, asked, unmapped = 0, [], []
     mapped = {
-        (feed, target): column.source for feed, one in proposal.feeds.items() for target, column in one.columns.items()
+        (feed, target): column.origin for feed, one in proposal.feeds.items() for target, column in one.columns.items()
     }
     questions = " ".join(f"{question.key} {question.text}" for question in proposal.questions)
     for feed, columns in truth.items():

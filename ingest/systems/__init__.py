@@ -1,0 +1,1 @@
+"""Mappings of known systems, recognised by the columns of their tables. docs/systems.md describes each."""

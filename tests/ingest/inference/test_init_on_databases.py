@@ -1,0 +1,69 @@
+"""`buyerview init` on a database: Northwind, where it may not map employees to invoices or states to shipments."""
+
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from ingest.inference.database import VARIABLE, find_database_tables
+from ingest.inference.proposal import Proposal
+from ingest.inference.propose import propose
+from ingest.inference.stand_ins import SHIPPED_AS_RECEIVED
+from ingest.inference.tables import Search
+from ingest.inference.writing import mapping_text
+from ingest.pipeline import run
+from ingest.storage.scratch_database import scratch
+from metrics.queries.answer import Question, answer
+from metrics.warehouse import Location, reading
+from tests.ingest.inference.counting import counted
+from tests.ingest.mapping.test_examples import data
+from tests.support.postgres import plain
+
+LINES = {"order_id": "order_id", "line_no": "line_no", "product_id": "product_id"}
+TRUTH = {
+    "orders": {
+        "order_id": "order_id", "customer_id": "customer_id", "ordered_at": "order_date",
+        "requested_by": "required_date",
+    },
+    "order_lines": {**LINES, "ordered_qty": "quantity"},
+    "shipments": {"shipment_id": "order_id", "shipped_at": "shipped_date", "freight_amount": "freight"},
+    "shipment_lines": {
+        **LINES, "shipment_id": "order_id", "shipment_line_no": "line_no", "shipped_qty": "quantity",
+    },
+    "customers": {"customer_id": "customer_id", "name": "company_name", "region": "region", "city": "city"},
+    "products": {"product_id": "product_id", "name": "product_name"},
+}  # fmt: skip
+
+
+@pytest.mark.postgres
+def test_northwind_is_mapped_with_questions_about_its_receipts_and_loads(
+    tmp_path: Path, location: Location, postgres_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = (data("northwind") / "northwind.sql").read_text(encoding="utf-8")
+    with psycopg.connect(plain(postgres_database)) as database:
+        database.execute(script.encode())
+    monkeypatch.setenv(VARIABLE, postgres_database)
+    with scratch() as place:
+        search = Search(place.connect(), tmp_path)
+        find_database_tables(search, f"env:{VARIABLE}")
+        asked, answers = [], {"receipt": SHIPPED_AS_RECEIVED}
+        while True:
+            proposal: Proposal = propose(search.connection, search, answers, source="nw", time_zone="UTC")
+            new = {question.key: question.best for question in proposal.questions}
+            asked += list(new)
+            if not new:
+                break
+            answers |= new
+        search.connection.close()
+    assert asked == ["shipped quantity"]
+    truth = {**TRUTH, "shipments": {**TRUTH["shipments"], "received_at": "shipped_date"}}
+    assert counted(proposal, truth).wrong == []
+    assert counted(proposal, truth).share_right == 1
+    mapping = tmp_path / "mapping.toml"
+    mapping.write_text(mapping_text(proposal), encoding="utf-8")
+    assert postgres_database not in mapping.read_text(encoding="utf-8")
+    report = run(mapping, location=location)
+    assert report.checks_failed == 0
+    with reading(location) as connection:
+        (ordered,) = answer(connection, Question(measures=("ordered_units",)))
+    assert ordered.numerator == 51317
