@@ -1,6 +1,6 @@
 """Generate docs/catalogue.md, the reference of measures, steps, policy keys and tables: `python -m commands.catalogue`.
 
-Everything comes from the code. docs/mapping.md describes the feeds, docs/commands.md the commands.
+Everything comes from the code. docs/mapping-reference.md describes the feeds, docs/commands.md the commands.
 """
 
 import re

@@ -1,7 +1,7 @@
 """Parse and check a mapping file (TOML): the feeds of a source, their origins and their columns.
 
 Opens only the mapping file. Reports all its problems at once, each with the key, the nearest valid name and what to
-write instead. docs/mapping.md describes the keys.
+write instead. docs/mapping-reference.md describes the keys.
 """
 
 import zoneinfo

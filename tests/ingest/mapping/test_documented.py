@@ -1,4 +1,4 @@
-"""docs/mapping.md lists the columns of every feed and every rule across rows."""
+"""docs/mapping-reference.md lists the columns of every feed and every rule across rows."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ from ingest.mapping.mapping_file import mappable, required
 from ingest.validate import cross_row_rules
 from metrics.schema import FEEDS
 
-PAGE = (Path(__file__).parents[3] / "docs" / "mapping.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "mapping-reference.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^### `(\w+)`\n(.*?)(?=^### |\Z)", PAGE, flags=re.MULTILINE | re.DOTALL))
 
 

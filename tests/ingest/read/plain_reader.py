@@ -1,6 +1,6 @@
 """An independent reader of damaged CSV files: a state machine over characters, and Python's own numbers and dates.
 
-It shares no code with `ingest`, and it does not use the `csv` module. It follows docs/mapping.md.
+It shares no code with `ingest`, and it does not use the `csv` module. It follows docs/mapping-reference.md.
 """
 
 from __future__ import annotations
