@@ -1,4 +1,7 @@
-"""I2: incremental pulls by a cursor of any orderable type, from real databases. Source: docs/mapping-reference.md, example 3."""
+"""I2: incremental pulls by a cursor of any orderable type, from real databases.
+
+Source: docs/mapping-reference.md, example 3.
+"""
 
 import sqlite3
 from collections.abc import Callable

@@ -158,3 +158,8 @@ def test_a_shipped_mapping_is_valid_as_it_is(name: str) -> None:
     mapping = load_mapping(recognise.FOLDER / f"{name}.toml")
     signature = recognise.signatures()[name]
     assert set(mapping.staged) == {*signature.needed, *signature.optional}
+
+
+def test_every_system_is_described() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "systems.md").read_text(encoding="utf-8")
+    assert [line.split("`")[1] for line in page.splitlines() if line.startswith("## `")] == list(recognise.signatures())
