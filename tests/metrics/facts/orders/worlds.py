@@ -22,6 +22,9 @@ WORLDS = 12
 
 HISTORIES = int(os.environ.get("HISTORIES", "500"))
 
+FEW_WORLDS = WORLDS if "HISTORIES" in os.environ else 4
+"""Random worlds of the usual run. All worlds are in the long run."""
+
 SEED = int(os.environ.get("SEED", "1"))
 
 KNOWN_TO_ALL = ("customers", "products", "unit_factors", "policies", "fx_rates", "service_packages", "calendars")
@@ -95,8 +98,11 @@ def worlds_of_the_cases() -> list[World]:
     ]
 
 
-def strict_worlds_of_the_cases() -> list[World]:
-    """Return the worked examples by `as_of` and mapped columns, with the strict policy for all."""
+def strict_worlds_of_the_cases(at_least: int = 0, at_most: int | None = None) -> list[World]:
+    """Return the worked examples by `as_of` and mapped columns, with the strict policy for all.
+
+    at_least, at_most: return only worlds with such a number of orders.
+    """
     by_inputs: dict[Any, World] = {}
     for world in worlds_of_the_cases():
         records = by_inputs.setdefault(
@@ -104,7 +110,12 @@ def strict_worlds_of_the_cases() -> list[World]:
         ).records
         for feed, rows in world.records.items():
             records[feed].extend(rows)
-    return list(by_inputs.values())
+    sizes = {inputs: len(world.records["orders"]) for inputs, world in by_inputs.items()}
+    return [
+        world
+        for inputs, world in by_inputs.items()
+        if at_least <= sizes[inputs] and (at_most is None or sizes[inputs] <= at_most)
+    ]
 
 
 def compare(
