@@ -2,7 +2,7 @@
 
 One pass per feed. Text columns stay as they are; other columns are TRY_CAST to the type of the feed's column. A value
 that does not fit becomes null. A record that the reader cannot parse is dropped without a message. Moments are
-TIMESTAMPs. The tables are in a file and checkpointed, as in ingest.
+TIMESTAMPs. The tables are in a file and checkpointed, and DuckDB uses the same number of threads, as in ingest.
 """
 
 from pathlib import Path
@@ -12,13 +12,14 @@ from sqlalchemy import Boolean, Date, DateTime, Integer, Numeric
 
 from ingest.mapping.mapping_file import FeedMap, load_mapping
 from metrics.schema import FEEDS
+from metrics.warehouse.instances import THREADS_OF_RUN, threads
 
 
 def load(mapping_file: Path, database: Path) -> int:
     """Load every feed and return the number of rows."""
     mapping = load_mapping(mapping_file)
     rows = 0
-    with duckdb.connect(str(database)) as connection:
+    with duckdb.connect(str(database), config={"threads": threads() or THREADS_OF_RUN}) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         for feed, feed_map in mapping.feeds.items():
             connection.execute(f"CREATE TABLE {feed} AS {_select(feed, feed_map, mapping_file.parent)}")

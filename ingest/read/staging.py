@@ -107,7 +107,9 @@ def _load_directly(
     records.
     """
     connection = reading.connection
-    if file_scan.records is None or found.skip or origin.footer is not None or _ends_in_totals(file_scan, found):
+    if file_scan.records is None or found.skip or origin.footer is not None:
+        return None
+    if _may_end_in_footer(file_scan, found, origin, needed_columns(feed, origin)):
         return None
     first = count_rows(connection, staging_table(feed))
     columns = staging_columns(feed, origin, time_zone=reading.mapping.time_zone, suspicious=file_scan.suspicious)
@@ -149,11 +151,18 @@ def _shift_after(connection: Connection, feed: str, first: int, broken: list[int
     )
 
 
-def _ends_in_totals(file_scan: CsvScan, found: CsvLayout) -> bool:
-    """Return True if one of the last lines may be a totals row. The strict reader decides."""
+def _may_end_in_footer(file_scan: CsvScan, found: CsvLayout, origin: FeedMap, needed: Sequence[str]) -> bool:
+    """Return True if one of the last lines may be a totals row, and the last line may be no record.
+
+    The strict reader then decides. A last line that can be a record has no footer above it.
+    """
     lines = file_scan.tail.decode("utf-8", "replace").splitlines()[-20:]
-    cells = ([cell.strip('" ') for cell in line.split(found.delimiter)] for line in lines)
-    return any(layout.is_totals_row([*row, ""], (), 0) for row in cells)
+    rows = [[cell.strip('" ') for cell in line.split(found.delimiter)] for line in lines]
+    if not any(layout.is_totals_row([*row, ""], (), 0) for row in rows):
+        return False
+    filled = [found.header.index(name) for name in needed]
+    quoted_cells = origin.quote != "" and origin.quote in lines[-1]
+    return quoted_cells or layout.cannot_be_record(rows[-1], filled, len(found.header))
 
 
 def stage_relation(

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import duckdb
 
+from metrics.warehouse.instances import THREADS_OF_RUN, threads
+
 Connection = duckdb.DuckDBPyConnection
 
 MEMORY = "1200MB"
@@ -31,6 +33,7 @@ class Scratch:
         """Options of every connection to the staging database. DuckDB requires them to be equal within a process."""
         return {
             "memory_limit": MEMORY,
+            "threads": threads() or THREADS_OF_RUN,
             "temp_directory": str(self.folder / "spill"),
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",

@@ -24,6 +24,9 @@ from metrics.warehouse.statement_cache import compiled_cache
 OPEN_AT_MOST = 2
 """Generations that a reading process keeps open: the newest, and the one that slower pages still read."""
 
+THREADS_OF_RUN = "1"
+"""Processor threads of a run. With two, DuckDB's Python client spins while the second thread works (docs/speed.md)."""
+
 LOCKED_SETTINGS = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
@@ -105,13 +108,22 @@ def close(folder: Path) -> None:
             release(path)
 
 
+def threads(default: str | None = THREADS_OF_RUN) -> str | None:
+    """Return the number of threads of BUYERVIEW_THREADS, or the default. None: DuckDB uses every processor.
+
+    Raises SettingRefused for any other text.
+    """
+    chosen = os.environ.get("BUYERVIEW_THREADS") or default
+    if chosen is not None and not re.fullmatch(r"[1-9]\d{0,3}", chosen):
+        raise SettingRefused("BUYERVIEW_THREADS", f"{chosen!r} is no number of threads. Write for example 2.")
+    return chosen
+
+
 def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     """Open a file for reading or writing. DuckDB refuses a second configuration of the same file."""
     config = {**LOCKED_SETTINGS, "memory_limit": _memory_limit(read_only=read_only)}
-    if threads := os.environ.get("BUYERVIEW_THREADS"):
-        if not re.fullmatch(r"[1-9]\d{0,3}", threads):
-            raise SettingRefused("BUYERVIEW_THREADS", f"{threads!r} is no number of threads. Write for example 2.")
-        config["threads"] = threads
+    if chosen := threads(default=None if read_only else THREADS_OF_RUN):
+        config["threads"] = chosen
     if read_only:
         config["enable_external_access"] = "false"
         # DuckDB's default is a folder next to the file, which two readers of the file would share. DuckDB creates the
