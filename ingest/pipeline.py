@@ -37,6 +37,7 @@ from metrics.errors import BuyerviewError, WarehouseError
 from metrics.rebuild.consistency import check_consistency
 from metrics.rebuild.rebuild import rebuild
 from metrics.schema import FEEDS, checks, restated_quantities, runs
+from metrics.sql.dialects import analyze
 from metrics.warehouse import Build, Location, copy_for_dry_run, create_tables, locate, writing
 from metrics.warehouse.failpoint import failpoint
 
@@ -238,10 +239,7 @@ def load_clean(state: RunState, staging: Scratch, build: Build) -> Table | None:
     build.save()
     if build.dialect == "duckdb":
         connection.exec_driver_sql("DETACH staging")
-    else:
-        # PostgreSQL has no statistics of tables filled in this transaction, and would join them row by row.
-        for feed in (*FEEDS, "touched_orders"):
-            connection.exec_driver_sql(f"ANALYZE {feed}")
+    analyze(connection, touched)
     state.reading.connection = staging.connect()
     return None if everything else touched
 

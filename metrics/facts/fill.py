@@ -36,9 +36,9 @@ def _fill_stale(
 def _fill_rows(connection: Connection, fact_table: FactTable, context: BuildContext) -> None:
     for rows in fact_table.select_rows(connection, context):
         insert_rows(connection, fact_table.table, rows)
+    analyze(connection, fact_table.table)
 
 
 def insert_rows(connection: Connection, target: Table, rows: Rows, parameters: dict[str, str] | None = None) -> None:
     """Insert the rows of a SELECT into a table. The columns must have the table's order."""
     connection.execute(insert(target).from_select([c.name for c in target.columns], rows), parameters or {})
-    analyze(connection, target)

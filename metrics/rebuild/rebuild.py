@@ -90,9 +90,11 @@ def rebuild(
     only_edits = feeds is not None and edited <= DEPENDENT_TABLES.keys()
     loaded = table(touched, sql_column("order_id", String)) if touched is not None and not remapped else None
     if only_edits and before is not None and not reshaped and before.as_of == as_of:
+        analyze(connection, *[FEEDS[name].table for name in edited])
         _refresh_days(connection)
         _rebuild_edited(connection, BuildContext(as_of, known), edited, loaded)
     else:
+        analyze(connection, *[feed.table for feed in FEEDS.values()])
         quarantine_changed = refresh_quarantine(connection, as_of)
         _refresh_days(connection)
         failpoint("rebuild.facts")
@@ -131,14 +133,15 @@ def _reshaped_tables(connection: Connection) -> set[str]:
 def _rebuild_all(connection: Connection, as_of: datetime, known: frozenset[str]) -> None:
     connection.execute(delete(order_line_facts_table))
     connection.execute(delete(order_facts_table))
-    analyze(connection, *[feed.table for feed in FEEDS.values()])
     first, last = bindparam("first_order", type_=String), bindparam("last_order", type_=String)
     ids = union(select(orders.c.order_id), select(orders_in_quarantine.c.order_id)).subquery("order_ids")
     part = select(ids.c.order_id).where(ids.c.order_id.between(first, last)).subquery("part")
     lines = order_line_facts(STRICT, as_of, known, only=part)
     for first_order, last_order in order_batches(connection, ids):
         insert_rows(connection, order_line_facts_table, lines, {"first_order": first_order, "last_order": last_order})
+    analyze(connection, order_line_facts_table)
     insert_rows(connection, order_facts_table, order_facts_from_lines(order_line_facts_table, as_of))
+    analyze(connection, order_facts_table)
     failpoint("rebuild.ledgers")
     for fact_table in FACT_TABLES:
         fill(connection, fact_table, BuildContext(as_of, known))
@@ -173,6 +176,7 @@ def _rebuild_changed(
     after = {order_line_facts_table.name: lines, order_facts_table.name: judged_orders}
     for facts in tables:
         insert_rows(connection, facts, select(*after[facts.name].c))
+        analyze(connection, facts)
     failpoint("rebuild.ledgers")
     customers = _copy(
         connection,
@@ -279,4 +283,5 @@ def _copy(connection: Connection, name: str, like: Table, rows: Rows, *columns: 
     )
     copied.create(connection)
     insert_rows(connection, copied, rows)
+    analyze(connection, copied)
     return copied

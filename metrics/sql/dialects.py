@@ -72,7 +72,8 @@ class _SecondsBetween(_EngineFunction):
     inherit_cache = True
     name = "seconds_between"
     postgresql = "CAST(floor(EXTRACT(EPOCH FROM ({1} - {0}))) AS BIGINT)"
-    duckdb = "((epoch_us({1}) - epoch_us({0})) // 1000000)"
+    # DuckDB's // rounds towards zero. Adding 400 billion seconds first makes every span positive, so it rounds down.
+    duckdb = "((epoch_us({1}) - epoch_us({0}) + 400000000000000000) // 1000000 - 400000000000)"
 
 
 class _PlusMicroseconds(_EngineFunction):
@@ -127,7 +128,7 @@ def days_between(first: Expression, second: Expression) -> Expression:
 
 
 def seconds_between(first: Expression, second: Expression) -> Expression:
-    """Return the whole seconds from the first instant to the second."""
+    """Return the whole seconds from the first instant to the second, rounded down also if they are negative."""
     return _SecondsBetween(first, second)
 
 

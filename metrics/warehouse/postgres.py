@@ -60,6 +60,13 @@ LOCK = 0x6275796572766965
 PAUSE = 0.5
 """Seconds before a failed connection is tried once more."""
 
+RUN_SETTINGS = {"jit": "off", "work_mem": "64MB", "enable_nestloop": "off"}
+"""Settings of a run's session.
+
+PostgreSQL estimates a few rows for joins of joins, and would then join hundreds of thousands of rows one by one. It
+would also compile statements for seconds that run for less.
+"""
+
 NOT_CONNECTABLE = (ImportError, OSError, TypeError, ValueError)
 """Errors that a driver raises for a URL it cannot use, in addition to its own."""
 
@@ -131,6 +138,8 @@ def writing(url: URL) -> Iterator[Build]:
     """Open the next generation for changes; see `warehouse.writing`."""
     engine = _new_engine(url, poolclass=NullPool)  # temporary tables end with the run's session
     with _connected(engine, url) as connection:
+        for setting, value in RUN_SETTINGS.items():
+            connection.exec_driver_sql(f"SET {setting} = '{value}'")
         if not connection.scalar(select(func.pg_try_advisory_xact_lock(LOCK))):
             raise WarehouseBusy(_name(url))
         failpoint("warehouse.server_lock")
