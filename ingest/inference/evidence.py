@@ -229,12 +229,16 @@ def unique_share(connection: Connection, relation: str, columns: Sequence[str]) 
     return different / rows if rows else 0.0
 
 
-def agreeing_share(connection: Connection, relation: str, keys: Sequence[str], column: str) -> float:
-    """Return the share of keys whose records agree in a column."""
+def agreeing_share(
+    connection: Connection, relation: str, keys: Sequence[str], column: str, *, with_empty: bool = False
+) -> float:
+    """Return the share of keys whose records agree in a column. with_empty: an empty cell is a value of its own."""
     names = ", ".join(quoted(text_column(one)) for one in keys)
+    value = quoted(text_column(column))
+    value = f"coalesce({value}, '')" if with_empty else value
     row = connection.execute(
-        f"SELECT avg(CASE WHEN n <= 1 THEN 1.0 ELSE 0.0 END) FROM (SELECT count(DISTINCT "
-        f"{quoted(text_column(column))}) AS n FROM {quoted(relation)} GROUP BY {names})"
+        f"SELECT avg(CASE WHEN n <= 1 THEN 1.0 ELSE 0.0 END) FROM (SELECT count(DISTINCT {value}) AS n "
+        f"FROM {quoted(relation)} GROUP BY {names})"
     ).fetchone()
     return float(row[0]) if row and row[0] is not None else 0.0
 

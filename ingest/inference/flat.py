@@ -10,6 +10,7 @@ from ingest.inference.flat_sql import HEADERS, MASTER, Extract, select_of
 from ingest.inference.matching import Candidates, candidates
 from ingest.inference.proposal import ProposedColumn, ProposedFeed
 from ingest.inference.tables import Found
+from ingest.inference.units import unit_problem
 from ingest.mapping.mapping_file import required
 from ingest.storage.scratch_database import Connection
 
@@ -40,7 +41,7 @@ def find_base(tables: Sequence[Found], readings: Mapping[str, Reading]) -> Found
 
 
 def split(
-    connection: Connection, table: Found, wanted: Sequence[str], answers: Answers
+    connection: Connection, table: Found, wanted: Sequence[str], answers: Answers, *, has_factors: bool
 ) -> tuple[dict[str, ProposedFeed], list[Question]]:
     """Return the feeds that a flat table has, by SELECT, with the open questions. wanted: feeds without a table."""
     options, refused = _options(table, wanted)
@@ -52,6 +53,8 @@ def split(
         return {}, extract.questions
     extract.unmapped = {name: refused.get(name, "no evidence of its meaning") for name in table.columns}
     _drop_disagreeing(extract, wanted)
+    if not has_factors:
+        _drop_unit(extract)
     feeds = {feed: proposed for feed in wanted if (proposed := _feed(extract, feed)) is not None}
     for header, lines in (("shipments", "shipment_lines"), ("invoices", "invoice_lines")):
         if header in feeds and lines in wanted and lines not in feeds:
@@ -78,6 +81,20 @@ def _options(table: Found, wanted: Sequence[str]) -> tuple[Candidates, dict[str,
                     known[one.column] = one
             merged[key] = sorted(known.values(), key=lambda one: -one.score)
     return merged, refused
+
+
+def _drop_unit(extract: Extract) -> None:
+    """Leave out the unit if no table has factors, or ask."""
+    unit, product = extract.chosen.get("unit"), extract.chosen.get("product_id")
+    if unit is None:
+        return
+    name = product.column if product else None
+    reason, question = unit_problem(extract.connection, extract.table, unit.column, name, extract.answers)
+    if question is not None:
+        extract.ask(question)
+    if reason:
+        extract.unmapped[unit.column] = reason
+        del extract.chosen["unit"]
 
 
 def _drop_disagreeing(extract: Extract, wanted: Sequence[str]) -> None:

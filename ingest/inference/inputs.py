@@ -4,7 +4,6 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from ingest.mapping.file_kinds import kind_of
 from metrics.errors import SettingRefused
 
 MAGIC = "*?["
@@ -35,7 +34,7 @@ def find_files(texts: Sequence[str], without: Path) -> list[Path]:
         if not found:
             raise SettingRefused(text, "it contains no files; give the place of your records")
         result.update(one.resolve() for one in found)
-    return sorted(one for one in result if one != without and (len(texts) > 1 or kind_of(one.name) or len(result) < 20))
+    return sorted(one for one in result if one != without)
 
 
 def data_folder(files: Sequence[Path], mapping: Path) -> Path:

@@ -14,6 +14,7 @@ from ingest.inference.matching import Candidate
 from ingest.inference.proposal import Proposal, ProposedColumn, ProposedFeed
 from ingest.inference.stand_ins import shipments_of_orders, with_receipt
 from ingest.inference.tables import Found, Search
+from ingest.inference.units import unit_problem
 from ingest.mapping.mapping_file import mappable, required
 from ingest.storage.scratch_database import Connection
 from metrics.schema import FEEDS
@@ -34,6 +35,11 @@ class Work:
     keys: dict[str, Key] = field(default_factory=dict)
     """Identifiers of orders, order lines, shipments and invoices."""
 
+    def ask(self, question: Question | None) -> None:
+        """Note a question, once."""
+        if question is not None and question.key not in {one.key for one in self.questions}:
+            self.questions.append(question)
+
 
 def propose(connection: Connection, search: Search, answers: Answers, *, source: str, time_zone: str = "") -> Proposal:
     """Return the mapping that the tables and the answers give, with the questions that are still open."""
@@ -46,7 +52,7 @@ def propose(connection: Connection, search: Search, answers: Answers, *, source:
     staged: dict[str, dict[str, object]] = {}
     if base is not None:
         wanted = list(wanted_feeds(readings, base))
-        feeds, questions = split(connection, base, wanted, answers)
+        feeds, questions = split(connection, base, wanted, answers, has_factors="unit_factors" in readings)
         work.questions += questions
         if len(feeds) > 1 or (feeds and "order_lines" not in readings):
             work.feeds |= feeds
@@ -108,19 +114,14 @@ def _add_feed(work: Work, reading: Reading) -> None:
 
 
 def _unit_problem(work: Work, reading: Reading, result: Assignment) -> dict[str, str]:
-    """Return the unit column that is left out, with the reason: without factors, records with units would wait."""
-    unit = result.chosen.get("unit")
+    """Return the unit column that is left out, with the reason."""
+    unit, product = result.chosen.get("unit"), result.chosen.get("product_id")
     if unit is None or reading.feed == "unit_factors" or work.has_factors:
         return {}
-    if reading.table.columns[unit.column].distinct > 1:
-        leave, keep = "quantities are in base units: leave it out", "map it: records wait for unit_factors"
-        text = f"{reading.table.name}: {unit.column!r} has several units, and no table has factors to convert them."
-        question = Question("units", text, (leave, keep), leave)
-        if question.key not in work.answers:
-            work.questions += [question] if question.key not in {one.key for one in work.questions} else []
-        elif work.answers[question.key] == keep:
-            return {}
-    return {unit.column: "named like unit, but no table has factors to convert units (unit_factors)"}
+    name = product.column if product else None
+    reason, question = unit_problem(work.connection, reading.table, unit.column, name, work.answers)
+    work.ask(question)
+    return {unit.column: reason} if reason else {}
 
 
 def _column(work: Work, reading: Reading, target: str, result: Assignment) -> ProposedColumn:

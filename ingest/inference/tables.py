@@ -59,6 +59,8 @@ class Search:
     folder: Path
     tables: list[Found] = field(default_factory=list)
     unusable: dict[str, str] = field(default_factory=dict)
+    relations: int = 0
+    """Tables of the scratch database that are in use."""
 
 
 def find_tables(connection: Connection, folder: Path, paths: Sequence[Path]) -> Search:
@@ -141,7 +143,8 @@ def _add_plain(search: Search, path: Path, name: str) -> None:
 
 
 def _next_relation(search: Search) -> str:
-    return f"table {len(search.tables) + len(search.unusable) + 1} {len(search.tables)}"
+    search.relations += 1
+    return f"table {search.relations}"
 
 
 def _add(

@@ -73,8 +73,10 @@ def _with_source(column: ProposedColumn) -> Iterator[tuple[str, object]]:
 def pairs(origin: Mapping[str, object]) -> Iterator[str]:
     """Yield the lines of a table of TOML."""
     for key, value in origin.items():
-        if isinstance(value, str) and "\n" in value:
-            yield f'{key} = """\n{value.strip()}\n"""'
+        if key in ("select", "query") and isinstance(value, str) and "\n" in value:
+            escaped = value.strip().replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+            escaped = re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", lambda found: f"\\u{ord(found[0]):04x}", escaped)
+            yield f'{key} = """\n{escaped}\n"""'
         else:
             yield f"{key} = {_value(value)}"
 
