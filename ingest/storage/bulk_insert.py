@@ -40,7 +40,6 @@ def create_temporary(connection: Connection, name: str, *columns: Column[Any]) -
 
     It exists until the connection closes (embedded) or the transaction ends (server).
     """
-    # The DuckDB dialect also reads options named postgresql_…, and DuckDB does not know this option.
     options = {"postgresql_on_commit": "DROP"} if connection.dialect.name == "postgresql" else {}
     table = temporary_table(name, {column.name: column.type for column in columns}, **options)
     table.create(connection)

@@ -11,13 +11,13 @@ from typing import Any
 
 import duckdb
 import numpy as np
-from duckdb_sqlalchemy import ConnectionWrapper
 from sqlalchemy.pool import StaticPool
 
 from ingest.errors import RunAborted
 from ingest.read.staging import staging_table
 from ingest.storage.scratch_database import Connection, quoted
 from ingest.validate.row_rules import RowRule
+from metrics.warehouse.duckdb_session import Session
 
 
 @dataclass(frozen=True)
@@ -66,14 +66,11 @@ def validate(
             connection_string="duckdb://",
             create_temp_table=False,
             kwargs={  # type: ignore[call-arg]  # a field of the data source that the signature lacks
-                # Reuse the open connection: two engines on one file would need equal options.
-                "creator": lambda: ConnectionWrapper(staging.cursor()),
+                # Reuse the open connection: two engines on one file would need equal options. The library closes the
+                # connection before it fetches rows, and a rollback would lose them (great_expectations 1.24, issues
+                # 11579 and 10738).
+                "creator": lambda: Session(staging.cursor(), autocommit=True),
                 "poolclass": StaticPool,
-                # Without these three, the library closes the connection before it fetches rows
-                # (great_expectations 1.24, issues 11579 and 10738).
-                "isolation_level": "AUTOCOMMIT",
-                "skip_autocommit_rollback": True,
-                "pool_reset_on_return": None,
             },
         )
         return {

@@ -5,7 +5,6 @@ connections have no access to files. Both are equally fast (docs/speed.md, S12).
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 import pyarrow as pa
 from sqlalchemy import BigInteger, Boolean, Connection, Date, DateTime, Integer, Numeric, Table, select
@@ -39,9 +38,9 @@ def batches(connection: Connection, table: Table) -> Iterator[pa.RecordBatch]:
     schema = pa.schema([(column.name, _arrow_type(column)) for column in table.columns])
     yield pa.RecordBatch.from_pylist([], schema=schema)
     if connection.dialect.name == "duckdb":
-        # Any: SQLAlchemy does not know the batches that the DuckDB driver returns here.
-        result: Any = connection.execution_options(duckdb_arrow=True).execute(select(table))
-        with result.batches(BATCH_ROWS) as arrow_batches:
+        session = connection.connection.dbapi_connection
+        assert session is not None
+        with session.record_batches(str(select(table).compile(connection)), BATCH_ROWS) as arrow_batches:
             yield from (batch.cast(schema) for batch in arrow_batches)
     else:
         yield from _from_rows(connection, select(table), schema)
