@@ -1,6 +1,7 @@
 """Split one extract, a row per order line with its delivery and invoice, into feeds: which column is which."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from ingest.inference import names
 from ingest.inference.assignment import ACCEPTED, Answers, Assignment, Question, assign
@@ -19,6 +20,8 @@ SHARED = ("order_id", "line_no", "shipment_id", "invoice_id", "customer_id", "pr
 LINE_COLUMNS = ("requested_by", "promised_by", "cancelled_at", "cancelled_by", "cancel_reason", "source_updated_at")
 """Columns of orders and of order lines. The extract has a row per line, so they are the line's."""
 LINES = ("shipment_lines", "invoice_lines")
+WEAK = 0.7
+"""Score of a name that has its meaning only in a table of one feed."""
 AGREE = 0.98
 """Share of keys whose rows must agree in a column of the header."""
 
@@ -69,6 +72,8 @@ def _options(table: Found, wanted: Sequence[str]) -> tuple[Candidates, dict[str,
     for feed in wanted:
         options, wrong = candidates(table, feed, alone=feed == "order_lines")
         refused |= wrong
+        if feed == "orders":
+            options = _with_weak(table, options)
         for column, listed in options.items():
             if feed == "orders" and column in LINE_COLUMNS:
                 continue
@@ -81,6 +86,15 @@ def _options(table: Found, wanted: Sequence[str]) -> tuple[Candidates, dict[str,
                     known[one.column] = one
             merged[key] = sorted(known.values(), key=lambda one: -one.score)
     return merged, refused
+
+
+def _with_weak(table: Found, options: Candidates) -> Candidates:
+    """Add names such as `date` that mean the order only in a table of orders: they are worth a question."""
+    weak, _ = candidates(table, "orders", alone=True)
+    for column in required("orders"):
+        if column not in options and column in weak:
+            options = {**options, column: [replace(one, score=min(one.score, WEAK)) for one in weak[column]]}
+    return options
 
 
 def _drop_unit(extract: Extract) -> None:
