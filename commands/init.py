@@ -2,7 +2,9 @@
 
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+import zoneinfo
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
     from ingest.inference.assignment import Question
     from ingest.inference.proposal import Proposal
     from ingest.inference.tables import Search
-    from ingest.storage.scratch_database import Connection
 
 T = TypeVar("T")
 VERDICTS = ("on_time", "complete", "damage_free", "filled_accurately", "billed_accurately")
@@ -38,6 +39,7 @@ def init(
         str, typer.Option("--time-zone", help="IANA zone of times without a zone, for example Europe/Berlin.")
     ] = "",
     yes: Annotated[bool, typer.Option("--yes", help="Take the most likely answer to every question.")] = False,
+    trial: Annotated[bool, typer.Option("--trial/--no-trial", help="Load on trial and show the verdicts.")] = True,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Overwrite the mapping file if it exists.")] = False,
 ) -> None:
     """Write a mapping for your files or database, and show what it would give.
@@ -46,37 +48,20 @@ def init(
     not decide is a question. Without a terminal and without --yes, questions stay open at the top of the file. A trial
     run then loads the data into a temporary warehouse; your data version does not change.
     """
-    from ingest.inference.database import VARIABLE, find_database_tables, name_url
+    from ingest.inference.database import VARIABLE, name_url
     from ingest.inference.inputs import data_folder, find_files, is_database
-    from ingest.inference.tables import find_tables
-    from ingest.storage.scratch_database import scratch
-    from ingest.systems import recognise
     from metrics.errors import SettingRefused
 
     mapping = to.absolute()
     if mapping.exists() and not overwrite:
         raise SettingRefused("--out", f"{to} exists; choose another name, or add --overwrite")
+    if time_zone and time_zone not in zoneinfo.available_timezones():
+        raise SettingRefused("--time-zone", f"{time_zone!r} is no IANA time zone; write for example Europe/Berlin")
     databases = [source for source in sources if is_database(source)]
     files = find_files([source for source in sources if not is_database(source)], mapping)
     folder = data_folder(files, mapping)
-    with limited_memory(), scratch() as place:
-        connection = place.connect()
-        try:
-            with progress_bars(shown=True) as progress:
-                progress("read files", 0.0)
-                search = find_tables(connection, folder, files)
-                for database in databases:
-                    find_database_tables(search, database, recognise.is_known)
-            match = recognise.recognise(search.tables, system)
-            source = name or (match.signature.name if match else folder.name) or "source"
-            if match:
-                screen.print(f"recognised: {match.signature.title} (docs/systems.md)")
-                fitted = partial(recognise.fitted_mapping, match, source=source, time_zone=time_zone)
-                text, lacking = _answered(fitted, yes=yes), list[str]()
-            else:
-                text, lacking = _proposed(connection, search, source, time_zone, yes=yes)
-        finally:
-            connection.close()
+    with limited_memory(), _found(files, folder, databases) as search:
+        text, lacking = _mapping_of(search, system, name or folder.name or "source", time_zone, yes=yes)
     mapping.write_text(text, encoding="utf-8")
     out.print(str(to), markup=False, soft_wrap=True)
     if lacking:
@@ -87,22 +72,49 @@ def init(
         )
     for database in databases:
         name_url(database)
-    _try(mapping, folder)
-    data = "" if folder == mapping.parent else f" --data {folder}"
+    if trial:
+        _try(mapping, folder)
     if any("://" in database for database in databases):
         screen.print(f"\nThe mapping contains no URL. Set {VARIABLE} to it before each run.")
+    data = "" if folder == mapping.parent else f" --data {folder}"
     screen.print(f"\nTo load the data: buyerview ingest {to}{data}", markup=False, soft_wrap=True)
 
 
-def _proposed(
-    connection: "Connection", search: "Search", source: str, time_zone: str, *, yes: bool
-) -> tuple[str, list[str]]:
+@contextmanager
+def _found(files: Sequence[Path], folder: Path, databases: Sequence[str]) -> Iterator["Search"]:
+    """Yield the tables of files and databases, in a scratch database that is deleted at the end."""
+    from ingest.inference.database import find_database_tables
+    from ingest.inference.tables import find_tables
+    from ingest.storage.scratch_database import scratch
+    from ingest.systems.recognise import is_known
+
+    with scratch() as place, closing(place.connect()) as connection:
+        with progress_bars(shown=True) as progress:
+            progress("read records", 0.0)
+            search = find_tables(connection, folder, files)
+            for database in databases:
+                find_database_tables(search, database, is_known)
+        yield search
+
+
+def _mapping_of(search: "Search", system: str, source: str, time_zone: str, *, yes: bool) -> tuple[str, list[str]]:
+    """Return the text of a known system's mapping, or of a proposed one, and the needed feeds that it lacks."""
+    from ingest.systems.recognise import fitted_mapping, recognise
+
+    match = recognise(search.tables, system)
+    if match is None:
+        return _proposed(search, source, time_zone, yes=yes)
+    screen.print(f"recognised: {match.signature.title} (docs/systems.md)")
+    return _answered(partial(fitted_mapping, match, source=source, time_zone=time_zone), yes=yes), []
+
+
+def _proposed(search: "Search", source: str, time_zone: str, *, yes: bool) -> tuple[str, list[str]]:
     """Return the text of a proposed mapping, and the needed feeds that it lacks. Shows what it maps."""
     from ingest.inference.propose import propose
     from ingest.inference.writing import mapping_text
 
     def proposal_of(answers: Mapping[str, str]) -> "tuple[Proposal, Sequence[Question]]":
-        proposal = propose(connection, search, answers, source=source, time_zone=time_zone)
+        proposal = propose(search.connection, search, answers, source=source, time_zone=time_zone)
         return proposal, proposal.questions
 
     proposal = _answered(proposal_of, yes=yes)

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from ingest.mapping.mapping_file import mappable
+from metrics.schema import FEEDS
+
 Words = frozenset[str]
 Pattern = tuple[Words, float]
 """A name in our own words, and how surely it has its meaning: 1, or the number after `~` in the vocabulary."""
@@ -60,6 +63,7 @@ def vocabulary() -> Vocabulary:
         feed: FeedWords(_patterns(table["tables"]), _columns(table, "columns"), _columns(table, "alone"))
         for feed, table in raw.items()
     }
+    feeds |= {feed: FeedWords((), {}, {}) for feed in FEEDS if feed not in feeds}
     return Vocabulary(words, feeds, codes)
 
 
@@ -100,7 +104,7 @@ def words_of(name: str, prefix: str = "") -> Words:
                 break
         else:
             length = 1
-            found.update(_compound(parts[at]) or (f"?{parts[at]}",))
+            found.update(known.get(parts[at].removesuffix("s")) or _compound(parts[at]) or (f"?{parts[at]}",))
         at += length
     return frozenset(found)
 
@@ -148,8 +152,9 @@ def column_scores(name: str, feed: str, *, prefix: str = "", alone: bool = True)
     entity = {one for table, _ in listed.tables for one in table} if alone else set()
     free = frozenset(entity - {"line", "item", "header", "document"})
     result: dict[str, float] = {}
-    for column in {*listed.columns, *listed.alone}:
-        best = score(words, listed.columns.get(column, ()), free)
+    own = "_".join(tokens(name))
+    for column in {*listed.columns, *listed.alone, *mappable(FEEDS[feed])}:
+        best = 1.0 if alone and own == column else score(words, listed.columns.get(column, ()), free)
         if alone:
             best = max(best, score(words, listed.alone.get(column, ()), free, FREE_WORD) - ALONE)
         if best > 0:
@@ -159,6 +164,9 @@ def column_scores(name: str, feed: str, *, prefix: str = "", alone: bool = True)
 
 def table_score(name: str, feed: str) -> float:
     """Return how well the name of a table, sheet or file fits a feed, from 0 to 1."""
+    known = vocabulary()
+    if "_".join(one for one in tokens(name) if known.words.get(one) != ("noise",)) == feed:
+        return 1.0
     words = {one for one in words_of(name) if not one.startswith("?")} - {"noise"}
-    listed = vocabulary().feeds[feed].tables
-    return max((1.0 if one == words else 0.6 if one < words else 0.0) for one, _ in listed) if words else 0.0
+    listed = known.feeds[feed].tables
+    return max(((1.0 if one == words else 0.6 if one < words else 0.0) for one, _ in listed), default=0.0)

@@ -149,12 +149,14 @@ def _zone(work: Work, tables: Sequence[Found], given: str) -> tuple[str, str]:
         for name, profile in table.columns.items()
         if profile.is_moment and profile.with_time and profile.with_zone < profile.with_time
     ]
-    reason = f"{len(local)} column(s) have times without a zone, such as {local[0]}" if local else "for whole days"
+    reason = "days end there, and times without a zone are read there"
+    if local:
+        reason = f"{len(local)} column(s) have times without a zone, such as {local[0]}"
     key = "source.time_zone"
     if key not in work.answers:
         best = os.environ.get("BUYERVIEW_TIME_ZONE") or "UTC"
-        text = f"in which time zone are the records ({reason})? An IANA name such as Europe/Berlin is an answer."
-        work.questions.append(Question(key, text, tuple(dict.fromkeys((best, "UTC"))), best, zone=True))
+        text = f"in which time zone are the records? An IANA name such as Europe/Berlin is an answer ({reason})."
+        work.ask(Question(key, text, tuple(dict.fromkeys((best, "UTC"))), best, zone=True))
     evidence = "as answered" if key in work.answers else "an assumption: see the questions above"
     return work.answers.get(key, "UTC"), evidence
 
