@@ -57,7 +57,10 @@ def find_database_tables(search: Search, text: str, known: Callable[[str], bool]
                 named = [one for one in listed if any(names.table_score(one, feed) for feed in feeds)]
                 listed = [one for one in listed if known(one)] or named
             for one in sorted(listed)[:MOST_TABLES]:
-                _add(search, engine, one, origin, url)
+                try:
+                    _add(search, engine, one, origin, url)
+                except (SourceRefused, SQLAlchemyError) as error:  # a table that this user may not read
+                    search.unusable[one] = f"it cannot be read ({driver_text(error)})"
         finally:
             engine.dispose()
     except ImportError as error:

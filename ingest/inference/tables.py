@@ -1,5 +1,6 @@
 """Tables found in files: their columns, and the counts of their values. Read with the readers of ingest/read."""
 
+import csv
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,7 +82,7 @@ def find_tables(connection: Connection, folder: Path, paths: Sequence[Path]) -> 
                 search.unusable[name] = "no table: its ending is unknown"
         except SourceRefused as error:
             search.unusable[error.object_name] = f"{error.reason}. {error.do}"
-        except (UnicodeError, OSError) as error:
+        except (UnicodeError, OSError, csv.Error) as error:
             search.unusable[name] = f"it cannot be read ({error})"
     search.tables = merged(connection, search.tables)
     return search

@@ -126,12 +126,14 @@ def test_a_database_of_an_older_odoo_without_invoices_is_recognised(
         marks = ", ".join("?" * len(header))
         rows = [[cell or None for cell in record] for record in records]
         database.executemany(f"insert into {file.stem} values ({marks})", rows)
+    database.execute("create view broken as select missing from nowhere")
     database.commit()
     database.close()
     monkeypatch.setenv(VARIABLE, f"sqlite:///{tmp_path / 'odoo.db'}")
     with scratch() as place:
         search = Search(place.connect(), tmp_path)
         find_database_tables(search, f"env:{VARIABLE}", recognise.is_known)
+        assert list(search.unusable) == ["broken"]
         mapping = fitted(tmp_path, search, "odoo", "")
         search.connection.close()
     rows, verdicts = loaded(location, mapping, tmp_path)
