@@ -29,6 +29,7 @@ for name in list(st.query_params):
 st.session_state["_pages"] = menu.build_pages()
 page = st.navigation(list(st.session_state["_pages"].values()), expanded=True)
 entry = menu.entry(page.title)
+st.set_page_config(page_title=f"{entry.title} · Buyerview")
 if whole := filters.dropped_values(entry.path):
     st.switch_page(page, query_params=whole)
 

@@ -79,8 +79,9 @@ def work_panel(
         )
         st.form_submit_button("Add comment", on_click=_comment, args=(item,))
     if item.status == work_items.OPEN and failed:
-        with st.expander("Resolution", expanded=False, key="work_resolve"):
-            _resolution_form(item, detected_at, acknowledged_at)
+        problem: str = st.session_state.pop("_resolution_problem", "")
+        with st.expander("Resolution", expanded=bool(problem), key="work_resolve"):
+            _resolution_form(item, detected_at, acknowledged_at, problem)
     if changes:
         with st.expander(f"Change history ({len(changes)})", key="work_changes"):
             theme.show_html(_changes(changes))
@@ -143,17 +144,31 @@ def _plain(name: str, value: str | None) -> str:
     )
 
 
-def _resolution_form(item: Item, detected_at: datetime | None, acknowledged_at: datetime | None) -> None:
-    at = current_moment()
-    moments = {
-        "detected": item.detected_at or detected_at or at,
-        "acknowledged": item.acknowledged_at or acknowledged_at or at,
-        "resolved": at,
+def likely_moments(
+    at: datetime, detected: Sequence[datetime | None], acknowledged: Sequence[datetime | None]
+) -> dict[str, datetime]:
+    """Return the moments that the form offers, in order of time, so that it can be saved as it is.
+
+    detected, acknowledged: the moments that users and feeds give. The first that exists counts, but the order was
+    detected at the latest when the buyer was informed.
+    """
+    informed = next((moment for moment in acknowledged if moment is not None), at)
+    noticed = [moment for moment in detected if moment is not None]
+    return {
+        "detected": min([*noticed, informed]),
+        "acknowledged": informed,
+        "resolved": max(at, informed),
     }
-    with st.form("work_resolving", border=False):
+
+
+def _resolution_form(item: Item, detected_at: datetime | None, acknowledged_at: datetime | None, problem: str) -> None:
+    """Draw the form. problem: why the last click did not save; shown at the button."""
+    moments = likely_moments(current_moment(), (item.detected_at, detected_at), (item.acknowledged_at, acknowledged_at))
+    with st.form("work_resolving", border=False, enter_to_submit=False):
         st.radio(
             "Remedy",
             list(work_items.REMEDIES),
+            index=None,
             format_func=lambda code: work_items.REMEDIES[code],
             key="work_remedy",
             horizontal=True,
@@ -172,6 +187,8 @@ def _resolution_form(item: Item, detected_at: datetime | None, acknowledged_at: 
                     width=190,
                     format="DD.MM.YYYY",
                 )
+        if problem:
+            st.error(formatting.markdown(problem), icon=":material/error:")
         st.form_submit_button("Resolve order", type="primary", on_click=_resolve, args=(item,))
     when = "" if background_apply.is_available() else " after `buyerview apply`"
     st.caption(f"Recovery and support counts the resolution{when}, at the times entered here.")
@@ -211,6 +228,9 @@ def _comment(item: Item) -> None:
 
 def _resolve(item: Item) -> None:
     chosen = st.session_state
+    if chosen["work_remedy"] is None:
+        chosen["_resolution_problem"] = "Choose a remedy."
+        return
     try:
         with open_store(locate()) as store:
             work_items.resolve(
@@ -224,7 +244,7 @@ def _resolve(item: Item) -> None:
                 resolved_at=to_utc(chosen["work_resolved_at"]),
             )
     except (ChangedMeanwhile, StoreUnusable, ValueError) as error:
-        set_message(f"{str(error)[:1].upper()}{str(error)[1:]}", wrong=True)
+        chosen["_resolution_problem"] = f"{str(error)[:1].upper()}{str(error)[1:]}."
         return
     set_message(_saved("Order resolved."))
 

@@ -149,7 +149,7 @@ def resolve(
     """
     moments = [moment for moment in (detected_at, acknowledged_at, resolved_at) if moment is not None]
     if moments != sorted(moments):
-        raise ValueError("the moments are out of order: enter detected, then acknowledged, then resolved")
+        raise ValueError("the times are out of order: detected, then buyer informed, then resolved")
     if remedy not in REMEDIES:
         raise ValueError(f"unknown remedy {remedy!r}: choose one of {', '.join(REMEDIES)}")
     return _change(

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.components import locale
+from dashboard.components import formatting, locale
+from dashboard.orders.work_panel import likely_moments
 from metrics.lists.failed_orders import failed_orders
 from metrics.store import work_items
 from metrics.store.connection import open_store
@@ -93,6 +94,7 @@ def test_the_moments_of_putting_right_are_those_of_the_business_time_zone(
 ) -> None:
     monkeypatch.setenv(locale.ZONE, "Europe/Berlin")
     at = write(open_page("order_story", order="HAND-LATE"), "Bo")
+    at.radio(key="work_remedy").set_value("credited")
     for name, minute in (("detected", 10), ("acknowledged", 20), ("resolved", 30)):
         field = at.datetime_input(key=f"work_{name}_at")
         assert field.label.endswith("(CEST)")
@@ -101,6 +103,47 @@ def test_the_moments_of_putting_right_are_those_of_the_business_time_zone(
     done = item(desk, "HAND-LATE")
     assert (done.detected_at, done.resolved_at) == (datetime(2026, 6, 20, 7, 10), datetime(2026, 6, 20, 7, 30))
     assert "09:30 CEST" in markup(at)
+
+
+def test_an_assigned_order_can_be_resolved_as_the_form_offers_it(desk: Location, open_page: Open) -> None:
+    """Assigning sets the moment of detection. The form offers the earlier moment of the buyer's message as well."""
+    at = write(open_page("order_story", order="HAND-LATE"), "Bo")
+    at.button(key="work_take").click().run()
+    assert at.radio(key="work_remedy").value is None
+    at.button(key="FormSubmitter:work_resolving-Resolve order").click().run()
+    assert [error.value for error in at.error] == [formatting.markdown("Choose a remedy.")]
+    at.radio(key="work_remedy").set_value("replaced")
+    at.button(key="FormSubmitter:work_resolving-Resolve order").click().run()
+    assert not at.error
+    assert item(desk, "HAND-LATE").status == "resolved"
+
+
+def test_a_moment_out_of_order_is_said_at_the_button(desk: Location, open_page: Open) -> None:
+    at = write(open_page("order_story", order="HAND-LATE"), "Bo")
+    at.radio(key="work_remedy").set_value("replaced")
+    at.datetime_input(key="work_resolved_at").set_value(datetime(2020, 1, 1))
+    at.button(key="FormSubmitter:work_resolving-Resolve order").click().run()
+    assert [error.value for error in at.error] == [
+        formatting.markdown("The times are out of order: detected, then buyer informed, then resolved.")
+    ]
+    assert item(desk, "HAND-LATE").status == "open"
+
+
+def test_the_offered_moments_are_in_order_of_time() -> None:
+    nine, ten, noon = (datetime(2026, 6, 20, hour) for hour in (9, 10, 12))
+    assert likely_moments(noon, (ten, None), (None, nine)) == {
+        "detected": nine,
+        "acknowledged": nine,
+        "resolved": noon,
+    }
+    assert likely_moments(nine, (None, None), (None, None)) == dict.fromkeys(
+        ("detected", "acknowledged", "resolved"), nine
+    )
+    assert likely_moments(nine, (ten, nine), (noon, None)) == {
+        "detected": nine,
+        "acknowledged": noon,
+        "resolved": noon,
+    }
 
 
 def test_who_saves_second_is_told_and_overwrites_nothing(desk: Location, open_page: Open) -> None:

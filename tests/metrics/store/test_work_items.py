@@ -85,7 +85,7 @@ def test_two_who_take_up_the_same_new_order_do_not_both_get_it(location: Locatio
     ids=["settled before it was noticed", "answered after it was settled", "no remedy"],
 )
 def test_what_cannot_have_been_is_refused(location: Location, wrong: dict[str, Any]) -> None:
-    with open_store(location) as store, pytest.raises(ValueError, match=r"the moments are out of order|unknown remedy"):
+    with open_store(location) as store, pytest.raises(ValueError, match=r"the times are out of order|unknown remedy"):
         work_items.resolve(store, "Ada", Item("O1"), **{**PUT_RIGHT, **wrong})
 
 
