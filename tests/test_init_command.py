@@ -76,5 +76,5 @@ def test_without_a_terminal_questions_stay_open_and_a_mapping_without_needed_fee
     assert "01/02/2026" in (folder / "mapping.toml").read_text(encoding="utf-8")
     assert command(monkeypatch, "exports", "--yes", "--overwrite") == 78
     assert 'format = "%d/%m/%Y"' in (folder / "mapping.toml").read_text(encoding="utf-8")
-    assert command(monkeypatch, "nowhere") == 78
+    assert command(monkeypatch, "nowhere", "--out", "other.toml") == 78
     assert "there is no such file" in capsys.readouterr().err

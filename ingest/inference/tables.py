@@ -1,8 +1,12 @@
 """Tables found in files: their columns, and the counts of their values. Read with the readers of ingest/read."""
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+import fnmatch
+import glob
+import itertools
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ingest.errors import SourceRefused
@@ -176,7 +180,33 @@ def merged(connection: Connection, tables: Sequence[Found]) -> list[Found]:
         keys = {key: value for key, value in table.origin.items() if key not in ("read", "final_newline")}
         stem = dialect.stem(table.name) if "read" in table.origin else table.name
         groups.setdefault((stem, tuple(table.columns), str(keys)), []).append(table)
-    return [group[0] if len(group) == 1 else _as_one(connection, group) for group in groups.values()]
+    found = [group[0] if len(group) == 1 else _as_one(connection, group) for group in groups.values()]
+    everything = {name for table in tables for name in _names(table)}
+    return [replace(one, origin={**one.origin, **_patterns(one, everything)}) for one in found]
+
+
+def _patterns(table: Found, everything: Collection[str]) -> dict[str, list[str]]:
+    """Return `read` as one pattern for files that are counted or dated, so that the next one is read as well.
+
+    A pattern that another file found matches is not used. Single names are written so that they match only themselves.
+    """
+    listed = list(_names(table))
+    if not listed:
+        return {}
+    start, end = _shared_start(listed), _shared_start([name[::-1] for name in listed])[::-1]
+    counted = re.match(r".*?[^\W\d][\W_]?(?=[\d\W_]*$)", start)
+    for first in (counted[0] if counted else start, start):
+        pattern = f"{glob.escape(first)}*{glob.escape(end)}"
+        matched = {name for name in everything if fnmatch.fnmatchcase(name, pattern)}
+        if len(listed) > 1 and first and matched == set(listed):
+            return {"read": [pattern]}
+    return {"read": [glob.escape(name) for name in listed]}
+
+
+def _shared_start(names: Sequence[str]) -> str:
+    """Return the letters with which all names start."""
+    alike = itertools.takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False))
+    return "".join(letters[0] for letters in alike)
 
 
 def _as_one(connection: Connection, group: Sequence[Found]) -> Found:
