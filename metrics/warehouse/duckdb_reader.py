@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import duckdb
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
@@ -21,7 +22,7 @@ from metrics.errors import (
     storage_text,
 )
 from metrics.warehouse.generation import Generation, Published
-from metrics.warehouse.instances import DAMAGE, Instance, guard, instance_of, release, storage_failed
+from metrics.warehouse.instances import Instance, guard, instance_of, release, reports_damage, storage_failed
 from metrics.warehouse.pointer import as_generation, pointer_problem, read_pointer, sha256, wal
 from metrics.warehouse.query_cache import CACHE_KEY
 
@@ -71,7 +72,7 @@ def reading(folder: Path, number: int | None = None) -> Iterator[Connection]:
             connection.info[CACHE_KEY] = {}
             yield connection
     except DBAPIError as error:
-        if isinstance(error.orig, DAMAGE) and _is_altered(folder, generation):
+        if reports_damage(error.orig) and _is_altered(folder, generation):
             raise _mark_damaged(folder, instance.path, "has changed since it was published") from error
         if storage_failed(error):
             raise StorageFailed(str(folder), storage_text(error, folder)) from error
@@ -98,7 +99,9 @@ def _acquire(folder: Path, number: int | None) -> tuple[Generation, Instance]:
         with guard:
             try:
                 instance = instance_of(generation.file)
-            except DAMAGE as error:
+            except duckdb.Error as error:
+                if not reports_damage(error):
+                    raise
                 if generation.file.exists():
                     raise _mark_damaged(folder, generation.file, "does not open") from error
                 continue
@@ -148,7 +151,9 @@ def _problem(folder: Path, entry: Published) -> str | None:
             return f"has {size:,} bytes instead of {entry.size:,}"
         try:
             instance_of(path)
-        except DAMAGE as error:
+        except duckdb.Error as error:
+            if not reports_damage(error):
+                raise
             if not path.exists():
                 return "is missing"
             log.warning("%s does not open: %s", path, error)

@@ -48,6 +48,9 @@ STORAGE_ERRORS = (DBAPIError, duckdb.Error, OSError, MemoryError)
 DAMAGE = (duckdb.IOException, duckdb.SerializationException, duckdb.InternalException, duckdb.FatalException)
 """Errors that DuckDB raises for a damaged block. Some have other causes too."""
 
+WRONG_CHECKSUM = "Corrupt database file"
+"""DuckDB 2.0 raises an error without a class of its own for a wrong checksum. Its text begins so."""
+
 
 class Instance:
     """A generation opened read-only in this process.
@@ -90,6 +93,11 @@ def storage_failed(error: BaseException) -> bool:
     original = getattr(error, "orig", None) or error
     # DuckDB reports a full disk at a commit as a failed transaction, so the text decides too.
     return isinstance(original, (OSError, MemoryError, *DISK_ERRORS)) or names_full_storage(original)
+
+
+def reports_damage(error: BaseException | None) -> bool:
+    """Return whether an error of DuckDB may come from a damaged block."""
+    return isinstance(error, DAMAGE) or (isinstance(error, duckdb.Error) and WRONG_CHECKSUM in str(error))
 
 
 def release(path: Path) -> None:
