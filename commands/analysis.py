@@ -269,7 +269,8 @@ def explain(
     if result.why_not:
         screen.print(f"{measure}: {result.why_not}")
     else:
-        words = "the effects add up to the change" if result.adds_up else "the parts do not add up to the change"
+        not_added = result.no_sum or "the parts do not add up to the change"
+        words = "the effects add up to the change" if result.adds_up else not_added
         screen.print(
             f"{measure}: {result.before.value} → {result.after.value}, change {number(result.change)}; {words}"
         )

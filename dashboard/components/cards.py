@@ -216,7 +216,7 @@ def provisional_text(answer: Answer, measure: Measure) -> str:
         return ""
     day, rows = formatting.day(found.through, year=False), f"{measure.grain}s"
     if found.complete is None:
-        return f"Every {measure.grain} is due after {day} and some are still inside their {found.window}"
+        return f"Provisional: some {rows} due after {day} are still inside their {found.window}"
     of = f" of {rows}" if measure.unit is Unit.SHARE else f" {rows}"
     text = f"{value(found.complete, measure)}{of} due through {day}; later ones are still inside their {found.window}"
     after = None if found.later is None else found.later.worst, None if found.later is None else found.later.best

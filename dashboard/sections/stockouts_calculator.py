@@ -118,6 +118,12 @@ def _source_note(chosen: str, start: FillRateInputs) -> str:
         notes = [
             "Orders, fill now, back-ordered and waited shares: from the textbook, because none are observed in view."
         ]
+    if start.provisional is not None:
+        orders = formatting.count(int(start.provisional.open), "incomplete order")
+        day = formatting.day(start.provisional.through, year=False)
+        notes.append(
+            f"Provisional: {orders} due after {day} can still change the shares, because the buyer may yet be lost."
+        )
     notes.append(f"Set under “Assumptions”: {', '.join(FIELDS[name] for name in start.stated)}.")
     if illustrative := [title for name, title in FIELDS.items() if name not in start.stated]:
         notes.append(f"Illustrative, because not set: {', '.join(illustrative)}.")

@@ -227,6 +227,8 @@ def note(found: Explanation) -> str:
             "Contributions add up to the change exactly. Rate effect: the own rate changed. Mix effect: the "
             "share of the total changed."
         )
+    if found.no_sum:
+        return f"{as_sentence(found.no_sum)} The rows show both periods."
     return (
         "Contributions to a percentile do not add up. Each row shows the shift caused by the changed orders of its "
         "value."

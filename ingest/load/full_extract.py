@@ -137,7 +137,8 @@ def _orders(extract: Extract, present: Table) -> Select[tuple[str]]:
 
 def _refuse_too_many(extract: Extract, count: int, total: int) -> None:
     limit = extract.feed_map.full_limit
-    if count > limit * total:
+    one_of_many = count == 1 < total and limit > 0
+    if count > limit * total and not one_of_many:
         raise SourceRefused(
             ", ".join(extract.names),
             extract.feed,

@@ -29,8 +29,9 @@ from ingest.load.recheck import PARENT_COLUMNS, note_changed_parents
 from ingest.load.restatements import content_columns, quantity_changes, restated_rows
 from ingest.load.result import Check, LoadResult
 from ingest.load.touched_orders import add_orders
+from ingest.quarantine.release import confirmed_rejections
 from ingest.storage.bulk_insert import create_temporary, insert_rows
-from ingest.storage.row_ids import count_per_file, matches
+from ingest.storage.row_ids import count_per_file, matches, same_row
 from metrics.schema import FEEDS, invoice_lines, restatements
 from metrics.sql.dialects import Expression, Rows
 
@@ -99,6 +100,8 @@ def merge(
     result.check(Check(feed, "key_is_unique", ", ".join(FEEDS[feed].key), total, sum(n for _, n in repeated)))
     connection.execute(delete(incoming).where(incoming.c.place > 1))
     matched = _match_stored(connection, feed, incoming)
+    repeats = select(incoming).join(matched, same_row(matched, incoming)).where(matched.c.outcome == "repeat")
+    result.confirmed |= confirmed_rejections(connection, feed, run_id, repeats.subquery("repeats"))
     outdated = matched.c.outcome != "newer"
     result.counts.supersede(count_per_file(connection, matched, outdated))
     _replace_stored(connection, feed, incoming, matched, result, run_id=run_id, touched=touched)

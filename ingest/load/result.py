@@ -55,6 +55,8 @@ class LoadResult:
     """Changes of ordered_qty: order_id, line_no, before_qty, after_qty (R14, quantity changes)."""
     conflicts: list[KeyConflict] = field(default_factory=list)
     """Different records of one file and key."""
+    confirmed: set[RowId] = field(default_factory=set)
+    """Rejected records of earlier runs whose key came again as it is loaded."""
     released: int = 0
     restated: int = 0
 

@@ -51,6 +51,19 @@ AMERICAN = {"CST": "-06:00", "CDT": "-05:00", "AST": "-04:00", "ADT": "-03:00"}
 """Abbreviations with several meanings. They are read for sources in America, or in a zone that uses them."""
 
 
+_TEXT_OF = {
+    **dict.fromkeys("aAbBhp", "[A-Za-z.]+"),
+    **dict.fromkeys("YG", r"\d{1,4}"),
+    **dict.fromkeys("fgn", r"\d{1,9}"),
+    **dict.fromkeys("cxTX", r"[\d:.\s-]+"),
+    "j": r"\d{1,3}",
+    "z": r"[+-]?[\d:]+",
+    "Z": "[A-Za-z/_+-]+",
+    "%": "%",
+}
+"""Regular expressions of the codes' texts; all other codes are one or two digits."""
+
+
 def codes(form: str) -> list[str]:
     """Return the codes of a format without `%`, for example `-I`."""
     return [dash + letter for dash, letter in CODE.findall(form)]
@@ -78,11 +91,45 @@ def problem(form: str) -> str | None:
         return "%I is an hour of 12 hours; add %p for AM or PM, or write %H for 24 hours"
     if found & {"z", "Z"} and not found & {"H", "I", "T", "X", "c"}:
         return "it has a zone but no hour; add the hour, or remove the zone"
+    if found & {"z", "Z"} and found & {"U", "V", "W"}:
+        return "it has a week and a zone; send the month and the day of the month"
     return None
 
 
 def parsed(source: str, form: str, time_zone: str) -> str:
-    """Return SQL for the value of a text: TIMESTAMP, or TIMESTAMPTZ if the format has a zone. Null: it does not fit."""
+    """Return SQL for the value of a text: TIMESTAMP, or TIMESTAMPTZ if the format has a zone. Null: it does not fit.
+
+    DuckDB reads day 366 of 2026, or a week 53 that the year does not have, as a day of the next year. They do not fit.
+    """
+    value = _parsed(source, form, time_zone)
+    year_codes = [code for code in ("G", "Y", "y") if code in {one.lstrip("-") for one in codes(form)}]
+    day, year = _number(source, form, "j"), _number(source, form, *year_codes)
+    if day is not None:
+        leap = f"({year} % 4 = 0 AND ({year} % 100 <> 0 OR {year} % 400 = 0))"
+        return f"(CASE WHEN {day} < 366 OR {leap} THEN {value} END)"
+    if {"U", "V", "W"} & set(codes(form)):
+        of_value = f"CAST(strftime({value}, '%{year_codes[0]}') AS INTEGER)"
+        return f"(CASE WHEN {of_value} = {year} THEN {value} END)"
+    return value
+
+
+def _number(source: str, form: str, *wanted: str) -> str | None:
+    """Return SQL for the number that a text has in place of the first of these codes; None without such a code."""
+    pattern, start, found = r"^\s*", 0, False
+    for match in CODE.finditer(form):
+        text = _TEXT_OF.get(match[2], r"\d{1,2}")
+        is_wanted = not found and match[2] in wanted[:1]
+        found = found or is_wanted
+        pattern += _literal(form[start : match.start()]) + (f"({text})" if is_wanted else text)
+        start = match.end()
+    return f"TRY_CAST(regexp_extract({source}, {sql_literal(pattern)}, 1) AS INTEGER)" if found else None
+
+
+def _literal(text: str) -> str:
+    return r"\s*".join(re.escape(part) for part in re.split(r"\s+", text))
+
+
+def _parsed(source: str, form: str, time_zone: str) -> str:
     if "Z" not in codes(form):
         return f"try_strptime({source}, {sql_literal(form)})"
     offsets = abbreviations(time_zone)

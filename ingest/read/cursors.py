@@ -1,5 +1,6 @@
 """Cursors of incremental pulls: store a value with its type, bind it, and find the highest value of a pull."""
 
+import hashlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -68,6 +69,32 @@ def higher(highest: Any, value: Any) -> object:  # Any: values of any column typ
     except (TypeError, InvalidOperation):
         words = " and ".join(sorted({type(plain).__name__, type(highest).__name__}))
         raise CursorError(f"has values that cannot be compared with each other ({words})") from None
+
+
+@dataclass
+class Tail:
+    """The rows of a pull at its highest cursor. A query with >= returns them again, in any order.
+
+    digest: the sum of their hashes.
+    """
+
+    cursor: object = None
+    rows: int = 0
+    digest: int = 0
+
+    def add(self, value: object, row: bytes) -> None:
+        """Add a row with this cursor. Raises CursorError if the cursors have no order."""
+        top = higher(self.cursor, value)
+        if top != self.cursor:
+            self.cursor, self.rows, self.digest = top, 0, 0
+        if value is not None and top == value:
+            self.rows += 1
+            self.digest += int.from_bytes(hashlib.sha256(row).digest(), "big")
+
+    @property
+    def sha256(self) -> str:
+        """The hash of these rows, whatever their order."""
+        return hashlib.sha256(f"{self.rows} {self.digest}".encode()).hexdigest()
 
 
 def start_value(start: object) -> object:

@@ -44,7 +44,7 @@ def from_database(connection: Connection, table: str, url: str | URL, pull: Pull
     Raises SourceRefused if the database fails or the cursor cannot be used.
     """
     digest, cursor, name = hashlib.sha256(), pull.origin.cursor, pull.object_name
-    highest: object = None
+    tail = cursors.Tail()
     typed: dict[str, str] = {}
     try:
         engine = create_engine(url)
@@ -56,11 +56,11 @@ def from_database(connection: Connection, table: str, url: str | URL, pull: Pull
                 columns, rows = _execute(database, pull)
 
                 def records() -> Iterator[tuple[int, Record]]:
-                    nonlocal highest
                     for row_no, row in enumerate(rows, start=1):
-                        digest.update(repr([as_text(value) for value in row]).encode("utf-8", "surrogatepass"))
+                        content = repr([as_text(value) for value in row]).encode("utf-8", "surrogatepass")
+                        digest.update(content)
                         if cursor:
-                            highest = cursors.higher(highest, row._mapping[cursor])
+                            tail.add(row._mapping[cursor], content)
                         yield row_no, tuple(row)
 
                 marked = marked_columns(pull.origin) & set(columns)
@@ -75,8 +75,16 @@ def from_database(connection: Connection, table: str, url: str | URL, pull: Pull
         raise SourceRefused(name, "", f"a driver of the database is missing ({driver_text(error)})", do) from None
     except (SQLAlchemyError, *URL_ERRORS) as error:
         raise SourceRefused(name, f"cursor {cursor!r}" if cursor else "", *_failure(pull, driver_text(error))) from None
-    cursor_value = pull.since if highest is None else highest
-    return TextTable(columns, count, digest.hexdigest(), cursor=cursor_value, marked=marked, typed=typed)
+    cursor_value = pull.since if tail.cursor is None else tail.cursor
+    return TextTable(
+        columns,
+        count,
+        digest.hexdigest(),
+        cursor=cursor_value,
+        tail=tail if cursor else None,
+        marked=marked,
+        typed=typed,
+    )
 
 
 def _execute(database: Database, pull: Pull) -> tuple[list[str], Iterator[Any]]:  # Any: rows of any columns

@@ -29,6 +29,8 @@ class SourceObject:
     lines_are_records: bool = False
     """True: record n of this CSV is line n + 1, so a record can be read without the others."""
     cursor: object = None
+    tail_sha256: str | None = None
+    """Hash of the rows at the highest cursor of a pull: the next pull may return them again."""
 
 
 @dataclass

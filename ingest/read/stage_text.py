@@ -10,6 +10,7 @@ from ingest.mapping.mapping_file import FeedMap, Origin
 from ingest.read.csv_file import BrokenRecord, delimiter_of, find_layout
 from ingest.read.csv_scan import scan
 from ingest.read.csv_table import csv_to_table
+from ingest.read.cursors import Tail
 from ingest.read.database import Pull, from_database
 from ingest.read.excel_file import from_excel
 from ingest.read.file_sizes import refuse_unpacking
@@ -38,6 +39,7 @@ class QueryRows:
     path: Path | None = None
     origin: Origin | None = None
     cursor: object = None
+    tail: Tail | None = None
     columns_map: FeedMap | None = None
     marked: frozenset[str] = frozenset()
     typed: dict[str, str] = field(default_factory=dict)
@@ -56,6 +58,7 @@ def query_rows(table: str, name: str, read: TextTable, *, path: Path | None = No
         path=path,
         origin=origin,
         cursor=read.cursor,
+        tail=read.tail,
         marked=read.marked,
         typed=read.typed,
         notes=read.notes,
@@ -103,7 +106,7 @@ def stage_text(reading: Reading, feed: str, texts: list[QueryRows]) -> None:
     """Convert text tables to rows of the feed's staging table."""
     feed_map = reading.mapping.feeds[feed]
     for text in texts:
-        rows = reading.read_before(feed, text.name, text.sha256)
+        rows = _read_before(reading, feed, text)
         if rows is not None:
             reading.repeated.append(SourceObject(-1, feed, text.name, text.sha256, rows, rows))
             continue
@@ -128,7 +131,22 @@ def stage_text(reading: Reading, feed: str, texts: list[QueryRows]) -> None:
                 path=text.path,
                 text_table=text.table,
                 cursor=text.cursor,
+                tail_sha256=None if text.tail is None else text.tail.sha256,
             )
         )
         reading.warnings.extend(RunWarning(feed, "rows_skipped", note, text.name) for note in text.notes)
         reading.warnings.extend(read_midnights_as_days(reading, feed, mapped, text.name))
+
+
+def _read_before(reading: Reading, feed: str, text: QueryRows) -> int | None:
+    """Return the number of rows of a text table that was read before and can be skipped; otherwise None.
+
+    A pull can be skipped if it returns no row, or only the rows at the cursor of the last pull, unchanged.
+    """
+    if text.tail is None:
+        return reading.read_before(feed, text.name, text.sha256)
+    if not text.rows and feed in reading.cursors:
+        return 0
+    if text.rows != text.tail.rows or reading.read_before(feed, text.name, text.tail.sha256) is None:
+        return None
+    return text.rows

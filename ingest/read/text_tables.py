@@ -20,6 +20,7 @@ from ingest.mapping.columns import text_column, typed_column
 from ingest.mapping.mapping_file import FeedMap, Origin
 from ingest.read.csv_file import BrokenRecord
 from ingest.read.csv_scan import CHUNK
+from ingest.read.cursors import Tail
 from ingest.storage.scratch_database import Connection, quoted
 
 BATCH = 50_000
@@ -38,6 +39,8 @@ class TextTable:
     broken: tuple[BrokenRecord, ...] = ()
     cursor: object = None
     """The highest value of the cursor column, as returned by the database."""
+    tail: Tail | None = None
+    """The rows at the highest cursor of a pull; None if it is no pull."""
     marked: frozenset[str] = frozenset()
     """Columns that have marks."""
     typed: dict[str, str] = field(default_factory=dict)

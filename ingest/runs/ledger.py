@@ -114,7 +114,9 @@ def _file_row(
 
 def _drop_outdated(state: RunState, connection: Connection) -> None:
     """Move the counts of replaced records from quarantined to superseded."""
-    for file_id, n in release.drop_replaced(connection, state.known.next_run_id, state.known.next_file_id).items():
+    for file_id, n in release.drop_replaced(
+        connection, state.known.next_run_id, state.known.next_file_id, state.loaded.confirmed
+    ).items():
         moved = {
             "rows_quarantined": run_files.c.rows_quarantined - n,
             "rows_superseded": run_files.c.rows_superseded + n,
@@ -133,6 +135,12 @@ def _write_mapped(state: RunState, connection: Connection) -> None:
             for column, about in feed_map.columns.items()
         ),
     )
+    matched = [
+        {"source": state.mapping.name, "feed": feed, "column_name": "line_no", "stands_in_for": None}
+        for feed, feed_map in effective_feeds(state).items()
+        if feed_map.match and "line_no" not in feed_map.columns
+    ]
+    insert_rows(connection, mapped_columns, matched)  # the only line of the order is the line
 
 
 def _write_taken(state: RunState, connection: Connection) -> None:
@@ -144,12 +152,11 @@ def _write_taken(state: RunState, connection: Connection) -> None:
             {
                 "source": state.mapping.name,
                 "feed": source.feed,
-                "sha256": source.sha256,
+                "sha256": source.tail_sha256 or source.sha256,
                 "mapping": fingerprint(state.mapping.feeds[source.feed], state.mapping),
                 "file_id": first + source.number,
             }
             for source in state.objects
-            if source.cursor is None
         ),
     )
     for source in state.objects:

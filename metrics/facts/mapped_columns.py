@@ -1,13 +1,34 @@
 """Feed columns that a source maps."""
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, literal, select
 
-from metrics.schema import mapped_columns
+from metrics.facts.orders.receipts import buyer_collects
+from metrics.schema import mapped_columns, orders
+
+RECEIVED_AT = "shipments.received_at"
+COLLECTED_BY = frozenset({"orders.delivery_term", "shipments.shipped_at"})
 
 
 def mapped(connection: Connection) -> frozenset[str]:
-    """Return every "feed.column" that some source maps."""
-    return frozenset(
+    """Return every "feed.column" that some source maps.
+
+    If the buyer collects every order, shipped_at is the receipt, so received_at counts as mapped. Source: R2 (date of
+    receipt).
+    """
+    known = frozenset(
         f"{feed}.{column}"
         for feed, column in connection.execute(select(mapped_columns.c.feed, mapped_columns.c.column_name))
     )
+    if RECEIVED_AT not in known and known >= COLLECTED_BY and _all_collected(connection, known):
+        return known | {RECEIVED_AT}
+    return known
+
+
+def _all_collected(connection: Connection, known: frozenset[str]) -> bool:
+    """Return whether there are orders, and the buyer collects each of them."""
+    collects = buyer_collects(orders.c.delivery_term, known)
+    some, delivered = (
+        connection.execute(select(literal(1)).select_from(orders).where(~orders.c.deleted, one).limit(1)).first()
+        for one in (collects, ~collects)
+    )
+    return some is not None and delivered is None

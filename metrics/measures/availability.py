@@ -24,6 +24,8 @@ line = order_line_facts_table.c
 three = availability_facts_table.c
 
 NEEDS_PRODUCT = Need((("order_lines.product_id", "shipment_lines.product_id"),), "product ordered and product sent")
+NEEDS_AGREEMENT = Need(("shipment_lines.substitution_agreed",))
+"""A substitute counts only if the buyer agreed to it."""
 FIRST = "shipped by the first promised date, of the product ordered"
 FINAL = "received by now, of the right product or an agreed substitute"
 
@@ -266,7 +268,7 @@ MEASURES = (
         exclusions=PENDING,
         source="glossaria",
         feeds=CORE_FEEDS,
-        needs=(NEEDS_PRODUCT,),
+        needs=(NEEDS_PRODUCT, NEEDS_AGREEMENT),
         product_rows=(2, 13),
     ),
     Measure(

@@ -232,17 +232,11 @@ OVERDUE_OPEN = Measure(
     direction=Direction.LOWER,
     facts=order_line_facts_table,
     date="due_day",
-    formula=Total(
-        Part(
-            and_(
-                line.state == "judged",
-                line.deadline_at.is_not(None),
-                line.complete.is_(False),
-                line.owed_qty - line.counted_qty - line.unproven_qty - line.cancelled_short_qty > 0,
-            )
-        )
+    formula=Total(Part(line.overdue_open.is_(True))),
+    definition=(
+        "Goods lines past their deadline that are short and still open: we still owe the remainder, which is at least "
+        "half a rounding step."
     ),
-    definition="Goods lines past their deadline that are short and still open: we still owe the remainder.",
     numerator="judged goods lines that are short and whose remainder is still open",
     denominator="none: a count",
     exclusions=(

@@ -71,8 +71,15 @@ def _with_collection(measure: Measure) -> Measure:
     return replace(measure, definition=f"{measure.definition} {COLLECTION}")
 
 
+def _with_estimate(measure: Measure) -> Measure:
+    if (why := measure.no_sum(measure.estimate_by)) is None:
+        return measure
+    return replace(measure, definition=f"{measure.definition} {why[0].upper()}{why[1:]}.")
+
+
 BY_MODULE: dict[str, tuple[Measure, ...]] = {
-    module.__name__.rpartition(".")[2]: tuple(map(_with_collection, module.MEASURES)) for module in MODULES
+    module.__name__.rpartition(".")[2]: tuple(_with_estimate(_with_collection(one)) for one in module.MEASURES)
+    for module in MODULES
 }
 """The measures of each module, by module name."""
 

@@ -15,16 +15,18 @@ from metrics.facts.assumptions import assumed, assumption_scope
 from metrics.facts.orders import order_facts_table
 from metrics.measures.fill_scenarios import Scenario, cash_lost, compare
 from metrics.measures.needs import CORE_FEEDS, FILL_ASSUMPTIONS, NEEDS_FIRST_PASS, PENDING, STOCKOUT_ASSUMPTIONS
-from metrics.measures.order_outcomes import OrderOutcomes, outcomes_of_orders
+from metrics.measures.order_outcomes import OrderOutcomes, outcomes_known_through, outcomes_of_orders
 from metrics.model.dimensions import SHARED_DIMENSIONS
 from metrics.model.measure import Direction, Measure, Study, Unit
-from metrics.model.question import NO_ROWS, Answer, Ask, Question
+from metrics.model.question import NO_ROWS, Answer, Ask, Provisional, Question
 from metrics.model.statistics import DAYS_A_YEAR, divide
 
 LINE_SOURCES = ("first pass", "receipt")
 """Outcomes of order-line stockouts, by how they were observed (facts of stockouts). Other stockouts never became an
 order.
 """
+
+ESTIMATE = "each part has its own fill, shares and assumptions"
 
 Dimensions = Mapping[str, str | None]
 
@@ -38,6 +40,7 @@ class Observed:
     low: Scenario | None = None
     high: Scenario | None = None
     investment: Decimal = Decimal(0)
+    provisional: Provisional | None = None
     why: str | None = None
 
 
@@ -48,10 +51,15 @@ def observed(connection: Connection, question: Question, ask: Ask) -> list[Obser
     """
     fills = ask(replace(question, measures=("order_fill_first_pass",)))
     counted = outcomes_of_orders(connection, question)
-    return [
-        _scenarios(connection, fill, counted.get(_key(fill)), assumption_scope(fill.dimensions, question.where))
-        for fill in fills
-    ]
+    through = outcomes_known_through(connection)
+    scenarios = []
+    for fill in fills:
+        mine = counted.get(_key(fill))
+        found = _scenarios(connection, fill, mine, assumption_scope(fill.dimensions, question.where))
+        if mine is not None and mine.provisional and through is not None:
+            found = replace(found, provisional=Provisional("loss window", mine.provisional, through))
+        scenarios.append(found)
+    return scenarios
 
 
 def _key(answer: Answer) -> tuple[object, ...]:
@@ -62,13 +70,13 @@ def _scenarios(connection: Connection, fill: Answer, counted: OrderOutcomes | No
     if fill.value is None or fill.numerator is None or not fill.denominator:
         return Observed(fill.dimensions, fill.period, why=fill.no_data or NO_ROWS)
     present = Decimal(fill.numerator) / Decimal(fill.denominator)
-    if counted is None and present < 1:
+    if present < 1 and (counted is None or not counted.known):
         return Observed(fill.dimensions, fill.period, why="no data: no incomplete order has an outcome yet")
     given = {
         name: assumed(connection, f"fill_{name}", scope=scope)
         for name in ("target", "back_order_cost", "invoice_deduction", "order_profit")
     }
-    shares = counted or OrderOutcomes(1, 0, 0)  # None: no incomplete orders
+    shares = counted if counted is not None and counted.known else OrderOutcomes(1, 0, 0)  # no incomplete orders
     costs = (
         shares.share(shares.back_ordered),
         given["back_order_cost"],
@@ -109,6 +117,7 @@ def _cash_lost(connection: Connection, question: Question, ask: Ask) -> list[Ans
                     f"{scenario.low.waited_share:.1%} waited at no cost, the rest lost at "
                     f"{scenario.low.order_profit:,f} assumed"
                 ),
+                provisional=scenario.provisional,
             )
         )
     return answers
@@ -132,6 +141,7 @@ def _gain(connection: Connection, question: Question, ask: Ask) -> list[Answer]:
                 numerator=gain,
                 denominator=_exact(comparison.low.incomplete - comparison.high.incomplete),
                 remark=_reached(scenario.low, scenario.high),
+                provisional=scenario.provisional,
             )
         )
     return answers
@@ -160,6 +170,7 @@ def _payback(connection: Connection, question: Question, ask: Ask) -> list[Answe
                     f"{_reached(scenario.low, scenario.high)}; the gain of {days} days is annualised; "
                     f"one year's gain covers an investment of {yearly:,.2f}"
                 ),
+                provisional=scenario.provisional,
             )
         )
     return answers
@@ -201,7 +212,8 @@ MEASURES = (
         definition=(
             "Incomplete orders × [b × (back-order cost + invoice deduction) + (1 - b - w) × profit per order]. Of the "
             "incomplete orders, b got a further delivery and w came later in one delivery. Orders, first-pass fill, b "
-            "and w are observed; costs are assumed (assumptions fill_*)."
+            "and w are observed, provisionally while an order is inside the loss window. Costs are assumed "
+            "(assumptions fill_*)."
         ),
         numerator="Σ cash flow lost",
         denominator="incomplete orders",
@@ -210,6 +222,7 @@ MEASURES = (
         feeds=(*CORE_FEEDS, "assumptions"),
         assumptions=(*STOCKOUT_ASSUMPTIONS, *FILL_ASSUMPTIONS),
         needs=NEEDS_FIRST_PASS,
+        estimate=ESTIMATE,
         product_rows=(3,),
     ),
     Measure(
@@ -232,6 +245,7 @@ MEASURES = (
         feeds=(*CORE_FEEDS, "assumptions"),
         assumptions=(*STOCKOUT_ASSUMPTIONS, *FILL_ASSUMPTIONS),
         needs=NEEDS_FIRST_PASS,
+        estimate=ESTIMATE,
         product_rows=(3,),
     ),
     Measure(
@@ -255,6 +269,7 @@ MEASURES = (
         feeds=(*CORE_FEEDS, "assumptions"),
         assumptions=(*STOCKOUT_ASSUMPTIONS, *FILL_ASSUMPTIONS),
         needs=NEEDS_FIRST_PASS,
+        estimate=ESTIMATE,
         product_rows=(3,),
     ),
 )

@@ -51,7 +51,7 @@ NEEDS_REQUEST = Need(("orders.requested_by", "order_lines.requested_by"))
 NEEDS_FIRST_DUE = Need((*NEEDS_PROMISE.any_of, *NEEDS_REQUEST.any_of))
 """The first pass goes by the first promise, else by the request (R8)."""
 _SHIPMENTS = ("shipment_lines.shipped_qty", *ORDER_LINES)
-NEEDS_CONSIGNMENTS = Need((_SHIPMENTS,))
+NEEDS_CONSIGNMENTS = Need((("shipments.shipment_id", *_SHIPMENTS),))
 """Billed quantities are compared with those of consignments, proven or not."""
 SHIPPED, RECEIVED = ("shipments.shipped_at", *_SHIPMENTS), ("shipments.received_at", *_SHIPMENTS)
 """Consignments that left, and those that arrived: header, lines and the order lines they belong to."""
@@ -86,7 +86,12 @@ ALSO_BY_RECEIPT = (
 )
 """Measures that rest on receipt without needing the column received_at."""
 NEEDS_DAMAGE = Need(DAMAGE_COLUMNS, "damage")
-NEEDS_BILLS = Need((("invoices.invoiced_at", "invoice_lines.line_amount", "invoice_lines.order_id", *ORDER_LINES),))
+_BILLS = ("invoices.invoiced_at", "invoice_lines.line_amount", "invoice_lines.order_id", *ORDER_LINES)
+NEEDS_INVOICES = Need((_BILLS,))
+NEEDS_BILLS = Need(((*_BILLS, "invoice_lines.line_no"),))
+"""Bills of order lines. Without line_no, every invoice line is a charge of its order."""
+NEEDS_INVOICE_CURRENCY = Need(("invoices.currency",), when="payments.currency")
+"""A payment settles an invoice of its own currency only."""
 NEEDS_ANY_TEST = Need((RECEIVED, *NEEDS_BILLS.any_of), "tests of orders")
 """Without receipts and bills, no order can be judged."""
 NEEDS_PRICE = Need(("order_lines.unit_price_amount",))

@@ -16,7 +16,15 @@ from metrics.facts.process_steps import WHEN_PROMISED, step_facts_table
 from metrics.facts.step_slack import late_order_facts_table, step_budgets_table
 from metrics.facts.work_in_progress import work_facts_table
 from metrics.measures.formulas import HOUR, mean
-from metrics.measures.needs import CORE_FEEDS, NEEDS_BILLS, NEEDS_FIRST_DUE, NEEDS_ORDER_LINES, NEEDS_RECEIPT, PENDING
+from metrics.measures.needs import (
+    CORE_FEEDS,
+    NEEDS_FIRST_DUE,
+    NEEDS_INVOICE_CURRENCY,
+    NEEDS_INVOICES,
+    NEEDS_ORDER_LINES,
+    NEEDS_RECEIPT,
+    PENDING,
+)
 from metrics.measures.shares import share_of_total
 from metrics.model.measure import Direction, Formula, Measure, Need, Part, Percentile, Ratio, Total, Unit
 from metrics.sql.moments import moment_span
@@ -210,7 +218,7 @@ MEASURES: tuple[Measure, ...] = (
         ),
         source="own definition",
         feeds=("orders", "invoices", "invoice_lines", "payments"),
-        needs=(NEEDS_PAYMENTS, NEEDS_BILLS),
+        needs=(NEEDS_PAYMENTS, NEEDS_INVOICES, NEEDS_INVOICE_CURRENCY),
         product_rows=(5,),
     ),
     Measure(
@@ -231,7 +239,7 @@ MEASURES: tuple[Measure, ...] = (
         ),
         source="own definition",
         feeds=("invoices", "invoice_lines", "payments"),
-        needs=(NEEDS_PAYMENTS, NEEDS_BILLS, NEEDS_DUE),
+        needs=(NEEDS_PAYMENTS, NEEDS_INVOICES, NEEDS_INVOICE_CURRENCY, NEEDS_DUE),
         product_rows=(5,),
     ),
 )

@@ -277,6 +277,8 @@ def _behaviour(*, name: str, title: str, how: str) -> Measure:
         product_rows=(10,),
         needs=(NEEDS_COSTS,),
         short=title,
+        estimate="every order is in one bin of each trait, so bins add up within a trait",
+        estimate_by="bin",
     )
 
 

@@ -28,7 +28,9 @@ from metrics.sql.dialects import Expression, days_between
 o = order_facts_table.c
 cycle = cycle_facts_table.c
 NOT_SALES = "Orders that are not sales."
-NEEDS_WINDOW = Need(("orders.requested_from",))
+NEEDS_WINDOW = Need((("orders.requested_from", "orders.requested_by"),))
+NEEDS_PROMISED_WINDOW = Need((("orders.promised_from", "orders.promised_by"),))
+"""Windows of whole orders are compared; a promise without a start is outside of every window."""
 NEEDS_BASIS = Need(("promises.basis",))
 NEEDS_CAUSE = Need(
     (
@@ -183,7 +185,7 @@ MEASURES: tuple[Measure, ...] = (
         source="own definition",
         feeds=("orders",),
         product_rows=(7, 12),
-        needs=(NEEDS_WINDOW, NEEDS_PROMISE),
+        needs=(NEEDS_WINDOW, NEEDS_PROMISED_WINDOW),
         short="Window granted",
     ),
     Measure(

@@ -16,6 +16,7 @@ from metrics.measures.formulas import DAY, HOUR
 from metrics.measures.needs import (
     BILLING_FEEDS,
     CORE_FEEDS,
+    NEEDS_BILLED_QTY,
     NEEDS_BILLS,
     NEEDS_MESSAGES,
     NEEDS_RECEIPT,
@@ -226,7 +227,7 @@ MEASURES: tuple[Measure, ...] = (
         ),
         source="own definition",
         feeds=(*CHAIN_FEEDS, "products"),
-        needs=(NEEDS_CHAIN, NEEDS_RECEIPT, NEEDS_BILLS, NEEDS_UNIT_COST),
+        needs=(NEEDS_CHAIN, NEEDS_RECEIPT, NEEDS_BILLS, NEEDS_BILLED_QTY, NEEDS_UNIT_COST),
         product_rows=(14,),
     ),
 )

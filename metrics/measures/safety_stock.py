@@ -12,10 +12,13 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from metrics.facts.orders import order_line_facts_table
-from metrics.measures.needs import CORE_FEEDS, NEEDS_PRICE, NEEDS_RECEIPT
+from metrics.measures.needs import CORE_FEEDS, NEEDS_CURRENCY, NEEDS_PRICE, NEEDS_RECEIPT
 from metrics.measures.safety_stock_pairs import COLUMNS, MIN_N, Pair, arrivals, pairs
-from metrics.model.measure import Direction, Measure, Study, Unit
+from metrics.model.measure import Direction, Measure, Need, Study, Unit
 from metrics.model.question import SEVERAL_CURRENCIES, SEVERAL_UNITS, Answer, Ask, Question
+
+NEEDS_PAIRS = Need(("order_lines.product_id",))
+"""A pair is a customer and a product."""
 
 Amount = Callable[[Pair], float | None]
 
@@ -117,7 +120,7 @@ MEASURES = (
         source=_SOURCE,
         feeds=(*CORE_FEEDS, "assumptions"),
         assumptions=("carrying_rate", "z"),
-        needs=(NEEDS_RECEIPT,),
+        needs=(NEEDS_RECEIPT, NEEDS_PAIRS),
         product_rows=(4, 12),
     ),
     Measure(
@@ -139,7 +142,7 @@ MEASURES = (
         source="own definition",
         feeds=(*CORE_FEEDS, "assumptions"),
         assumptions=("carrying_rate", "z"),
-        needs=(NEEDS_RECEIPT,),
+        needs=(NEEDS_RECEIPT, NEEDS_PAIRS),
         product_rows=(4, 12),
     ),
     Measure(
@@ -166,7 +169,9 @@ MEASURES = (
         assumptions=("carrying_rate", "z"),
         needs=(
             NEEDS_RECEIPT,
+            NEEDS_PAIRS,
             NEEDS_PRICE,
+            NEEDS_CURRENCY,
         ),
         product_rows=(4, 12),
     ),

@@ -154,6 +154,9 @@ _OBSERVED_TEXT = (
     "buyer). Shares p and costs are observed."
 )
 
+BORROWED = "parts with few stockouts borrow shares and costs from all stockouts"
+SCOPED = "each part can have its own assumptions"
+
 MEASURES = (
     _count(
         name="stockout_events",
@@ -259,6 +262,7 @@ MEASURES = (
         windows=LOSS_WINDOW,
         refused=known_by_order("the cost of a back-order or a lost buyer"),
         product_rows=(3,),
+        estimate=BORROWED,
     ),
     Measure(
         name="stockout_unit_cost_assumed",
@@ -281,6 +285,7 @@ MEASURES = (
         assumptions=STOCKOUT_ASSUMPTIONS,
         needs=NEEDS_EVENTS,
         product_rows=(3,),
+        estimate=SCOPED,
     ),
     Measure(
         name="stockout_total_cost",
@@ -291,10 +296,7 @@ MEASURES = (
         facts=stockout_facts_table,
         date="event_day",
         formula=Study(total_cost("stockout_unit_cost"), (*SHARED_DIMENSIONS, "stockout_source"), periods=True),
-        definition=(
-            "Stockouts × observed expected cost per stockout. Groups with few stockouts borrow shares, so parts need "
-            "not add up to the total."
-        ),
+        definition=("Stockouts × observed expected cost per stockout."),
         numerator="stockouts × expected cost per stockout",
         denominator="stockouts",
         exclusions=EXCLUDED,
@@ -305,6 +307,7 @@ MEASURES = (
         windows=LOSS_WINDOW,
         refused=known_by_order("the cost of a back-order or a lost buyer"),
         product_rows=(3,),
+        estimate=BORROWED,
     ),
     Measure(
         name="stockout_total_cost_assumed",
@@ -327,5 +330,6 @@ MEASURES = (
         assumptions=STOCKOUT_ASSUMPTIONS,
         needs=NEEDS_EVENTS,
         product_rows=(3,),
+        estimate=SCOPED,
     ),
 )

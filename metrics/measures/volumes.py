@@ -32,6 +32,8 @@ NO_PRICE = "Also lines without a price, and lines whose currency has no exchange
 _sale = o.order_type == "sale"
 _loaded_goods = and_(GOODS_OF_SALES, ~line.in_quarantine)
 """Quantities sum loaded lines only. Counts include lines in quarantine: R34 (impossible dates)."""
+_QUARANTINED = Part(GOODS_OF_SALES), Part(and_(GOODS_OF_SALES, line.in_quarantine))
+"""The lines of a quantity, and those of which it is not known."""
 
 
 MEASURES = (
@@ -79,7 +81,7 @@ MEASURES = (
         direction=Direction.NEITHER,
         facts=order_line_facts_table,
         date="ordered_day",
-        formula=Total(Part(_loaded_goods, line.ordered_qty)),
+        formula=Total(Part(_loaded_goods, line.ordered_qty), *_QUARANTINED),
         definition="Units ordered on goods lines.",
         numerator="Σ ordered_qty",
         denominator="–",
@@ -120,7 +122,7 @@ MEASURES = (
         direction=Direction.NEITHER,
         facts=order_line_facts_table,
         date="due_day",
-        formula=Total(Part(_loaded_goods, line.received_qty)),
+        formula=Total(Part(_loaded_goods, line.received_qty), *_QUARANTINED),
         definition="Units received on goods lines, by the day they were due.",
         numerator="Σ received_qty",
         denominator="–",

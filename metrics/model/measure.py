@@ -278,6 +278,18 @@ class Measure:
     another grain only.
     """
 
+    estimate: str = ""
+    """The reason why parts do not add up to the whole; empty if they do. Source: P9 (traceable numbers)."""
+    estimate_by: str = ""
+    """The only dimension whose parts do not add up; empty: the parts of every dimension."""
+
+    def no_sum(self, dimension: str) -> str | None:
+        """Return the reason why the parts of a dimension do not add up to the whole, or None."""
+        if not self.estimate or self.estimate_by not in ("", dimension):
+            return None
+        what = f"by {self.estimate_by}" if self.estimate_by else "an estimate for the whole"
+        return f"{what}, not a sum: {self.estimate}"
+
     def refusal(self, dimensions: Iterable[str]) -> str | None:
         """Return the reason why one of these dimensions is refused, or None."""
         reasons = dict(self.refused)

@@ -10,7 +10,7 @@ from sqlalchemy import RowMapping
 
 from metrics.model.measure import Measure, Percentile, Ratio, Spread, Total, Unit
 from metrics.model.point import share_answer
-from metrics.model.question import NO_ROWS, NOTHING_KNOWN, SEVERAL_CURRENCIES, SEVERAL_UNITS, Answer
+from metrics.model.question import ALL_QUARANTINED, NO_ROWS, NOTHING_KNOWN, SEVERAL_CURRENCIES, SEVERAL_UNITS, Answer
 from metrics.model.reasons import missing
 from metrics.model.statistics import Number, divide, spread
 from metrics.queries.rollups import rollup_column
@@ -78,7 +78,9 @@ def _total(measure: Measure, part: Row, blank: Answer) -> Answer:
         return replace(result, judged=judged) if measure.unit is Unit.MONEY else result
     result = replace(result, judged=judged, unknown=unknown, coverage=divide(judged - unknown, judged))
     if judged and judged == unknown:
-        return replace(result, value=None, numerator=None, no_data=NOTHING_KNOWN)
+        return replace(
+            result, value=None, numerator=None, no_data=NOTHING_KNOWN if measure.unit is Unit.COUNT else ALL_QUARANTINED
+        )
     return result
 
 

@@ -76,6 +76,8 @@ class Explanation:
     provisional: tuple[str, ...] = ()
     compared: tuple[Period, Period] | None = None
     """The days compared: those asked for, or their complete part."""
+    no_sum: str | None = None
+    """The reason why the parts do not add up to the whole."""
 
 
 def explain(
@@ -104,6 +106,7 @@ def explain(
         if whole.provisional is not None
     )
     blank = Explanation(measure, by, whole_then, whole_now, None, (), adds_up=False, provisional=named)
+    blank = replace(blank, no_sum=definition.no_sum(by))
     if why := definition.refusal((by,)) or _not_comparable(formula, whole_then, whole_now):
         return replace(blank, why_not=why)
     then, now = _complete(then, whole_then), _complete(now, whole_now)

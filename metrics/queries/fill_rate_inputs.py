@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from metrics.facts.assumptions import assumed, assumption_scope, stated
 from metrics.measures.fill_rate import days_in_view, observed
 from metrics.measures.fill_scenarios import Scenario
-from metrics.model.question import Answer, Question
+from metrics.model.question import Answer, Provisional, Question
 from metrics.model.statistics import DAYS_A_YEAR
 from metrics.queries.answer import answer
 
@@ -33,6 +33,8 @@ class FillRateInputs:
     high: Scenario | None
     assumed: Mapping[str, Decimal]
     stated: tuple[str, ...]
+    provisional: Provisional | None = None
+    """The incomplete orders whose outcome can still change."""
 
 
 def fill_rate_inputs(connection: Connection, question: Question) -> FillRateInputs:
@@ -50,5 +52,9 @@ def fill_rate_inputs(connection: Connection, question: Question) -> FillRateInpu
         return FillRateInputs(None, None, numbers, entered)
     orders = scenarios.low.orders * DAYS_A_YEAR / days
     return FillRateInputs(
-        replace(scenarios.low, orders=orders), replace(scenarios.high, orders=orders), numbers, entered
+        replace(scenarios.low, orders=orders),
+        replace(scenarios.high, orders=orders),
+        numbers,
+        entered,
+        scenarios.provisional,
     )

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from metrics.measures.catalog import date_column, dimension_column, find
-from metrics.model.measure import SNAPSHOT, Additive, Measure, Part, Percentile, on_table
+from metrics.model.measure import SNAPSHOT, Additive, Measure, Part, Percentile, Total, on_table
 from metrics.model.question import Question
 from metrics.queries.rollups import rollup_column, smallest_rollup
 from metrics.sql.dialects import Expression, Rows, period_start
@@ -125,6 +125,8 @@ def _base_units(measure: Measure, source: FromClause, *, stored: bool) -> list[E
         return []
     assert isinstance(measure.formula, Additive)
     parts = measure.formula.parts()
+    if isinstance(measure.formula, Total):
+        parts = {"numerator": parts["numerator"]}  # its other parts count rows
     if stored:
         adds = or_(*[source.c[rollup_column(measure, role)] != literal(0, Integer) for role in parts])
     else:

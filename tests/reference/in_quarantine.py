@@ -12,6 +12,7 @@ from typing import Any
 
 GOODS = ("orders", "order_lines", "shipments", "shipment_lines", "promises", "returns")
 BILLS = ("invoices", "invoice_lines")
+DAMAGE = ("damage", "defect")
 Row = dict[str, Any]  # Any: a row has values of any column type
 Rows = dict[str, list[Row]]
 
@@ -37,6 +38,13 @@ class Reading:
     @property
     def bills_only(self) -> bool:
         return self.feed in BILLS
+
+    def may_be_damage_credit(self, invoices: dict[str, Row]) -> bool:
+        """Return whether a billing record may be a credit for damage: its document is one, or is not loaded."""
+        if not self.bills_only:
+            return False
+        document = invoices.get(self.values.get("document_id") or "")
+        return document is None or (document["invoice_kind"] == "credit" and document["credit_reason"] in DAMAGE)
 
     def concerns(self, order_id: str, line_no: str) -> bool:
         """Return whether a line is unknown: every line of the order, unless the record names a known line."""

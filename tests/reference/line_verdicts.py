@@ -147,7 +147,12 @@ class LineVerdicts(Quantities):
         )
         if any(credit["credit_reason"] in DAMAGE for credit, _ in self.documents("credit")):
             parts.append(Finding(False, "damage_credit"))
-        return together(parts)
+        found = together(parts)
+        unseen = self.inputs.tested("invoices.credit_reason") and any(
+            one.may_be_damage_credit(self.inputs.invoices) and one.concerns(*self.keys)
+            for one in self.inputs.quarantine
+        )
+        return Finding(None, "quarantined") if found.verdict is True and unseen else found
 
     def undamaged(self, consignment: Consignment) -> Finding:
         assert consignment.came is not None

@@ -89,6 +89,7 @@ COMMENTS: dict[str, str] = {
     "filled_most_qty": "filled quantity if everything on its way arrives, base unit",
     "first_pass_qty": "quantity that left by the first promise, at most the owed, base unit; null: unknown",
     "cancelled_short_qty": "owed quantity that was cancelled and not received, base unit",
+    "overdue_open": "true: past its deadline and short, and the remainder is open (R15)",
     "damaged_qty": "damaged quantity: recorded at receipt or returned as damaged, the greater, base unit",
     "in_window_qty": "quantity certain to have arrived in time, at most the owed, base unit",
     "in_window_most_qty": "quantity that may have arrived in time, at most the owed, base unit",

@@ -33,8 +33,10 @@ from sqlalchemy import (
 )
 
 from metrics.facts.orders.tables import NONE, facts_metadata
+from metrics.policy import DAMAGE_REASONS
 from metrics.schema import (
     PROVENANCE,
+    invoices,
     order_lines,
     orders,
     quarantine,
@@ -47,6 +49,7 @@ from metrics.sql.temporary_tables import temporary_table
 GOODS_FEEDS = ("orders", "order_lines", "shipments", "shipment_lines", "promises", "returns")
 BILL_FEEDS = ("invoices", "invoice_lines")
 """Feeds whose quarantined records make verdicts unknown: all verdicts, or `billed_accurately`. No others do."""
+ALL, BILLS, DAMAGE = "all", "bills", "damage"
 UNKNOWN_LINE = "(unknown)"
 """Line number of an order without any readable line number."""
 
@@ -72,6 +75,7 @@ quarantine_effects = Table(
     Column("order_id", String, comment="the order"),
     Column("line_no", String, comment="empty: every line of the order"),
     Column("bills_only", Boolean, comment="true: only billed_accurately is unknown"),
+    Column("may_be_damage_credit", Boolean, comment="true: the record may be a credit for damage"),
     comment="one row: one order or order line whose verdicts a quarantined record leaves unknown",
 )
 _DUE = tuple(f"{name}{flag}" for name in ("requested_by", "promised_by") for flag in ("", "_is_date"))
@@ -108,12 +112,13 @@ def _together(feed: Table, kept_out: Table, flag: str) -> CompoundSelect[*tuple[
     return loaded.union_all(select(*kept_out.columns, literal(True, Boolean).label(flag)))
 
 
-def affected(*, bills: bool, whole: bool) -> FromClause:
-    """Select the orders (`whole`) or order lines with unknown verdicts: all verdicts, or `billed_accurately`."""
+def affected(effect: str, *, whole: bool) -> FromClause:
+    """Select the orders (`whole`) or order lines with an effect: ALL, BILLS or DAMAGE is unknown."""
     e = quarantine_effects.c
     names = ("order_id",) if whole else ("order_id", "line_no")
     line = e.line_no.is_(None) if whole else e.line_no.is_not(None)
-    return select(*[e[name] for name in names]).where(e.bills_only.is_(bills), line).distinct().subquery()
+    of_effect = {ALL: e.bills_only.is_(False), BILLS: e.bills_only.is_(True), DAMAGE: e.may_be_damage_credit.is_(True)}
+    return select(*[e[name] for name in names]).where(of_effect[effect], line).distinct().subquery()
 
 
 def refresh(connection: Connection, as_of: datetime) -> Table:
@@ -226,11 +231,20 @@ def alike(key: Expression) -> Expression:
 def _effects(readings: Table) -> Rows:
     """Select the orders and lines with unknown verdicts.
 
-    A record of the order or of an order line, and a record without a known line, leave the whole order unknown.
+    A record of the order or of an order line, and a record without a known line, leave the whole order unknown. A
+    billing record may be a credit for damage, unless its document is loaded and is none.
     """
-    r = readings.c
+    r, document = readings.c, invoices.c
+    is_credit = and_(document.invoice_kind == "credit", document.credit_reason.in_(DAMAGE_REASONS))
+    is_bill = r.feed.in_(BILL_FEEDS)
+    may_be_credit = and_(is_bill, or_(document.invoice_id.is_(None), func.coalesce(is_credit, false())))
     whole = or_(r.feed.in_(("orders", "order_lines")), r.line_no.is_(None), ~r.line_is_loaded)
-    return select(r.order_id, case((whole, None), else_=r.line_no), r.feed.in_(BILL_FEEDS)).distinct()
+    of_document = and_(document.invoice_id == r.document_id, ~document.deleted)
+    return (
+        select(r.order_id, case((whole, None), else_=r.line_no), is_bill, may_be_credit)
+        .select_from(readings.outerjoin(invoices, of_document))
+        .distinct()
+    )
 
 
 def _lines(readings: Table) -> Rows:

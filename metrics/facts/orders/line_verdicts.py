@@ -26,7 +26,7 @@ from sqlalchemy import (
 
 from metrics.facts.orders.billing import EMPTY_BILL, billing_code, bills, has_invoices
 from metrics.facts.orders.due_dates import dated_lines
-from metrics.facts.orders.in_quarantine import affected
+from metrics.facts.orders.in_quarantine import ALL, BILLS, DAMAGE, affected
 from metrics.facts.orders.owed import owed_quantities
 from metrics.facts.orders.receipt_verdicts import accuracy_codes, damage_code, four_cases, timing_codes
 from metrics.facts.orders.receipts import (
@@ -132,6 +132,7 @@ def _with_verdicts(settled_lines: CTE, policy: Policy, as_of: datetime, mapped: 
     def loaded(value: Expression) -> Expression:
         return case((s.in_quarantine, None), else_=value)
 
+    remainder = s.owed_qty - s.counted_qty - s.unproven_qty - s.cancelled_short_qty
     first_pass_full = cast(case((s.first_pass_qty.is_(None), None), else_=s.first_pass_qty > s.enough_above), Boolean)
     values: dict[str, Expression] = verdicts | {
         "channel": s.channel_or_none,
@@ -147,6 +148,9 @@ def _with_verdicts(settled_lines: CTE, policy: Policy, as_of: datetime, mapped: 
             Boolean,
         ),
         "substituted": s.substitute_n > 0,
+        "overdue_open": func.coalesce(
+            and_(verdicts["complete"].is_(False), s.deadline_at.is_not(None), remainder >= s.half_step), false()
+        ),
         "lateness_days": case(
             (and_(s.state == "judged", s.deadline_at.is_not(None)), days_between(s.due_day, s.settled_day)), else_=None
         ),
@@ -213,7 +217,10 @@ def _coded(cases: CTE, policy: Policy, as_of: datetime, mapped: frozenset[str]) 
     codes |= {name: case((s.received_n == 0, nothing), else_=code) for name, code in parts.items()}
     if not has_deliveries(mapped):
         codes |= dict.fromkeys([name for name in codes if name != "billed_accurately"], no_feed)
-    tables, goods_quarantined, bill_quarantined = _with_quarantine(tables, cases)
+    tables, goods_quarantined, bill_quarantined, credit_quarantined = _with_quarantine(tables, cases)
+    if "invoices.credit_reason" in mapped:
+        unseen = and_(codes["damage_free"].is_(None), credit_quarantined)
+        codes["damage_free"] = case((unseen, quarantined), else_=codes["damage_free"])
     is_quarantined = {
         name: or_(goods_quarantined, bill_quarantined) if name == "billed_accurately" else goods_quarantined
         for name in codes
@@ -288,16 +295,16 @@ def _billed_lines(lines: CTE, policy: Policy, as_of: datetime, mapped: frozenset
     ).select_from(tables)
 
 
-def _with_quarantine(tables: FromClause, lines: CTE) -> tuple[FromClause, Expression, Expression]:
-    """Join the effects of quarantined records. Return the FROM clause, and flags for goods records and for bills."""
+def _with_quarantine(tables: FromClause, lines: CTE) -> tuple[FromClause, Expression, Expression, Expression]:
+    """Join the effects of quarantined records. Return the FROM clause, and flags for goods, bills and credits."""
     s = lines.c
     flags: list[Expression] = []
-    for bills_only in (False, True):
-        line, order = (affected(bills=bills_only, whole=whole) for whole in (False, True))
+    for effect in (ALL, BILLS, DAMAGE):
+        line, order = (affected(effect, whole=whole) for whole in (False, True))
         tables = tables.outerjoin(line, and_(line.c.order_id == s.order_id, line.c.line_no == s.line_no))
         tables = tables.outerjoin(order, order.c.order_id == s.order_id)
         flags.append(or_(line.c.order_id.is_not(None), order.c.order_id.is_not(None)))
-    return tables, flags[0], flags[1]
+    return tables, flags[0], flags[1], flags[2]
 
 
 def _next_change(s: Columns, as_of: datetime) -> Expression:

@@ -111,6 +111,7 @@ order_line_facts_table = Table(
         ("back_ordered", Boolean),
         ("substituted", Boolean),
         ("cancelled_short_qty", QTY),
+        ("overdue_open", Boolean),
         ("damaged_qty", QTY),
         ("in_window_qty", QTY),
         ("in_window_most_qty", QTY),

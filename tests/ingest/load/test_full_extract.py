@@ -62,6 +62,23 @@ def test_i8_more_than_the_limit_refuses_the_run(source: Source) -> None:
         assert len(present(connection)) == 7
 
 
+def test_i8_one_record_of_a_small_extract_may_be_gone(source: Source) -> None:
+    """1 of 3 records is 33 %, but no smaller share can be missing. 2 of 2 are refused, and so is 1 of 1 (all)."""
+    full(source).take_in()
+    source.write("order_lines.csv", HEADER + "O1,1,P1,10\nO1,2,P2,5\n")
+    source.take_in()
+    with reading(source.location) as connection:
+        assert present(connection) == {("O1", "1"), ("O1", "2")}
+    source.write("order_lines.csv", HEADER + "O2,1,P1,7\n")
+    with pytest.raises(SourceRefused, match="lacks 2 of 2 loaded records"):
+        source.take_in()
+    source.write("order_lines.csv", HEADER + "O1,1,P1,10\n")
+    source.take_in()
+    source.write("order_lines.csv", HEADER + "O2,1,P1,7\n")
+    with pytest.raises(SourceRefused, match="lacks 1 of 1 loaded records"):
+        source.take_in()
+
+
 def test_i8_an_extract_of_several_files_counts_as_a_whole(source: Source) -> None:
     """A file that did not change is a part of the extract; a file that is gone is missing from it."""
     source.write("order_lines.csv", HEADER + "O1,1,P1,10\nO1,2,P2,5\n")

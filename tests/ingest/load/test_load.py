@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import func, inspect, select, text
 
-from metrics.schema import FEEDS, restatements, runs
+from metrics.schema import FEEDS, order_lines, restatements, runs
 from metrics.warehouse import Location, current, reading
 from tests.ingest.files import LINES, ORDERS, SHIPMENT_LINES, SHIPMENTS, Source, everything, kept, ledger, rows
 
@@ -179,6 +179,26 @@ def test_within_one_file_the_later_row_wins(source: Source) -> None:
     source.take_in()
     with reading(source.location) as connection:
         assert rows(connection, "orders")[0]["customer_id"] == "C9"
+
+
+def test_a_rejected_record_is_dropped_when_its_key_comes_again_as_it_is_loaded(source: Source) -> None:
+    """O1/1: 10 loaded, then "x" rejected, then 10 again. Without stamps the last file is right, so nothing is open.
+
+    With stamps the rejected record is newer than the one that comes again, so it stays open.
+    """
+    source.take_in()
+    for stamps, status in ((("", "", ""), "dropped"), ((",2026-03-01", ",2026-03-05", ",2026-03-01"), "rejected")):
+        if stamps[0]:
+            source.columns["order_lines"]["source_updated_at"] = '"stamp"'
+        for place, quantity in enumerate(("10", "x", "10")):
+            header = "no,pos,item,qty" + (",stamp" if stamps[0] else "")
+            body = f"O1,1,P1,{quantity}{stamps[place]}\nO1,2,P2,{5 + place}{stamps[0]}\nO2,1,P1,7{stamps[0]}\n"
+            source.write("order_lines.csv", f"{header}\n{body}")
+            source.take_in()
+        with reading(source.location) as connection:
+            assert [one.status for one in kept(connection)][-1] == status, stamps
+            line = select(order_lines.c.ordered_qty).where(order_lines.c.order_id == "O1", order_lines.c.line_no == "1")
+            assert connection.scalar(line) == 10
 
 
 def test_a_rejected_record_is_dropped_when_a_good_one_of_its_key_arrives(any_source: Source) -> None:

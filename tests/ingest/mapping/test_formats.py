@@ -54,6 +54,29 @@ def test_a_format_has_a_time_if_one_of_its_codes_is_a_time(
 
 
 @pytest.mark.parametrize(
+    ("form", "text", "value"),
+    [
+        ("%Y %j", "2026 366", None),
+        ("%Y %j", "2024 366", datetime(2024, 12, 31)),
+        ("%Y %j", "2100 366", None),
+        ("%y%j", "26366", None),
+        ("%-j/%y", "5/26", datetime(2026, 1, 5)),
+        ("%Y-%jT%H:%M:%S%z", "2026-366T00:30:00+01:00", None),
+        ("%Y-%jT%H:%M:%S%z", "2026-365T00:30:00+01:00", datetime(2026, 12, 30, 23, 30)),
+        ("%Y %W %w", "2026 53 1", None),
+        ("%Y %W %w", "2026 51 1", datetime(2026, 12, 21)),
+        ("%G-W%V-%u", "2025-W53-1", None),
+        ("%G-W%V-%u", "2026-W53-5", datetime(2027, 1, 1)),
+    ],
+)
+def test_a_day_or_week_that_the_year_does_not_have_does_not_fit(
+    engine: Connection, form: str, text: str, value: datetime | None
+) -> None:
+    found = typed(engine, "promised_by", {"format": form}, text)
+    assert (found[0], found[-1]) == (value, value is not None)
+
+
+@pytest.mark.parametrize(
     ("text", "zone", "value"),
     [
         ("2026-07-01 10:00 PDT", "Europe/Berlin", datetime(2026, 7, 1, 17)),

@@ -69,6 +69,7 @@ def pulls_again(
         orders = [next(file for file in report.files if file.feed == "orders") for report in read]
         assert [file.rows_in for file in orders] == [2, 1, 1], (kind, low)
         assert [file.name for file in orders] == ["ERP_URL: orders"] * 3
+        assert read[1].outcome == "unchanged", f"{kind}: O2 came again as it was"
         assert orders[2].rows_loaded == 1, f"{kind}: the change of O2 replaces its record"
 
 

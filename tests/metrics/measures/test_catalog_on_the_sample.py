@@ -15,7 +15,7 @@ from sqlalchemy.pool import StaticPool
 from metrics.facts.orders import facts_state
 from metrics.measures.catalog import MEASURES, has_dimension
 from metrics.model.dimensions import DIMENSIONS, OWN_DIMENSIONS
-from metrics.model.measure import Additive, Derived, Study
+from metrics.model.measure import Additive, Derived, Study, Total, Unit
 from metrics.model.question import NO_ROWS, Answer, Question
 from metrics.queries.answer import answer
 from metrics.queries.explain import explain
@@ -24,12 +24,6 @@ from metrics.schema import FEEDS, mapped_columns
 from metrics.warehouse import Location, reading
 from metrics.warehouse.instances import LOCKED_SETTINGS, new_engine
 
-ESTIMATES = frozenset(
-    name
-    for name in MEASURES
-    if name.startswith(("fill_", "stockout_unit_cost", "stockout_total_cost", "behaviour_", "danger_"))
-)
-"""Products of shares and costs that each group has of its own, and traits that list every order several times."""
 OF_A_WHOLE = {"missed_at_step": "step", "lead_option_mix": "lead_time_class", "fulfilment_mix": "fulfilment_model"}
 """Shares of one whole: each part has the whole's denominator."""
 OF_DAYS = ("under_served_protect", "over_served_danger")
@@ -47,7 +41,7 @@ def test_parts_add_up_to_the_total(dimension: str, sample: Location) -> None:
         for name, measure in MEASURES.items()
         if has_dimension(measure, dimension)
         and isinstance(measure.formula, Additive | Derived | Study)
-        and name not in ESTIMATES
+        and not measure.no_sum(dimension)
     )
     with reading(sample) as connection:
         wholes = {found.measure: found for found in answer(connection, Question(names))} if names else {}
@@ -63,6 +57,31 @@ def test_parts_add_up_to_the_total(dimension: str, sample: Location) -> None:
             if told is not None:
                 total = sum((Fraction(number) for number in found if number is not None), Fraction(0))
                 assert abs(total - Fraction(told)) <= abs(Fraction(told)) / 10**9, (name, role, float(total), told)
+
+
+@pytest.mark.parametrize(
+    ("by", "grain"), [((), "week"), (("customer",), "month"), (("segment", "channel", "currency"), None)]
+)
+def test_n24_sums_of_money_over_any_partition_equal_the_total_to_the_cent(
+    by: tuple[str, ...], grain: str | None, sample: Location
+) -> None:
+    names = tuple(
+        name
+        for name, measure in MEASURES.items()
+        if measure.unit is Unit.MONEY
+        and isinstance(measure.formula, Total)
+        and all(has_dimension(measure, one) and not measure.no_sum(one) for one in by)
+        and not measure.refusal(by)
+    )
+    assert {"net_sales_value", "ordered_value", "billed_value", "received_value"} <= set(names)
+    with reading(sample) as connection:
+        wholes = {found.measure: found.value for found in answer(connection, Question(names))}
+        parts = answer(connection, Question(names, by=by, grain=grain))
+    for name in names:
+        whole = wholes[name]
+        if whole is not None:
+            total = sum((Fraction(part.value or 0) for part in parts if part.measure == name), Fraction(0))
+            assert abs(total - Fraction(whole)) < Fraction(1, 200), (name, float(total), whole)
 
 
 @contextmanager
@@ -123,7 +142,7 @@ DEMAND = ("stockouts_provisional", "outcome_share_buyer_lost")
 LEGITIMATE: dict[str, tuple[str, ...]] = {
     "orders": (*DEMAND, "substitution_share"),
     "order_lines": DEMAND,
-    "shipments": (*DEMAND, "billed_accurately", "substitution_share", "loss_making_customers"),
+    "shipments": (*DEMAND, "substitution_share", "loss_making_customers"),
     "shipment_lines": DEMAND,
     "service_cases": ("acknowledge_hours_p50", "acknowledge_hours_p90"),
     "service_costs": ("loss_making_customers", "over_served_danger", "danger_interaction_moved"),

@@ -78,6 +78,8 @@ def test_with_every_column_no_measure_lacks_anything() -> None:
         (("shipments.*", "shipment_lines.*"), "otif", "no feed: shipments and shipment_lines"),
         (("invoices.*", "invoice_lines.*"), "billed_accurately", "no feed: invoices and invoice_lines"),
         (("messages.*",), "ack_on_time", "no feed: messages"),
+        (("shipments.*",), "billed_accurately", "no feed: shipments"),
+        (("shipments.*",), "invoices_right_first_time", "no feed: shipments"),
     ],
 )
 def test_the_reason_in_words(left_out: tuple[str, ...], measure: str, why: str) -> None:
@@ -111,3 +113,18 @@ def test_failed_orders_say_how_many_are_unknown() -> None:
         found = one(connection, "failed_orders")
         assert (found.value, found.judged, found.unknown) == (None, 1, 1)
         assert str(found.no_data).startswith("not proven")
+
+
+def test_n18_where_the_buyer_collects_every_order_shipped_at_is_the_receipt() -> None:
+    """O leaves on 2 March, due 10 March: on time without received_at. FAR is delivered, so received_at is missing."""
+    bare = ALL - {"shipments.received_at"}
+    collected = sale("O", received="2026-03-09", delivery_term="EXW Hamburg")
+    delivered = sale("FAR", received="2026-03-09", delivery_term="DAP")
+    for parts, value, why in (((collected,), 1, None), ((collected, delivered), None, "received_at")):
+        loaded = together(*parts)
+        for row in loaded["shipments"]:
+            row |= {"received_at": None, "received_at_is_date": None}
+        with built(mapped=bare, **loaded) as connection:
+            found = one(connection, "on_time")
+            assert found.value == value
+            assert (why or "") in str(found.no_data)
