@@ -40,21 +40,17 @@ from metrics.facts.versions import valid_on, versions
 from metrics.schema import orders, promises, service_packages
 from metrics.sql.business_hours import has_calendars, with_calendar, working_seconds
 from metrics.sql.dialects import (
-    MICROSECONDS_A_DAY,
     Expression,
     Rows,
     count_if,
     days_between,
     greater,
-    instant_of,
     lesser,
-    local_time,
     plus_days,
-    plus_microseconds,
     seconds_between,
     typed_null,
 )
-from metrics.sql.moments import day_bounds, moment_span
+from metrics.sql.moments import day_bounds, moment_span, moved_by_days, span_of
 
 AHEAD, NOT_AHEAD = "ordered ahead", "not ordered ahead"
 
@@ -212,8 +208,9 @@ def _clocked(context: BuildContext) -> Rows:
     tables, _, request_day_ends = day_bounds(tables, o.requested_day, zone)
     tables, net_day_starts, _ = day_bounds(tables, net_day, zone)
     # A requested bare date starts at the beginning of its day. A requested hour keeps its time on the earlier day.
-    wall = plus_microseconds(local_time(asked.c.request_at, zone), -lead * literal(MICROSECONDS_A_DAY, BigInteger))
-    starts_at = case((asked.c.request_at == request_day_ends, net_day_starts), else_=instant_of(wall, zone))
+    tables, request = span_of(tables, asked.c.request_at, false(), zone)
+    tables, earlier, _ = moved_by_days(tables, asked.c.request_at, request.day, zone, -lead)
+    starts_at = case((asked.c.request_at == request_day_ends, net_day_starts), else_=earlier)
     ahead = func.coalesce(net_day > o.ordered_day, false())
     net_start = case((starts_at > ordered.hi, starts_at), else_=ordered.hi)
     exact = and_(~o.ordered_at_is_date, o.settled_at.is_not(None), o.settled_at != arrival_day_ends)

@@ -84,6 +84,13 @@ class _PlusMicroseconds(_EngineFunction):
     duckdb = "({0} + to_microseconds(CAST({1} AS BIGINT)))"
 
 
+class _PlusSpan(_EngineFunction):
+    type = DateTime()
+    inherit_cache = True
+    name = "plus_span"
+    postgresql = duckdb = "({0} + ({2} - {1}))"
+
+
 class _PlusDays(_EngineFunction):
     type = Date()
     inherit_cache = True
@@ -135,6 +142,11 @@ def seconds_between(first: Expression, second: Expression) -> Expression:
 def plus_microseconds(instant: Expression, count: Expression) -> Expression:
     """Return a timestamp moved by a number of microseconds."""
     return _PlusMicroseconds(instant, count)
+
+
+def plus_span(instant: Expression, first: Expression, last: Expression) -> Expression:
+    """Return an instant moved by the time from `first` to `last`."""
+    return _PlusSpan(instant, first, last)
 
 
 def plus_days(day: Expression, count: Expression) -> Expression:

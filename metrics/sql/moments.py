@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sqlalchemy import BigInteger, Date, FromClause, Integer, and_, case, cast, literal
+from sqlalchemy import BigInteger, Date, DateTime, FromClause, Integer, and_, case, cast, literal, or_
 
 from metrics.schema import local_days
 from metrics.sql.dialects import (
@@ -21,6 +21,8 @@ from metrics.sql.dialects import (
     local_time,
     plus_days,
     plus_microseconds,
+    plus_span,
+    typed_null,
 )
 
 
@@ -72,6 +74,33 @@ def day_bounds(tables: FromClause, day: Expression, zone: Expression) -> tuple[F
     return tables.outerjoin(days, and_(days.c.zone == zone, days.c.day == day)), days.c.starts_at, days.c.ends_at
 
 
+def moved_by_days(
+    tables: FromClause, instant: Expression, day: Expression, zone: Expression, count: Expression
+) -> tuple[FromClause, Expression, tuple[Expression, Expression]]:
+    """Move an instant by local calendar days. Return the FROM clause, the moved instant, and the bounds of its day.
+
+    The local clock keeps its time: 14:00 stays 14:00. day: the local day of the instant.
+    Between two days of 24 hours, the time since midnight stays the same. Only clock changes need the engines' slow
+    functions.
+    """
+    target = cast(plus_days(day, count), Date)
+    tables, starts, ends = day_bounds(tables, day, zone)
+    tables, target_starts, target_ends = day_bounds(tables, target, zone)
+    until_end = literal(MICROSECONDS_A_DAY - 1, BigInteger)
+    regular = and_(
+        ends == plus_microseconds(starts, until_end), target_ends == plus_microseconds(target_starts, until_end)
+    )
+    clock = plus_microseconds(
+        local_time(instant, zone), cast(count, BigInteger) * literal(MICROSECONDS_A_DAY, BigInteger)
+    )
+    moved = case(
+        (or_(instant.is_(None), count.is_(None)), typed_null(DateTime())),
+        (regular, plus_span(target_starts, starts, instant)),
+        else_=instant_of(clock, zone),
+    )
+    return tables, moved, (target_starts, target_ends)
+
+
 def shifted(
     tables: FromClause,
     span: Span,
@@ -90,9 +119,9 @@ def shifted(
     """
     result: Expression
     if days:
-        tables, starts, ends = day_bounds(tables, cast(plus_days(span.day, literal(days, Integer)), Date), zone)
-        clock = plus_microseconds(local_time(instant, zone), literal(days * MICROSECONDS_A_DAY, BigInteger))
-        result = case((is_date, ends if last else starts), else_=instant_of(clock, zone))
+        count = literal(days, Integer)
+        tables, moved, bounds = moved_by_days(tables, case((is_date, None), else_=instant), span.day, zone, count)
+        result = case((is_date, bounds[last]), else_=moved)
     else:
         result = span.hi if last else span.lo
     if hours:
