@@ -44,6 +44,8 @@ class Reading:
 
 def read_as(connection: Connection, table: Found, feed: str) -> Reading | None:
     """Return a table read as a feed, or None if needed columns are missing or its key is not unique."""
+    if feed in CORE and is_purchasing(table):
+        return None
     options, refused = candidates(table, feed, alone=True)
     needed = [column for column in required(feed) if column not in LINE_NUMBERS or column == "line_no"]
     found = {column: options[column][0] for column in needed if options.get(column)}
@@ -68,6 +70,17 @@ def read_as(connection: Connection, table: Found, feed: str) -> Reading | None:
     return Reading(table, feed, options, refused, fit)
 
 
+def is_purchasing(table: Found) -> bool:
+    """Return True for records of what we buy: the table is named so, or it has suppliers and no customers.
+
+    A column `buyer` does not count, because it can be our own purchaser.
+    """
+    if "purchase" in names.words_of(table.name):
+        return True
+    words = [names.words_of(column) for column in table.columns if "buyer" not in names.tokens(column)]
+    return any("supplier" in one for one in words) and not any("customer" in one for one in words)
+
+
 def _has_own_key(table: Found, feed: str, sure: int) -> bool:
     """Return True if a column is named like the identifier of this feed, and of no other: `return number`."""
     own = [column for column in FEEDS[feed].key if column.endswith("_id") and (feed in CORE or column not in SHARED)]
@@ -79,6 +92,8 @@ def _has_own_key(table: Found, feed: str, sure: int) -> bool:
 
 def why_unused(table: Found) -> str:
     """Return why a table is no feed: what the feed that it is named like lacks."""
+    if is_purchasing(table):
+        return "its records are purchases, not sales"
     feed = max(names.vocabulary().feeds, key=lambda one: names.table_score(table.name, one))
     if not names.table_score(table.name, feed):
         return "its columns are not those of a feed"

@@ -6,7 +6,7 @@ from dataclasses import replace
 from ingest.inference import names
 from ingest.inference.assignment import ACCEPTED, Answers, Assignment, Question, assign
 from ingest.inference.evidence import agreeing_share
-from ingest.inference.feeds import CORE, Reading
+from ingest.inference.feeds import CORE, Reading, is_purchasing
 from ingest.inference.flat_sql import HEADERS, MASTER, Extract, select_of
 from ingest.inference.matching import Candidates, candidates
 from ingest.inference.proposal import ProposedColumn, ProposedFeed
@@ -35,7 +35,7 @@ def find_base(tables: Sequence[Found], readings: Mapping[str, Reading]) -> Found
     for table in tables:
         options, _ = candidates(table, "order_lines", alone=True)
         scores = [options[column][0].score if column in options else 0.0 for column in ("order_id", "ordered_qty")]
-        if table.relation in taken or min(scores) < ACCEPTED:
+        if table.relation in taken or min(scores) < ACCEPTED or is_purchasing(table):
             continue
         fit = sum(scores) + names.table_score(table.name, "order_lines")
         if best is None or fit > best[0]:

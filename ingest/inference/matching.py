@@ -16,6 +16,8 @@ LEAST = 0.5
 """Scores below are no candidates."""
 LONGEST_LINE_NO = 8
 LINE_NUMBERS = ("line_no", "shipment_line_no", "invoice_line_no", "return_line_no")
+MOST_RATES = 8
+"""Different values up to which a column looks like tax rates, and not like amounts."""
 WORDS = ("name", "city", "region", "category", "account_manager", "carrier", "payment_terms")
 """Columns of words. A number there is the key of another table."""
 TRUTH = {"ja": "true", "nein": "false", "oui": "true", "non": "false", "x": "true", "j": "true", "o": "true",
@@ -135,6 +137,8 @@ def _as_number(target: str, profile: Profile) -> Fit:
     (signs, count), *others = profile.numbers
     if target == "tax_rate" and not profile.mostly(lambda value: _number(value, signs) <= 1):
         return Fit(False, _example("its values are above 1; a rate of 20 % is 0.2. Divide it with sql = …", profile))
+    if target == "tax_amount" and profile.distinct <= MOST_RATES and profile.filled > 5 * MOST_RATES:
+        return Fit(False, f"its values look like rates: {profile.distinct} different in {profile.filled:,} records")
     evidence = f"{_share(profile, count)} numbers"
     settings = _signs(signs)
     if not others or (not settings and not _signs(others[0][0])):

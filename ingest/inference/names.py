@@ -23,6 +23,8 @@ SHARED_PREFIX = 0.8
 """Share of a table's columns that begin with one word: the word is a prefix and has no meaning."""
 EXTRA_WORD, UNKNOWN_WORD, FREE_WORD, ALONE = 0.4, 0.25, 0.1, 0.05
 """What a name loses: for a known word too many, an unknown word, the feed's own name, a meaning of its own table."""
+SPELLED = (("ä", "ae"), ("ö", "oe"), ("ü", "ue"), ("ß", "ss"), ("#", " # "), ("%", " pct "), ("°", "o "))
+"""Letters and signs that are spelled out."""
 FREE = frozenset({"number", "noise"})
 """Words that change no meaning."""
 
@@ -79,7 +81,7 @@ def _patterns(listed: Sequence[str]) -> tuple[Pattern, ...]:
 def tokens(name: str) -> list[str]:
     """Return the parts of a name in lower case, without accents: `bestellDatum` is `bestell`, `datum`."""
     text = unicodedata.normalize("NFC", name)
-    for letter, plain in (("ä", "ae"), ("ö", "oe"), ("ü", "ue"), ("ß", "ss"), ("#", " # "), ("°", "o ")):
+    for letter, plain in SPELLED:
         text = text.replace(letter, plain).replace(letter.upper(), plain)
     plain_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     known, result = vocabulary().words, list[str]()
@@ -136,7 +138,8 @@ def score(words: Words, patterns: Iterable[Pattern], free: Words = frozenset(), 
     for pattern, weight in patterns:
         if pattern <= words or (len(pattern) > 1 and pattern - words == {"number"}):
             extra = words - pattern - FREE - free
-            lost = sum(UNKNOWN_WORD if one.startswith("?") and pattern != {"number"} else EXTRA_WORD for one in extra)
+            unknown = UNKNOWN_WORD if len(pattern) > 1 else EXTRA_WORD  # `order status` is no order number
+            lost = sum(unknown if one.startswith("?") else EXTRA_WORD for one in extra)
             lost += lost_free * len((words - pattern) & free)
             best = max(best, weight - lost - 0.02 * len(pattern - words))
     return best

@@ -22,7 +22,8 @@ TABLES = {
     "order_lines": "order_no,line,product,quantity\nO1,1,P1,10\nO1,2,P2,5\nO2,1,P1,7\nO3,1,P2,3\n",
     "shipments": "shipment_no,shipped,received\nS1,2026-03-08,2026-03-09\nS2,2026-03-09,2026-03-11\n"
     "S3,2026-03-10,2026-03-11\n",
-    "shipment_lines": "shipment_no,item,order_no,line,quantity\nS1,7,O1,1,10\nS1,8,O1,2,5\nS2,9,O2,1,7\nS3,7,O3,1,3\n",
+    "shipment_lines": "shipment_no,shipment_line,order_no,line,quantity\n"
+    "S1,7,O1,1,10\nS1,8,O1,2,5\nS2,9,O2,1,7\nS3,7,O3,1,3\n",
 }
 MAPPED = {
     "orders": {
@@ -31,7 +32,7 @@ MAPPED = {
     "order_lines": {"order_id": "order_no", "line_no": "line", "product_id": "product", "ordered_qty": "quantity"},
     "shipments": {"shipment_id": "shipment_no", "shipped_at": "shipped", "received_at": "received"},
     "shipment_lines": {
-        "shipment_id": "shipment_no", "shipment_line_no": "item", "order_id": "order_no", "line_no": "line",
+        "shipment_id": "shipment_no", "shipment_line_no": "shipment_line", "order_id": "order_no", "line_no": "line",
         "shipped_qty": "quantity",
     },
 }  # fmt: skip
