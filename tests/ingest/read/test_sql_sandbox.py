@@ -73,6 +73,15 @@ def test_a_select_over_staged_rows_gives_text(locked: Connection) -> None:
     assert locked.execute("SELECT * FROM result").fetchall() == [("3", "v1", "2026-03-01")]
 
 
+def test_operators_and_date_functions_are_allowed(locked: Connection) -> None:
+    """DuckDB 2.0 marks them as depending on the session if they are given instants with a time zone."""
+    days = "date_diff('day', date '2026-03-01', date '2026-03-01' + 2) - 1"
+    parts = "year(timestamp '2026-03-01') || strftime(date_trunc('month', date '2026-03-15'), '%d')"
+    statement = f"select {days} as days, {parts} as parts, timezone('UTC', timestamp '2026-03-01') as at from staged"
+    sql_sandbox.run_select(locked, statement, "result", key="k", file="f")
+    assert locked.execute("SELECT DISTINCT * FROM result").fetchall() == [("1", "202601", "2026-03-01 00:00:00+00")]
+
+
 def test_an_expression_adds_a_column_and_keeps_the_rows(locked: Connection) -> None:
     sql_sandbox.run_expressions(
         locked, "staged", "result", {"sql:a": "upper(v) || '-' || _row_no"}, key="orders", file="f"
