@@ -4,11 +4,13 @@ from sqlalchemy import Connection, literal, select
 
 from metrics.facts.orders.receipts import buyer_collects
 from metrics.schema import mapped_columns, orders
+from metrics.warehouse.query_cache import cached_per_generation
 
 RECEIVED_AT = "shipments.received_at"
 COLLECTED_BY = frozenset({"orders.delivery_term", "shipments.shipped_at"})
 
 
+@cached_per_generation
 def mapped(connection: Connection) -> frozenset[str]:
     """Return every "feed.column" that some source maps.
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property
 
 from sqlalchemy import BigInteger, Column, Connection, FromClause, Table, cast, literal, or_
 from sqlalchemy.sql.util import ClauseAdapter
@@ -295,7 +296,7 @@ class Measure:
         reasons = dict(self.refused)
         return next((f"no data: {reasons[name]}" for name in dimensions if name in reasons), None)
 
-    @property
+    @cached_property
     def parts(self) -> dict[str, Part]:
         """Return the additive parts by role: those of the formula, and the open rows of any and of each window."""
         formula = self.formula.parts() if isinstance(self.formula, Additive) else {}
@@ -307,12 +308,12 @@ class Measure:
         """Return the subject of a fact row: order, line, message, case ..."""
         return str(self.facts.info["grain"])
 
-    @property
+    @cached_property
     def in_money(self) -> bool:
         """Return True if the measure must not add amounts of different currencies."""
         return self.unit is Unit.MONEY or self.name.startswith("value_")
 
-    @property
+    @cached_property
     def in_base_units(self) -> bool:
         """Return True if the measure must not add quantities of different base units."""
         if self.unit is Unit.UNITS:

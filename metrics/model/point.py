@@ -3,8 +3,6 @@
 Source: P7 (point, coverage and range), P8 (small numbers).
 """
 
-from dataclasses import replace
-
 from metrics.model.question import NO_ROWS, Answer
 from metrics.model.statistics import Number, divide, wilson
 from metrics.policy import MIN_COVERAGE
@@ -21,27 +19,30 @@ def share_answer(blank: Answer, true: Number, known: Number, unknown: Number = 0
     `MIN_COVERAGE` it has no value, because a failure shows earlier than a pass; its range replaces the value.
     """
     judged = _sum(known, unknown)
+    value, coverage, no_data = divide(true, known), divide(known, judged), None
     low, high = wilson(true, known) or (None, None)
-    found = replace(
-        blank,
-        value=divide(true, known),
+    if not judged:
+        no_data = blank.no_data or NO_ROWS
+    elif value is None or (combined and (coverage or 0.0) < MIN_COVERAGE):
+        value = low = high = None
+        no_data = f"{INCONCLUSIVE}: {coverage or 0.0:.1%} of the verdicts are known, {MIN_COVERAGE:.0%} needed"
+    return Answer(
+        blank.dimensions,
+        blank.period,
+        blank.measure,
+        value,
         numerator=true,
         denominator=known,
-        low=low,
-        high=high,
-        coverage=divide(known, judged),
+        coverage=coverage,
         worst=divide(true, judged),
         best=divide(_sum(true, unknown), judged),
+        low=low,
+        high=high,
         judged=judged,
         unknown=unknown,
+        no_data=no_data or blank.no_data,
+        remark=blank.remark,
     )
-    if not judged:
-        return replace(found, no_data=blank.no_data or NO_ROWS)
-    coverage = found.coverage or 0.0
-    if found.value is None or (combined and coverage < MIN_COVERAGE):
-        why = f"{INCONCLUSIVE}: {coverage:.1%} of the verdicts are known, {MIN_COVERAGE:.0%} needed"
-        return replace(found, value=None, low=None, high=None, no_data=why)
-    return found
 
 
 def _sum(one: Number, other: Number) -> Number:

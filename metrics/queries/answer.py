@@ -119,9 +119,13 @@ def _answers(connection: Connection, question: Question, policy: Policy) -> Iter
         rejudged = what_if.get(batch.facts.name)
         if what_if and rejudged is None:
             continue  # answer() adds the reason
+        able = {
+            measure.name
+            for measure in batch.measures
+            if not measure.refusal(_named(question)) and not pooled(measure, question)
+        }
         for result in answers_of_batch(connection, batch, question, rejudged, known):
-            measure = find(result.measure)
-            if not measure.refusal(_named(question)) and not pooled(measure, question):
+            if result.measure in able:
                 yield result
 
     def ask(other: Question) -> list[Answer]:

@@ -5,38 +5,44 @@ Source: P1 (ratio of sums), P7 (point, coverage and range), P8 (small numbers).
 
 from dataclasses import replace
 from datetime import date
+from functools import cache
 
-from sqlalchemy import RowMapping
-
+from metrics.measures.catalog import find
 from metrics.model.measure import Measure, Percentile, Ratio, Spread, Total, Unit
 from metrics.model.point import share_answer
 from metrics.model.question import ALL_QUARANTINED, NO_ROWS, NOTHING_KNOWN, SEVERAL_CURRENCIES, SEVERAL_UNITS, Answer
-from metrics.model.reasons import missing
 from metrics.model.statistics import Number, divide, spread
 from metrics.queries.rollups import rollup_column
-from metrics.schema import Row
+from metrics.schema import Row, RowValues
+
+ROLES = (
+    "numerator",
+    "denominator",
+    "unknown",
+    "judged",
+    "total",
+    "squares",
+    "value",
+    "unmeasured",
+    "measured",
+)
+"""Roles of the sums of all formulas."""
 
 
 def answer_of_row(
-    measure: Measure, row: RowMapping, dimensions: dict[str, str | None], period: date | None, known: frozenset[str]
+    measure: Measure,
+    row: RowValues,
+    dimensions: dict[str, str | None],
+    period: date | None,
+    known: frozenset[str],
+    lacking: str | None,
 ) -> Answer:
-    """Return the answer of one measure from one row of a SELECT."""
-    part: Row = {
-        role: row.get(rollup_column(measure, role))
-        for role in (
-            "numerator",
-            "denominator",
-            "unknown",
-            "judged",
-            "total",
-            "squares",
-            "value",
-            "unmeasured",
-            "measured",
-        )
-    }
+    """Return the answer of one measure from one row of a SELECT.
+
+    known: "feed.column" of every column that some source maps. lacking: the need of the measure that they do not meet.
+    """
+    part: Row = {role: row.get(column) for role, column in _columns_by_role(measure.name)}
     blank = Answer(dimensions, period, measure.name, None)
-    lacking = missing(measure, known)
     if not lacking and (mixed := _mixed(measure, row, known)):
         return replace(blank, no_data=mixed)
     formula = measure.formula
@@ -60,14 +66,21 @@ def answer_of_row(
     return result if result.value is not None else replace(result, no_data=result.no_data or NO_ROWS)
 
 
-def _mixed(measure: Measure, row: RowMapping, known: frozenset[str]) -> str | None:
+@cache
+def _columns_by_role(name: str) -> tuple[tuple[str, str], ...]:
+    """Return the roles of sums that an answer is made from, each with its column of a SELECT."""
+    measure = find(name)
+    return tuple((role, rollup_column(measure, role)) for role in ROLES)
+
+
+def _mixed(measure: Measure, row: RowValues, known: frozenset[str]) -> str | None:
     """Return the reason if the rows have amounts of several currencies, or quantities of several base units."""
     if measure.in_money and "fx_rates.rate" not in known and row["currency_first"] != row["currency_last"]:
         return SEVERAL_CURRENCIES
+    if not measure.in_base_units:
+        return None
     first, last = (row.get(rollup_column(measure, role)) for role in ("unit_first", "unit_last"))
-    if measure.in_base_units and first != last:
-        return SEVERAL_UNITS
-    return None
+    return SEVERAL_UNITS if first != last else None
 
 
 def _total(measure: Measure, part: Row, blank: Answer) -> Answer:

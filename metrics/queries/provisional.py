@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, timedelta
 
-from sqlalchemy import Connection, FromClause, RowMapping, func, select
+from sqlalchemy import Connection, FromClause, func, select
 
 from metrics.measures.catalog import dimension_column, find
 from metrics.model.measure import Measure, Study, on_table
@@ -20,6 +20,7 @@ from metrics.model.reasons import missing
 from metrics.queries.division import answer_of_row
 from metrics.queries.rollups import rollup_column
 from metrics.queries.statements import Batch, batch_select, conditions_and_keys, key_of, unlabelled
+from metrics.schema import RowValues
 from metrics.warehouse.query_cache import cached_per_generation
 
 Key = tuple[object, ...]
@@ -45,6 +46,7 @@ def answers_of_batch(
     facts: rejudged facts to read instead of the stored tables.
     """
     answers, by_day = [], dict[date, list[Measure]]()
+    first_open: dict[date, date] = {}
     for measure, row, found in list(_rows(connection, batch, question, facts, known)):
         if (window := _window(measure, row)) is None or missing(measure, known):
             answers.append(found)
@@ -58,14 +60,17 @@ def answers_of_batch(
         answers.append(replace(found, provisional=Provisional(window, row[rollup_column(measure, "open")], through)))
         if measure not in by_day.setdefault(through, []):
             by_day[through].append(measure)
+        if found.period is not None:
+            first_open[through] = min(found.period, first_open.get(through, found.period))
     complete: dict[Key, Answer] = {}
     later: dict[Key, Answer] = {}
     for day, measures in by_day.items():
         part, after = replace(batch, measures=measures), day + timedelta(days=1)
-        if question.start is None or question.start <= day:
-            first = replace(question, end=day if question.end is None else min(day, question.end))
+        start = max(filter(None, (question.start, first_open.get(day))), default=None)  # only periods with open rows
+        if start is None or start <= day:
+            first = replace(question, start=start, end=day if question.end is None else min(day, question.end))
             complete |= _by_key(_rows(connection, part, first, facts, known))
-        second = replace(question, start=after if question.start is None else max(after, question.start))
+        second = replace(question, start=after if start is None else max(after, start))
         later |= _by_key(_rows(connection, part, second, facts, known))
     return [_with_parts(found, complete, later) for found in answers]
 
@@ -82,14 +87,17 @@ def _complete_through(connection: Connection, measure: Measure, facts: FromClaus
 
 def _rows(
     connection: Connection, batch: Batch, question: Question, facts: FromClause | None, known: frozenset[str]
-) -> Iterable[tuple[Measure, RowMapping, Answer]]:
-    for row in connection.execute(batch_select(batch, question, facts)).mappings():
+) -> Iterable[tuple[Measure, RowValues, Answer]]:
+    found = connection.execute(batch_select(batch, question, facts))
+    names, lacking = tuple(found.keys()), {measure.name: missing(measure, known) for measure in batch.measures}
+    for values in found.all():
+        row: RowValues = dict(zip(names, values, strict=True))  # a mapping of SQLAlchemy is slow for absent columns
         dimensions, period = key_of(row, question)
         for measure in batch.measures:
-            yield measure, row, answer_of_row(measure, row, dimensions, period, known)
+            yield measure, row, answer_of_row(measure, row, dimensions, period, known, lacking[measure.name])
 
 
-def _window(measure: Measure, row: RowMapping) -> str | None:
+def _window(measure: Measure, row: RowValues) -> str | None:
     """Return the name of the longest window with open rows; None if no row is open."""
     return next((window.name for window in measure.windows if row.get(rollup_column(measure, window.role))), None)
 
@@ -98,7 +106,7 @@ def _key(found: Answer) -> Key:
     return (*found.dimensions.values(), found.period, found.measure)
 
 
-def _by_key(rows: Iterable[tuple[Measure, RowMapping, Answer]]) -> dict[Key, Answer]:
+def _by_key(rows: Iterable[tuple[Measure, RowValues, Answer]]) -> dict[Key, Answer]:
     return {_key(found): found for _, _, found in rows}
 
 

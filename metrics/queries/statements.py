@@ -5,6 +5,7 @@ It reads the smallest rollup that can answer (`rollups.py`), else the fact table
 
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 
 from sqlalchemy import (
     FromClause,
@@ -25,6 +26,7 @@ from metrics.measures.catalog import date_column, dimension_column, find
 from metrics.model.measure import SNAPSHOT, Additive, Measure, Part, Percentile, Total, on_table
 from metrics.model.question import Question
 from metrics.queries.rollups import rollup_column, smallest_rollup
+from metrics.schema import RowValues
 from metrics.sql.dialects import Expression, Rows, period_start
 
 
@@ -38,7 +40,7 @@ class Batch:
     measures: list[Measure] = field(default_factory=list)
 
 
-def key_of(row: RowMapping, question: Question) -> tuple[dict[str, str | None], date | None]:
+def key_of(row: RowMapping | RowValues, question: Question) -> tuple[dict[str, str | None], date | None]:
     """Return the dimension values and the period of a row."""
     return {name: row[name] for name in question.by}, row["period"] if question.grain else None
 
@@ -64,6 +66,18 @@ def batch_select(batch: Batch, question: Question, facts: FromClause | None = No
 
     facts: rejudged facts to read instead of the stored tables.
     """
+    if facts is not None:
+        return _batch_select(batch, question, facts)
+    names = tuple(measure.name for measure in batch.measures)
+    return _stored_select(batch.facts, batch.date, names, question, percentiles=batch.percentiles)
+
+
+@lru_cache(maxsize=500)  # building the statement takes longer than running it
+def _stored_select(facts: Table, day: str, names: tuple[str, ...], question: Question, *, percentiles: bool) -> Rows:
+    return _batch_select(Batch(facts, day, percentiles, [find(name) for name in names]), question, None)
+
+
+def _batch_select(batch: Batch, question: Question, facts: FromClause | None) -> Rows:
     asked = (*question.by, *[name for name, _ in question.where])
     rollup = None
     stored = all(measure.date == batch.date for measure in batch.measures)  # rollups sum by the measure's own date
