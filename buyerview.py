@@ -5,6 +5,7 @@ standard error and an exit status. An exception that is no BuyerviewError is a d
 traceback.
 """
 
+import gc
 import io
 import logging
 import os
@@ -15,6 +16,9 @@ import typer
 
 from commands import analysis, exports, init, notifications, run
 from commands.output import screen
+
+NEW_OBJECTS = 50_000
+"""Number of new objects that starts a garbage collection. Imports create hundreds of thousands and free none."""
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
@@ -38,6 +42,7 @@ def main() -> None:
     """Run the command; turn a BuyerviewError into a message and an exit status."""
     from commands.failures import explain, hide_secrets
 
+    gc.set_threshold(NEW_OBJECTS)
     level = os.environ.get("BUYERVIEW_LOG", "WARNING").upper()
     if level not in LOG_LEVELS:
         level = "WARNING"

@@ -17,7 +17,7 @@ from metrics.model.dimensions import DIMENSIONS, OWN_DIMENSIONS
 from metrics.model.measure import Measure
 from metrics.model.reasons import columns_of
 from metrics.policy import LIMITS, STRICT, Policy
-from metrics.queries.data_frame import SCHEMA, SCHEMAS
+from metrics.queries.answer_table import SCHEMA, SCHEMAS
 
 PAGE = Path(__file__).parents[1] / "docs" / "catalogue.md"
 HEAD = """# Catalogue

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from commands.imports import without_pandas
 from commands.options import DateBy, Format, From, Grain, To, Where, day_of, filters_of, words_of
 from commands.output import out, screen, silence_streamlit
 
@@ -43,7 +44,6 @@ def export(
     second sheet and Parquet in its metadata. CSV and JSON have them in FILE.provenance.json. A FILE that ends in
     .zip contains both files.
     """
-    from dashboard.exports.fact_table import write as write_table
     from metrics.model.question import Question
     from metrics.warehouse import locate, reading
 
@@ -54,6 +54,8 @@ def export(
             param_hint="--table",
         )
     if table:
+        from dashboard.exports.fact_table import write as write_table
+
         with reading(locate()) as connection:
             screen.print(f"{write_table(connection, table, fmt.value, target):,} rows")
         return
@@ -73,11 +75,11 @@ def _write_answers(question: "Question", fmt: str, target: Path) -> None:
     """Write the answers to a file, or to standard output if the target is -."""
     from dashboard.exports import write as files
     from metrics.provenance.provenance import provenance
-    from metrics.queries.data_frame import frame
+    from metrics.queries.answer_table import answer_table
     from metrics.warehouse import locate, reading
 
-    with reading(locate()) as connection:
-        answers = frame(connection, question)
+    with without_pandas(), reading(locate()) as connection:
+        answers = answer_table(connection, question)
         recorded = provenance(connection, question)
     for declared in recorded["stand_ins"]:
         screen.print(f"note: {declared}", markup=False, soft_wrap=True)

@@ -10,7 +10,7 @@ from metrics.facts.process_steps import STEPS
 from metrics.measures.catalog import ALIASES, MEASURES
 from metrics.model.dimensions import DIMENSIONS, OWN_DIMENSIONS
 from metrics.policy import LIMITS, Policy
-from metrics.queries.data_frame import COLUMNS
+from metrics.queries.answer_table import COLUMNS
 
 
 def test_the_page_is_up_to_date() -> None:

@@ -16,10 +16,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from metrics.errors import BuyerviewError
 from metrics.provenance.provenance import NUMBERS, formula, rows_hash
+from metrics.queries.answer_table import AnswerTable
 
 FORMATS: dict[str, tuple[str, str]] = {
     "csv": (".csv", "text/csv"),
@@ -53,42 +52,42 @@ class TooManyRows(BuyerviewError):  # noqa: N818 - all errors of Buyerview are n
     exit_code = 64
 
 
-def export_files(frame: pd.DataFrame, fmt: str, name: str, provenance: Mapping[str, object]) -> dict[str, bytes]:
+def export_files(table: AnswerTable, fmt: str, name: str, provenance: Mapping[str, object]) -> dict[str, bytes]:
     """Return the export as files by name: two for CSV and JSON, else one.
 
     It adds the hash of the rows to the provenance. Raises ValueError for an unknown format, TooManyRows for Excel.
     """
     if fmt not in FORMATS:
         raise ValueError(f"unknown format {fmt!r}: use one of {', '.join(FORMATS)}")
-    if fmt == "xlsx" and len(frame) > SHEET_ROWS:
+    if fmt == "xlsx" and len(table.rows) > SHEET_ROWS:
         raise TooManyRows(
-            f"{len(frame):,} rows are more than an Excel sheet can contain ({SHEET_ROWS:,}). "
+            f"{len(table.rows):,} rows are more than an Excel sheet can contain ({SHEET_ROWS:,}). "
             "Use CSV or Parquet, or fewer dimensions."
         )
-    columns, rows = [str(column) for column in frame.columns], list(export_rows(frame))
+    columns, rows = table.columns, list(export_rows(table))
     complete = {**provenance, "rows": len(rows), "rows_sha256": rows_hash(columns, rows)}
     if fmt in EMBEDDED:
         return {name: EMBEDDED[fmt](columns, rows, complete)}
     return {name: SEPARATE[fmt](columns, rows), f"{name}{PROVENANCE_SUFFIX}": _indented(complete)}
 
 
-def as_bytes(frame: pd.DataFrame, fmt: str, provenance: Mapping[str, object]) -> bytes:
+def as_bytes(table: AnswerTable, fmt: str, provenance: Mapping[str, object]) -> bytes:
     """Return the bytes of the table, without a separate provenance file."""
-    return export_files(frame, fmt, "table", provenance)["table"]
+    return export_files(table, fmt, "table", provenance)["table"]
 
 
-def write(frame: pd.DataFrame, fmt: str, target: Path, provenance: Mapping[str, object]) -> None:
+def write(table: AnswerTable, fmt: str, target: Path, provenance: Mapping[str, object]) -> None:
     """Write the files of an export to a path, or one archive of them if the path ends in .zip."""
     if target.suffix == ZIP:
-        target.write_bytes(zipped(export_files(frame, fmt, target.stem, provenance)))
+        target.write_bytes(zipped(export_files(table, fmt, target.stem, provenance)))
         return
-    for name, content in export_files(frame, fmt, target.name, provenance).items():
+    for name, content in export_files(table, fmt, target.name, provenance).items():
         target.with_name(name).write_bytes(content)
 
 
-def download(frame: pd.DataFrame, fmt: str, name: str, provenance: Mapping[str, object]) -> bytes:
+def download(table: AnswerTable, fmt: str, name: str, provenance: Mapping[str, object]) -> bytes:
     """Return the bytes of a download named `download_name`. `write` gives the same bytes for a path of that name."""
-    files = export_files(frame, fmt, name, provenance)
+    files = export_files(table, fmt, name, provenance)
     return files[name] if len(files) == 1 else zipped(files)
 
 
@@ -106,30 +105,28 @@ def zipped(files: Mapping[str, bytes]) -> bytes:
     return out.getvalue()
 
 
-def number(value: Any) -> int | float | None:  # Any: a cell of a data frame
+def number(value: Any) -> int | float | None:  # Any: a cell of a table
     """Return a number for all formats: whole numbers as int, others as the nearest double, missing as None."""
-    if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
+    if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
-    plain: int | float = value.item() if hasattr(value, "item") else value
+    plain: int | float = value
     return int(plain) if isinstance(plain, float) and plain.is_integer() and abs(plain) < 2**53 else plain
 
 
 def _text(value: object) -> str | None:
-    if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and math.isnan(value)):
+    if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
-    if isinstance(value, (datetime, pd.Timestamp)):
+    if isinstance(value, datetime):
         return value.date().isoformat()
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
-def export_rows(frame: pd.DataFrame) -> Iterable[Row]:
+def export_rows(table: AnswerTable) -> Iterable[Row]:
     """Yield the rows of a table, with all values except numbers as text."""
-    columns = [
-        [(number if name in NUMBERS else _text)(value) for value in frame[name].tolist()] for name in frame.columns
-    ]
-    return zip(*columns, strict=True)
+    kinds = [number if name in NUMBERS else _text for name in table.columns]
+    return [tuple(kind(value) for kind, value in zip(kinds, row, strict=True)) for row in table.rows]
 
 
 def escape_formula(text: str) -> str:

@@ -19,7 +19,7 @@ from metrics.measures.catalog import BY_MODULE, MEASURES, accepted_dimensions
 from metrics.model.dimensions import DIMENSIONS, GRAINS, OWN_DIMENSIONS
 from metrics.model.question import Answer, Question
 from metrics.provenance.provenance import provenance
-from metrics.queries import data_frame
+from metrics.queries.answer_table import answer_table
 
 DEFAULT_MEASURES = ("otif", "on_time", "complete")
 WHOLE = "whole"
@@ -155,7 +155,10 @@ def download(question: Question, *, count: int, exact: bool) -> None:
         st.download_button(
             f"Download {write.TITLES[form]}",
             data=lambda: write.download(
-                queries.read(data_frame.frame, number, question), form, _name(question) + write.FORMATS[form][0], source
+                queries.read(answer_table, number, question),
+                form,
+                _name(question) + write.FORMATS[form][0],
+                source,
             ),
             file_name=name,
             type="primary",

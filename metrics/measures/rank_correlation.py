@@ -3,16 +3,17 @@
 import math
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
+
+    Ranks = np.ndarray[Any, np.dtype[np.int64]]
 
 EXACT, SAFE = 2**53, 2**31
 """Limits of exact arithmetic: floats represent whole numbers below the first exactly; products of two numbers below the
 second fit 64 bits.
 """
-
-Ranks = np.ndarray[Any, np.dtype[np.int64]]
 
 FEWEST_CUSTOMERS = 3
 """The fewest customers for a rank correlation."""
@@ -27,7 +28,7 @@ def spearman(pairs: Iterable[tuple[Fraction, Fraction]]) -> float | None:
     return correlation_of_ranks(ranks([x for x, _ in listed]), ranks([y for _, y in listed]))
 
 
-def correlation_of_ranks(first: Ranks, second: Ranks) -> float | None:
+def correlation_of_ranks(first: "Ranks", second: "Ranks") -> float | None:
     """Return the correlation of two rankings of the same items, both in twice the ranks."""
     n = len(first)
     if n < FEWEST_CUSTOMERS:
@@ -37,17 +38,19 @@ def correlation_of_ranks(first: Ranks, second: Ranks) -> float | None:
     return product / math.sqrt(spreads[0] * spreads[1]) if all(spreads) else None
 
 
-def ranks(numbers: Sequence[Fraction]) -> Ranks:
+def ranks(numbers: Sequence[Fraction]) -> "Ranks":
     """Return twice the rank of each number, so that shared ranks are whole numbers."""
     return ranks_of_quotients([number.numerator for number in numbers], [number.denominator for number in numbers])
 
 
-def ranks_of_quotients(over: Sequence[int], under: Sequence[int]) -> Ranks:
+def ranks_of_quotients(over: Sequence[int], under: Sequence[int]) -> "Ranks":
     """Return twice the rank of each quotient of whole numbers; `under` is above 0.
 
     Floats of quotients sort like the quotients while both numbers fit a float exactly. Where two floats are equal, the
     cross products show if the quotients are equal too.
     """
+    import numpy as np  # slow to import, and few questions rank customers
+
     largest = max((max(map(abs, over)), max(under))) if len(over) else 0
     kind = np.int64 if largest < SAFE else object
     tops, bottoms = np.array(over, dtype=kind), np.array(under, dtype=kind)

@@ -24,7 +24,7 @@ from metrics.model.measure import Derived, Measure
 from metrics.model.question import Question
 from metrics.policy import STRICT
 from metrics.provenance.fingerprint import RULE_BOOK, canonical_text, fingerprint
-from metrics.queries.data_frame import SCHEMA, stand_ins
+from metrics.queries.answer_table import SCHEMA, stand_ins
 from metrics.schema import FEEDS, Row, checks, quarantine
 
 NUMBERS = (

@@ -33,7 +33,7 @@ from metrics.provenance.changed_records import (
 from metrics.provenance.fingerprint import RULE_BOOK, canonical_text
 from metrics.provenance.provenance import NUMBERS, recorded_question, rows_hash, same_value
 from metrics.provenance.provenance import provenance as said_by
-from metrics.queries.data_frame import COLUMNS, SCHEMAS, frame
+from metrics.queries.answer_table import COLUMNS, SCHEMAS, answer_table
 from metrics.queries.statements import view_conditions
 from metrics.schema import Row
 from metrics.sql.dialects import Expression, period_start
@@ -126,10 +126,10 @@ def _then(opened: ExitStack, location: Location, question: Question, told: Row) 
 
 def _answers(connection: Connection, question: Question, schema: int) -> Recorded:
     """The answers in the columns of a version of the export."""
-    table = frame(connection, question)
-    later = [name for name in COLUMNS if name not in SCHEMAS.get(schema, COLUMNS)]
-    table = table.drop(columns=later)
-    return _by_key([str(name) for name in table.columns], list(table.itertuples(index=False, name=None)), question)
+    table = answer_table(connection, question)
+    later = {name for name in COLUMNS if name not in SCHEMAS.get(schema, COLUMNS)}
+    kept = [at for at, name in enumerate(table.columns) if name not in later]
+    return _by_key([table.columns[at] for at in kept], [[row[at] for at in kept] for row in table.rows], question)
 
 
 def _names(question: Question) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from metrics.edits.validation import validate_edit
 from metrics.model.question import Question
 from metrics.provenance.provenance import provenance, rows_hash
 from metrics.provenance.verify import Verified, verify
-from metrics.queries.data_frame import frame
+from metrics.queries.answer_table import answer_table
 from metrics.store.connection import open_store
 from metrics.warehouse import Location, close, reading
 from tests.dashboard import small_warehouse
@@ -26,8 +26,8 @@ Export = tuple[list[str], list[tuple[Any, ...]], dict[str, Any]]
 
 def export(location: Location, question: Question) -> Export:
     with reading(location) as connection:
-        answers, said = frame(connection, question), provenance(connection, question)
-    columns, rows = [str(one) for one in answers.columns], list(answers.itertuples(index=False, name=None))
+        answers, said = answer_table(connection, question), provenance(connection, question)
+    columns, rows = list(answers.columns), answers.rows
     return columns, rows, {**said, "rows_sha256": rows_hash(columns, rows)}
 
 

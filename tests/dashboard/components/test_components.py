@@ -9,7 +9,6 @@ from decimal import Decimal
 from itertools import pairwise
 
 import openpyxl
-import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
@@ -22,6 +21,7 @@ from dashboard.frame import period
 from metrics.measures.catalog import MEASURES
 from metrics.model.measure import Direction, Unit
 from metrics.model.question import Answer
+from metrics.queries.answer_table import AnswerTable
 from metrics.targets.targets import Target
 
 TUESDAY = date(2026, 6, 30)
@@ -124,19 +124,18 @@ def test_trend_puts_data_into_the_template_and_leaves_it_as_it_was() -> None:
 
 
 # --- exports
-def answers(**text: str) -> pd.DataFrame:
+def answers(*, value: float = 2 / 3, **text: str) -> AnswerTable:
     row = {
         "customer": text.get("customer", "C1"),
         "period": date(2026, 6, 1),
         "measure": "otif",
-        "value": 2 / 3,
+        "value": value,
         "numerator": 2,
         "denominator": 3,
     }
-    return pd.DataFrame(
-        [{**row, "coverage": 1.0, "worst": 2 / 3, "best": 2 / 3}, {**row, "customer": None, "value": None}],
-        dtype=object,
-    )
+    known = {**row, "coverage": 1.0, "worst": 2 / 3, "best": 2 / 3}
+    unknown = {**dict.fromkeys(known), **row, "customer": None, "value": None}
+    return AnswerTable(tuple(known), [tuple(known.values()), tuple(unknown.values())])
 
 
 def test_every_format_holds_the_same_numbers() -> None:
@@ -186,9 +185,7 @@ def test_no_formula_leaves_through_an_export(text: str) -> None:
 
 
 def test_negative_numbers_stay_numbers() -> None:
-    table = answers()
-    table.loc[0, "value"] = -5
-    assert b",-5," in write.as_bytes(table, "csv", {})
+    assert b",-5," in write.as_bytes(answers(value=-5), "csv", {})
 
 
 def test_an_unknown_format_names_those_there_are() -> None:

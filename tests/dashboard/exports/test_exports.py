@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -27,7 +28,7 @@ from metrics.facts.orders import order_facts_table
 from metrics.model.question import Question
 from metrics.provenance.provenance import provenance
 from metrics.provenance.verify import verify
-from metrics.queries import data_frame
+from metrics.queries import answer_table
 from metrics.queries.answer import answer
 from metrics.warehouse import Location
 from tests.dashboard.conftest import Open, markup
@@ -61,7 +62,7 @@ def test_a_download_has_the_bytes_of_the_command_that_stands_beside_it(
     assert run(*words[1:]) == 0
     name = words[-1].removesuffix(write.ZIP)
     assert (tmp_path / words[-1]).read_bytes() == write.download(
-        queries.read(data_frame.frame, generation, question),
+        queries.read(answer_table.answer_table, generation, question),
         fmt,
         name,
         queries.cached(provenance, generation, question),
@@ -112,10 +113,11 @@ def test_an_archive_holds_both_files(run: Run, tmp_path: Path) -> None:
 
 def test_names_that_would_be_formulas_or_markup_verify_as_what_they_are(small: Path, tmp_path: Path) -> None:  # noqa: ARG001
     with warehouse.reading(warehouse.locate()) as connection:
-        frame = data_frame.frame(connection, Question(("orders",), by=("customer",)))
-    frame.loc[0, "customer"], frame.loc[1, "customer"], frame.loc[2, "customer"] = "=1+1", "\n@x", EVIL
+        table = answer_table.answer_table(connection, Question(("orders",), by=("customer",)))
+    for at, name in enumerate(("=1+1", "\n@x", EVIL)):
+        table.rows[at] = (name, *table.rows[at][1:])
     for fmt in write.FORMATS:
-        write.write(frame, fmt, tmp_path / f"x.{fmt}", {"generation": 1})
+        write.write(table, fmt, tmp_path / f"x.{fmt}", {"generation": 1})
         found = read(tmp_path / f"x.{fmt}")
         assert found.provenance["rows_sha256"] == read(tmp_path / "x.csv").provenance["rows_sha256"]
 
@@ -208,7 +210,7 @@ def test_n20_a_file_of_the_first_schema_is_still_verified(file: Path, tmp_path: 
     place = Location(folder=tmp_path / "home")
     publish(place, count=12)
     old = read_for_verification(file)
-    assert old.columns == ("segment", *data_frame.SCHEMAS[1])
+    assert old.columns == ("segment", *answer_table.SCHEMAS[1])
     result = verify(place, old.columns, old.rows, old.provenance)
     assert (result.is_genuine, result.own, result.now) == (True, [], [])
     changed = [(*old.rows[0][:2], 99, *old.rows[0][3:]), *old.rows[1:]]
@@ -220,10 +222,11 @@ def test_n20_an_export_has_unknown_pending_excluded_interval_unit_and_currency(s
     """N20: every column of P9. Pending and excluded rows are those of the measure's own facts in the selection."""
     with warehouse.reading(warehouse.locate()) as connection:
         asked = Question(("otif", "ordered_value", "pending_orders", "excluded_orders"))
-        table = data_frame.frame(connection, asked).set_index("measure")
+        found = answer_table.answer_table(connection, asked)
+        table = pd.DataFrame(found.rows, columns=list(found.columns), dtype=object).set_index("measure")
         (otif, *_) = answer(connection, asked)
-        assert provenance(connection, asked)["schema"] == data_frame.SCHEMA
-    assert tuple(name for name in table.columns if name != "note") == data_frame.COLUMNS[1:]
+        assert provenance(connection, asked)["schema"] == answer_table.SCHEMA
+    assert tuple(name for name in table.columns if name != "note") == answer_table.COLUMNS[1:]
     row = table.loc["otif"]
     assert (row["unknown"], row["low"], row["high"]) == (otif.unknown, otif.low, otif.high)
     assert (row["pending"], row["excluded"]) == (table["value"]["pending_orders"], table["value"]["excluded_orders"])

@@ -23,7 +23,7 @@ from dashboard.sections import scorecard
 from metrics.lists.data_status import data_status
 from metrics.measures.catalog import MEASURES
 from metrics.model.question import Question
-from metrics.queries import data_frame
+from metrics.queries.answer_table import answer_table
 from metrics.warehouse import Location, current
 from tests.dashboard.conftest import Open, markup
 
@@ -85,7 +85,9 @@ def test_page_command_and_export_page_give_the_same_number(
     written = exported(tmp_path, monkeypatch, names, where, weeks.start, weeks.end)
 
     offered = queries.read(
-        data_frame.frame, generation.number, Question(tuple(names), start=weeks.start, end=weeks.end, where=where)
+        answer_table,
+        generation.number,
+        Question(tuple(names), start=weeks.start, end=weeks.end, where=where),
     )
     assert [dict(zip(offered.columns, row, strict=True)) for row in write.export_rows(offered)] == list(
         written.values()

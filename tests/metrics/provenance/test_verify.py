@@ -16,7 +16,7 @@ from metrics.measures.catalog import find
 from metrics.model.question import Question
 from metrics.provenance.provenance import formula, provenance, rows_hash, same_value
 from metrics.provenance.verify import Verified, verify
-from metrics.queries.data_frame import frame
+from metrics.queries.answer_table import answer_table
 from metrics.rebuild.rebuild import rebuild
 from metrics.warehouse import Location
 from tests.dashboard.small_warehouse import AS_OF, publish
@@ -73,7 +73,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Location
     place, folder = Location(folder=tmp_path_factory.mktemp("verify") / "home"), tmp_path_factory.mktemp("exports")
     publish(place, count=60)
     with warehouse.reading(place) as connection:
-        answers, said = frame(connection, ASKED), provenance(connection, ASKED)
+        answers, said = answer_table(connection, ASKED), provenance(connection, ASKED)
     for fmt in write.FORMATS:
         write.write(answers, fmt, folder / f"x.{fmt}", said)
     write.write(answers, "csv", folder / "y.csv.zip", said)

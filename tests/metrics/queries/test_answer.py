@@ -12,7 +12,7 @@ from metrics.errors import UnknownName
 from metrics.facts import stockouts, work_in_progress
 from metrics.policy import Policy
 from metrics.queries.answer import Answer, Question, answer
-from metrics.queries.data_frame import frame
+from metrics.queries.answer_table import answer_table
 from metrics.rebuild.rebuild import rebuild
 from metrics.schema import mapped_columns
 from tests.support.ask_measures import only
@@ -203,10 +203,9 @@ def test_a_split_receipt_is_not_counted_twice(connection: Connection) -> None:
 
 
 def test_a_table_has_a_note_only_if_an_answer_has_a_remark(connection: Connection, without_bills: Connection) -> None:
-    assert "note" not in frame(connection, Question(("on_time",), where=customers("one order")))
-    assert frame(without_bills, Question(("billed_accurately",), where=customers("one order")))["note"].tolist() == [
-        "no feed: invoices and invoice_lines"
-    ]
+    assert "note" not in answer_table(connection, Question(("on_time",), where=customers("one order"))).columns
+    table = answer_table(without_bills, Question(("billed_accurately",), where=customers("one order")))
+    assert (table.columns[-1], [row[-1] for row in table.rows]) == ("note", ["no feed: invoices and invoice_lines"])
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,12 @@
-"""Answers as a data frame, for exports and the command line.
+"""Answers as a table, for exports and the command line.
 
 The columns after the dimensions are the schema of an export. Its version is in the provenance, so that a file of an
 earlier version is verified by its own columns.
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-import pandas as pd
 from sqlalchemy import BigInteger, Connection, func, select
 
 from metrics.facts.mapped_columns import mapped
@@ -48,13 +47,21 @@ Key = tuple[object, ...]
 """Values of the question's dimensions, and the period."""
 
 
-def frame(connection: Connection, question: Question) -> pd.DataFrame:
-    """Return the answers as a data frame: the dimensions, `period` (with a grain), then COLUMNS.
+@dataclass(frozen=True)
+class AnswerTable:
+    """The names of the columns, and the rows with a value for each."""
+
+    columns: tuple[str, ...]
+    rows: list[tuple[object, ...]]
+
+
+def answer_table(connection: Connection, question: Question) -> AnswerTable:
+    """Return the answers as a table: the dimensions, `period` (with a grain), then COLUMNS.
 
     Shares and means are doubles; counts and money are exact. If any answer needs one, a column `note` follows: the
     reason for a missing value, its provisional part, and the stand-ins that a source declared.
     """
-    return to_frame(_completed(connection, question), question, stand_ins(connection))
+    return to_table(_completed(connection, question), question, stand_ins(connection))
 
 
 def stand_ins(connection: Connection) -> tuple[str, ...]:
@@ -64,26 +71,25 @@ def stand_ins(connection: Connection) -> tuple[str, ...]:
     return tuple(sorted(f"{feed}.{column} is {what}" for feed, column, what in connection.execute(declared)))
 
 
-def to_frame(answers: Iterable[Answer], question: Question, declared: tuple[str, ...] = ()) -> pd.DataFrame:
-    """Return answers as the data frame of an export. `period` is the first day of the period."""
+def to_table(answers: Iterable[Answer], question: Question, declared: tuple[str, ...] = ()) -> AnswerTable:
+    """Return answers as the table of an export. `period` is the first day of the period."""
     listed = list(answers)
-    rows = [
-        [
+    rows: list[tuple[object, ...]] = [
+        (
             *[result.dimensions[name] for name in question.by],
             *([result.period] if question.grain else []),
             *[str(find(result.measure).unit) if name == "unit" else getattr(result, name) for name in COLUMNS],
-        ]
+        )
         for result in listed
     ]
-    names = [*question.by, *(["period"] if question.grain else []), *COLUMNS]
-    table = pd.DataFrame(rows, columns=names, dtype=object)
+    names = (*question.by, *(["period"] if question.grain else []), *COLUMNS)
     notes = []
     for result in listed:
         told = [note for note in (result.no_data, result.remark, provisional_note(result)) if note]
         notes.append("; ".join([*told, *declared]) or None)
     if any(notes):
-        table["note"] = pd.Series(notes, dtype=object)
-    return table
+        return AnswerTable((*names, "note"), [(*row, note) for row, note in zip(rows, notes, strict=True)])
+    return AnswerTable(names, rows)
 
 
 def _completed(connection: Connection, question: Question) -> list[Answer]:
