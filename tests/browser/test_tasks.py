@@ -199,8 +199,10 @@ def empty_address(serve: Served, tmp_path_factory: pytest.TempPathFactory, chrom
     return serve(folder)
 
 
-@pytest.mark.parametrize("path", PATHS)
-def test_an_empty_warehouse_says_what_to_run_and_never_shows_an_error(
+@pytest.mark.parametrize(
+    "path", [pytest.param(path, marks=[pytest.mark.long] if number % 5 else []) for number, path in enumerate(PATHS)]
+)
+def test_an_empty_warehouse_shows_the_first_command_and_no_error(
     path: str, empty_address: str, chromium: Browser
 ) -> None:
     screen = Screen(chromium.new_page(), empty_address).go(path)
@@ -234,7 +236,7 @@ def test_filters_fold_on_a_phone_so_that_numbers_come_first(phone: Screen) -> No
     expect(phone.page.locator(".st-key-filters")).to_be_visible()
 
 
-@pytest.mark.parametrize("zone", ["America/Los_Angeles", "Pacific/Auckland"])
+@pytest.mark.parametrize("zone", [pytest.param("America/Los_Angeles", marks=pytest.mark.long), "Pacific/Auckland"])
 def test_r37_days_on_charts_and_lists_are_the_same_in_every_time_zone(
     zone: str, chromium: Browser, address: str
 ) -> None:

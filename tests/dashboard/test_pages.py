@@ -158,15 +158,16 @@ def test_a_period_without_orders_names_the_nearest_day_with_data(page_of_small: 
     assert "nearest day with data" in markup(at)
 
 
-def test_without_invoices_the_tile_says_no_feed_and_a_stand_in_is_declared_on_every_page(
-    tmp_path: Path, at_home: Callable[[Path], None], open_page: Open
+@pytest.mark.parametrize("pages", [PAGES[:3], pytest.param(PAGES[3:], marks=pytest.mark.long)], ids=["few", "others"])
+def test_without_invoices_the_tile_shows_no_feed_and_every_page_shows_the_stand_in(
+    pages: tuple[str, ...], tmp_path: Path, at_home: Callable[[Path], None], open_page: Open
 ) -> None:
     publish(tmp_path / "home", count=60, billing=False, stand_in="ship date")
     at_home(tmp_path / "home")
     at = open_page()
     assert "No feed: invoices" in markup(at)
     assert shown(at, "billed_accurately") == formatting.DASH
-    for page in PAGES:
+    for page in pages:
         assert "shipments.received_at is ship date (small)" in markup(open_page(None if page == "scorecard" else page))
 
 

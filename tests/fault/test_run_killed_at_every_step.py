@@ -34,6 +34,8 @@ NOT_REACHED = {"warehouse.compact"}
 ON_FILES = [step for step in STEPS if not step.startswith("warehouse.server") and step not in NOT_REACHED]
 AGAIN = ["ingest.read:7", "ingest.merge:6"]
 """Failpoints hit once per feed, tested at a later feed than the first."""
+OFTEN = ["ingest.load", "rebuild.facts", "warehouse.checkpoint"]
+"""Failpoints of every run, with `ingest.published`. The others are in the long run."""
 ON_SERVER = [step for step in STEPS if step.startswith("warehouse.server")] + [
     "ingest.merge:6",
     "ingest.ledger",
@@ -148,8 +150,11 @@ def published_files(folder: Path) -> dict[str, str]:
 @pytest.mark.parametrize(
     "steps",
     [
-        pytest.param(steps, marks=[] if number == 0 or steps == ["ingest.published"] else [pytest.mark.long])
-        for number, steps in enumerate(groups(ON_FILES + AGAIN, at_most=8))
+        OFTEN,
+        *[
+            pytest.param(steps, marks=[] if steps == ["ingest.published"] else [pytest.mark.long])
+            for steps in groups([step for step in ON_FILES + AGAIN if step not in OFTEN], at_most=8)
+        ],
     ],
     ids=" ".join,
 )

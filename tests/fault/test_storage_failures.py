@@ -42,7 +42,9 @@ def limit_files(size: int) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
-@pytest.mark.parametrize("size", [30_000, 150_000, 300_000, 1_000_000])
+@pytest.mark.parametrize(
+    "size", [30_000, 300_000, *(pytest.param(size, marks=pytest.mark.long) for size in (150_000, 1_000_000))]
+)
 def test_a_disk_that_fills_up_at_any_step_of_a_run_is_reported_and_recorded(size: int, source: Source) -> None:
     """Trust, T6: the copy, the scratch database, the load and the checkpoint need more and more of the disk."""
     mapping = source.mapping()

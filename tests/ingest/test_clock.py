@@ -55,6 +55,7 @@ def test_a_clock_before_the_last_publish_publishes_nothing(source: Source) -> No
     assert source.take_in(now=NOW + timedelta(days=1)).outcome == "published"
 
 
+@pytest.mark.long  # several whole runs
 def test_a_watermark_of_a_clock_ahead_heals_with_the_right_clock(any_source: Source) -> None:
     """A clock in 2031 accepts the impossible order of 2031. The right clock does not take its date as the present."""
     any_source.write("orders.csv", ORDERS + "O3,C1,2031-01-01T10:00:00,2031-01-10\n")
@@ -67,6 +68,7 @@ def test_a_watermark_of_a_clock_ahead_heals_with_the_right_clock(any_source: Sou
     assert watermark(any_source) == datetime(2026, 3, 11, 22, 59, 59, 999999)
 
 
+@pytest.mark.long  # several whole runs
 def test_the_watermark_never_passes_the_present(source: Source) -> None:
     """Events within a day after the clock are accepted, and a date of today ends tonight. Neither is the present."""
     source.write("orders.csv", ORDERS + "O3,C1,2026-06-01T20:00:00,2026-06-10\n")
@@ -77,6 +79,7 @@ def test_the_watermark_never_passes_the_present(source: Source) -> None:
     assert watermark(source) == NOW + timedelta(hours=9)
 
 
+@pytest.mark.long  # several whole runs
 def test_rows_of_a_pull_that_the_clock_rejected_are_pulled_again(
     source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -244,7 +244,8 @@ def contents(connection: Connection) -> dict[str, list[Any]]:
     return {table.name: sorted(map(tuple, connection.execute(select(table))), key=repr) for table in tables}
 
 
-def test_a_partial_rebuild_equals_a_full_one_and_a_release_puts_things_right(any_source: Source) -> None:
+@pytest.mark.long  # several whole runs
+def test_a_partial_rebuild_equals_a_full_one_and_a_release_ends_the_quarantine(any_source: Source) -> None:
     """Records go into quarantine in later runs, wait, are sent again and are released."""
     source = any_source
     write(

@@ -12,6 +12,9 @@ from metrics.schema import FEEDS, quarantine, run_files
 from metrics.warehouse import locate, reading
 from sample_data import generate
 from sample_data.planting import QUARANTINED, SUPERSEDED, WAITING
+from tests.support.ask_measures import only
+
+filled = only()
 
 Place = tuple[str, int]
 """A record: its file and its number in the file."""

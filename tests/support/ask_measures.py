@@ -1,6 +1,7 @@
 """Build the facts of records in an empty DuckDB, and ask measures of them, for worked cases."""
 
 import sys
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -8,7 +9,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Table, create_engine, select
+from sqlalchemy import Connection, Engine, Table, create_engine, select
 from sqlalchemy.pool import StaticPool
 
 from metrics.facts.registry import FACT_TABLES
@@ -36,19 +37,40 @@ AS_OF = datetime(2026, 4, 30, 23, 59, 59, 999999)
 ALL = everything(*MAKERS)
 
 
+STORED_BUILDS = 4
+_stored: OrderedDict[str, Engine] = OrderedDict()
+"""The last builds by their inputs. Several tests of a module ask about the same records."""
+
+
 @contextmanager
 def built(
     as_of: datetime = AS_OF, *, mapped: frozenset[str] = ALL, url: str | None = None, **feeds: Iterable[Row]
 ) -> Iterator[Connection]:
     """Yield a connection to the facts and rollups of these records, judged at `as_of`.
 
-    By default, all columns of all feeds are mapped.
+    By default, all columns of all feeds are mapped. Equal inputs share a build. Changes of a test are rolled back.
     """
-    engine = create_engine(url, poolclass=StaticPool) if url else memory()
-    with engine.connect() as connection:
-        build(connection, records(**feeds), as_of, mapped)
+    made = records(**feeds)
+    if url:
+        engine = create_engine(url, poolclass=StaticPool)
+        with engine.connect() as connection:
+            build(connection, made, as_of, mapped)
+            yield connection
+        engine.dispose()
+        return
+    tables = [fact_table.table.name for fact_table in rebuild.FACT_TABLES]
+    inputs = repr((as_of, sorted(mapped), tables, made))
+    if inputs not in _stored:
+        engine = memory()
+        with engine.connect() as connection:
+            build(connection, made, as_of, mapped)
+            connection.commit()
+        _stored[inputs] = engine
+        if len(_stored) > STORED_BUILDS:
+            _stored.popitem(last=False)  # closed when no connection uses it any more
+    _stored.move_to_end(inputs)
+    with _stored[inputs].connect() as connection:
         yield connection
-    engine.dispose()
 
 
 def one(connection: Connection, measure: str, **question: Any) -> Answer:

@@ -62,6 +62,7 @@ def test_i8_more_than_the_limit_refuses_the_run(source: Source) -> None:
         assert len(present(connection)) == 7
 
 
+@pytest.mark.long  # several whole runs
 def test_i8_one_record_of_a_small_extract_may_be_gone(source: Source) -> None:
     """1 of 3 records is 33 %, but no smaller share can be missing. 2 of 2 are refused, and so is 1 of 1 (all)."""
     full(source).take_in()
@@ -79,6 +80,7 @@ def test_i8_one_record_of_a_small_extract_may_be_gone(source: Source) -> None:
         source.take_in()
 
 
+@pytest.mark.long  # several whole runs
 def test_i8_an_extract_of_several_files_counts_as_a_whole(source: Source) -> None:
     """A file that did not change is a part of the extract; a file that is gone is missing from it."""
     source.write("order_lines.csv", HEADER + "O1,1,P1,10\nO1,2,P2,5\n")
@@ -94,6 +96,7 @@ def test_i8_an_extract_of_several_files_counts_as_a_whole(source: Source) -> Non
         assert present(connection) == {("O1", "1"), ("O1", "2")}
 
 
+@pytest.mark.long  # several whole runs
 def test_i8_per_order_compares_the_orders_of_the_extract_only(source: Source) -> None:
     source.write("order_lines.csv", LINES)
     full(source, '"per_order"', 0.5).take_in()
@@ -106,6 +109,7 @@ def test_i8_per_order_compares_the_orders_of_the_extract_only(source: Source) ->
         source.take_in()
 
 
+@pytest.mark.long  # several whole runs
 def test_i8_without_a_declaration_the_run_says_what_is_gone(source: Source) -> None:
     source.take_in()
     source.write("order_lines.csv", LINES.replace("O1,2,P2,5\n", ""))
@@ -117,6 +121,7 @@ def test_i8_without_a_declaration_the_run_says_what_is_gone(source: Source) -> N
     assert source.take_in().warnings == ()
 
 
+@pytest.mark.long  # several whole runs
 def test_i8_nothing_is_withdrawn_while_a_record_cannot_be_read(source: Source) -> None:
     source.write("order_lines.csv", TEN)
     full(source).take_in()

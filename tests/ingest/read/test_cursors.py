@@ -38,6 +38,13 @@ TYPES = {
 }
 """Column types: cursor_start in TOML, and the values of O1 and O2 as SQL."""
 
+EVERY_TYPE = pytest.param((), marks=pytest.mark.long, id="all")  # three whole runs for each type
+
+
+def only(types: dict[str, tuple[str, str, str]], chosen: tuple[str, ...]) -> dict[str, tuple[str, str, str]]:
+    """Return the chosen types, or all types if none is chosen."""
+    return {kind: types[kind] for kind in chosen} if chosen else types
+
 
 def pull(source: Source, column: str, start: str, monkeypatch: pytest.MonkeyPatch, url: str) -> RunReport:
     """Pull the orders of the table `erp` by one of its columns."""
@@ -74,18 +81,20 @@ def pulls_again(
 
 
 @pytest.mark.postgres
+@pytest.mark.parametrize("chosen", [("timestamptz", "bytea"), EVERY_TYPE])
 def test_i2_a_cursor_of_any_type_pulls_again_from_postgresql(
-    source: Source, postgres_database: str, monkeypatch: pytest.MonkeyPatch
+    chosen: tuple[str, ...], source: Source, postgres_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    types = {**TYPES, "bytea": ('"0x00"', r"'\x0000000000000a00'", r"'\x0000000000000a01'")}
+    types = only({**TYPES, "bytea": ('"0x00"', r"'\x0000000000000a00'", r"'\x0000000000000a01'")}, chosen)
     with psycopg.connect(postgres.plain(postgres_database), autocommit=True) as database:
         pulls_again(source, types, monkeypatch, postgres_database, lambda sql: database.execute(sql.encode()))
 
 
+@pytest.mark.parametrize("chosen", [("date", "numeric(12,3)"), EVERY_TYPE])
 def test_i2_a_cursor_of_any_type_pulls_again_from_duckdb(
-    source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    chosen: tuple[str, ...], source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    types = {**TYPES, "blob": ('"0x00"', r"'\x00\x0A'::blob", r"'\x00\x0B'::blob")}
+    types = only({**TYPES, "blob": ('"0x00"', r"'\x00\x0A'::blob", r"'\x00\x0B'::blob")}, chosen)
 
     def execute(sql: str) -> None:
         with duckdb.connect(str(tmp_path / "erp.duckdb")) as database:
@@ -94,8 +103,9 @@ def test_i2_a_cursor_of_any_type_pulls_again_from_duckdb(
     pulls_again(source, types, monkeypatch, f"duckdb:///{tmp_path / 'erp.duckdb'}", execute)
 
 
+@pytest.mark.parametrize("chosen", [("datetime",), EVERY_TYPE])
 def test_i2_a_cursor_of_any_type_pulls_again_from_sqlite(
-    source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    chosen: tuple[str, ...], source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     types = {
         "datetime": ("2026-03-02T10:00:00", "'2026-03-02 10:00:00'", "'2026-03-02 11:00:00'"),
@@ -106,7 +116,7 @@ def test_i2_a_cursor_of_any_type_pulls_again_from_sqlite(
         "blob": ('"0x00"', "x'000a'", "x'000b'"),
     }
     with sqlite3.connect(tmp_path / "erp.sqlite", isolation_level=None) as database:
-        pulls_again(source, types, monkeypatch, f"sqlite:///{tmp_path / 'erp.sqlite'}", database.execute)
+        pulls_again(source, only(types, chosen), monkeypatch, f"sqlite:///{tmp_path / 'erp.sqlite'}", database.execute)
     database.close()
 
 

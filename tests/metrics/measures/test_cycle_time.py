@@ -13,8 +13,8 @@ from sqlalchemy import Connection, select
 from metrics.facts import cycle_times, open_orders
 from metrics.facts.cycle_times import cycle_facts_table
 from metrics.facts.open_orders import open_order_facts_table
-from metrics.model.question import Answer
 from metrics.queries.answer import Question, answer
+from tests.metrics.measures.cycle_time_cases import PACKAGED, ask, by_order, delivered, together
 from tests.support import engines
 from tests.support.ask_measures import only
 from tests.support.builders import (
@@ -23,8 +23,6 @@ from tests.support.builders import (
     hold,
     order,
     order_event,
-    order_line,
-    records,
     service_package,
     shipment,
     shipment_line,
@@ -35,38 +33,11 @@ from tests.support.sql_facts import build
 
 filled = only(cycle_times, open_orders)
 
-PACKAGED = everything() | everything("service_packages")
-
 
 @pytest.fixture(scope="module", params=engines.ENGINES)
 def database(request: pytest.FixtureRequest) -> Iterator[Connection]:
     with engines.empty(request) as connection:
         yield connection
-
-
-def ask(
-    connection: Connection,
-    name: str,
-    made: dict[str, Any],
-    mapped: frozenset[str] = PACKAGED,
-    as_of: datetime = END_OF_APRIL,
-    **more: Any,
-) -> Answer:
-    build(connection, made, as_of, mapped)
-    (one,) = answer(connection, Question((name,), **more))
-    return one
-
-
-def delivered(ordered: str, received: str | None, *, name: str = "O", qty: int = 100, **more: Any) -> dict[str, Any]:
-    """Return an order of 100 with its consignment."""
-    return records(
-        orders=[order(order_id=name, ordered_at=ordered, **more)],
-        order_lines=[order_line(order_id=name)],
-        shipments=[] if received is None else [shipment(shipment_id=name, shipped_at=ordered, received_at=received)],
-        shipment_lines=[] if received is None else [shipment_line(shipment_id=name, order_id=name, shipped_qty=qty)],
-        customers=[customer()],
-        service_packages=[service_package(lead_time_days_max=7)],
-    )
 
 
 def test_over_a_clock_change_the_hour_wanted_keeps_its_place_on_the_clock(database: Connection) -> None:
@@ -82,12 +53,6 @@ def test_over_a_clock_change_the_hour_wanted_keeps_its_place_on_the_clock(databa
         "customers": [customer(valid_from="2024-01-01")],
     }
     assert ask(database, "cycle_hours_net", made).value == 72.0
-
-
-def together(*several: dict[str, Any]) -> dict[str, Any]:
-    """Return all these records together, with customers and packages once."""
-    whole = {feed: [row for made in several for row in made[feed]] for feed in several[0]}
-    return whole | {feed: several[0][feed] for feed in ("customers", "service_packages")}
 
 
 def test_r27_an_order_placed_ahead_is_timed_from_its_lead_time_before_the_day_wanted(database: Connection) -> None:
@@ -162,23 +127,37 @@ def test_r28_the_net_clock_stands_still_between_two_attempts_at_step_2(database:
     assert ask(database, "cycle_hours_net", five_days(order_events=shipped), WITH_EVENTS).value == 96.0
 
 
-def test_holds_win_over_events_and_overlapping_ones_are_counted_once(database: Connection) -> None:
-    def net(*stops: dict[str, Any]) -> Any:
-        return ask(database, "cycle_hours_net", five_days(order_events=ATTEMPTS, holds=list(stops)), WITH_HOLDS).value
+def test_without_rows_the_feed_of_holds_still_wins_over_events(database: Connection) -> None:
+    assert ask(database, "cycle_hours_net", five_days(order_events=ATTEMPTS), WITH_HOLDS).value == 120.0
 
-    assert net() == 120.0  # the feed of holds is empty
-    assert net(hold()) == 96.0  # 2 March 10:00 to 3 March 10:00
+
+def test_holds_win_over_events_and_overlapping_holds_are_counted_once(database: Connection) -> None:
     inside = hold(hold_id="H2", placed_at="2026-03-02T12:00Z", released_at="2026-03-02T18:00Z")
     beyond = hold(hold_id="H3", placed_at="2026-03-03T04:00Z", released_at="2026-03-03T16:00Z", kind="data")
-    assert net(hold(), inside) == 96.0
-    assert net(hold(), inside, beyond) == 90.0  # 2 March 10:00 to 3 March 16:00
-    assert net(hold(kind="stock")) == 120.0
-    assert net(hold(caused_by="seller")) == 120.0
-    assert net(hold(caused_by=None)) == 120.0
-    assert (
-        net(hold(placed_at="2026-02-28T08:00Z", released_at="2026-03-01T20:00Z")) == 108.0
-    )  # counts from the order on
-    assert net(hold(placed_at="2026-03-05T08:00Z", released_at=None)) == 96.0  # until arrival
+    stops = {
+        "no hold": [],
+        "a hold": [hold()],  # 2 March 10:00 to 3 March 10:00
+        "a hold inside": [hold(), inside],
+        "three holds": [hold(), inside, beyond],  # 2 March 10:00 to 3 March 16:00
+        "stock": [hold(kind="stock")],
+        "the seller's": [hold(caused_by="seller")],
+        "nobody's": [hold(caused_by=None)],
+        "before the order": [hold(placed_at="2026-02-28T08:00Z", released_at="2026-03-01T20:00Z")],
+        "not released": [hold(placed_at="2026-03-05T08:00Z", released_at=None)],
+    }
+    made = {name: five_days(order_events=ATTEMPTS, holds=holds) for name, holds in stops.items()}
+    found = by_order(database, "cycle_hours_net", made, WITH_HOLDS)
+    assert {name: one.value for name, one in found.items()} == {
+        "no hold": 120.0,
+        "a hold": 96.0,
+        "a hold inside": 96.0,
+        "three holds": 90.0,
+        "stock": 120.0,
+        "the seller's": 120.0,
+        "nobody's": 120.0,
+        "before the order": 108.0,  # counts from the order on
+        "not released": 96.0,  # until arrival
+    }
 
 
 def test_a_clock_with_a_bare_date_at_either_end_is_not_told_in_hours(database: Connection) -> None:
@@ -196,53 +175,59 @@ def test_r29_late_by_the_buyers_own_doing_is_not_held_against_us(database: Conne
     }
     mapped -= {"shipments.attempted_at", "shipments.failure_caused_by"}
     attempt = order_event(step=11, started_at="2026-03-10T10:00Z", finished_at="2026-03-12T10:00Z")
-    case = service_case(kind="sudden_change", opened_at="2026-03-09T10:00Z")
-    made = delivered("2026-03-01", "2026-03-12") | {"order_events": [attempt], "service_cases": [case]}
-
-    def attributable(**feeds: Any) -> tuple[Any, Any]:
-        one = ask(database, "on_time_attributable", made | feeds, mapped)
-        return one.numerator, one.denominator
-
-    assert ask(database, "on_time", made, mapped).value == 0.0
-    assert attributable() == (1, 1)
-    assert attributable(service_cases=[]) == (0, 1)
-    assert attributable(service_cases=[service_case(opened_at="2026-03-09T10:00Z")]) == (0, 1)  # a complaint
-    assert attributable(service_cases=[service_case(kind="sudden_change", opened_at="2026-03-13T10:00Z")]) == (
-        0,
-        1,
-    )  # after the receipt
-    assert attributable(order_events=[attempt | {"started_at": datetime(2026, 3, 11)}]) == (0, 1)  # tried too late
-    assert attributable(order_events=[attempt | {"event_no": 2}]) == (0, 1)
+    change = service_case(kind="sudden_change", opened_at="2026-03-09T10:00Z")
+    reported = {
+        "a change": ([attempt], [change]),
+        "no case": ([attempt], []),
+        "a complaint": ([attempt], [service_case(opened_at="2026-03-09T10:00Z")]),
+        "after the receipt": ([attempt], [service_case(kind="sudden_change", opened_at="2026-03-13T10:00Z")]),
+        "tried too late": ([attempt | {"started_at": datetime(2026, 3, 11)}], [change]),
+        "a second attempt only": ([attempt | {"event_no": 2}], [change]),
+    }
+    made = {
+        name: delivered("2026-03-01", "2026-03-12") | {"order_events": events, "service_cases": cases}
+        for name, (events, cases) in reported.items()
+    }
+    found = by_order(database, "on_time_attributable", made, mapped)
+    assert {name: (one.numerator, one.denominator) for name, one in found.items()} == {
+        name: (1 if name == "a change" else 0, 1) for name in made
+    }
+    assert answer(database, Question(("on_time",)))[0].value == 0.0
 
 
 def test_r29_a_failed_attempt_recorded_with_its_cause_wins_over_events_and_cases(database: Connection) -> None:
     mapped = everything() | everything("order_events", "service_cases")
 
-    def attributable(*consignments: dict[str, Any], qty: int = 100) -> Any:
-        made = delivered("2026-03-01", "2026-03-12") | {
-            "shipments": list(consignments),
-            "shipment_lines": [shipment_line(shipment_id=one["shipment_id"], shipped_qty=qty) for one in consignments],
+    came = {"shipped_at": "2026-03-09", "received_at": "2026-03-12"}
+    turned_away = shipment(**came, attempted_at="2026-03-10", failure_caused_by="buyer")
+    consignments = {
+        "no attempt": [shipment(**came)],  # events and cases no longer count
+        "the buyer's": [turned_away],
+        "the carrier's": [shipment(**came, attempted_at="2026-03-10", failure_caused_by="carrier")],
+        "tried too late": [shipment(**came, attempted_at="2026-03-11", failure_caused_by="buyer")],
+        "the rest late": [
+            turned_away, shipment(shipment_id="S2", shipped_at="2026-03-11", received_at="2026-03-13"),
+        ],
+        "the rest in time": [
+            turned_away, shipment(shipment_id="S2", shipped_at="2026-03-08", received_at="2026-03-09"),
+        ],
+    }  # fmt: skip
+    made = {
+        name: delivered("2026-03-01", "2026-03-12")
+        | {
+            "shipments": several,
+            "shipment_lines": [
+                shipment_line(shipment_id=one["shipment_id"], shipped_qty=100 // len(several)) for one in several
+            ],
             "order_events": [order_event(step=11, started_at="2026-03-10T10:00Z", finished_at=None)],
             "service_cases": [service_case(kind="sudden_change", opened_at="2026-03-09T10:00Z")],
         }
-        one = ask(database, "on_time_attributable", made, mapped)
-        assert one.denominator == 1
-        return one.numerator
-
-    came = {"shipped_at": "2026-03-09", "received_at": "2026-03-12"}
-    assert attributable(shipment(**came)) == 0  # events and cases no longer count
-    assert attributable(shipment(**came, attempted_at="2026-03-10", failure_caused_by="buyer")) == 1
-    assert attributable(shipment(**came, attempted_at="2026-03-10", failure_caused_by="carrier")) == 0
-    assert attributable(shipment(**came, attempted_at="2026-03-11", failure_caused_by="buyer")) == 0
-    turned_away = shipment(**came, attempted_at="2026-03-10", failure_caused_by="buyer")
-    assert (
-        attributable(turned_away, shipment(shipment_id="S2", shipped_at="2026-03-11", received_at="2026-03-13"), qty=50)
-        == 0
-    )
-    assert (
-        attributable(turned_away, shipment(shipment_id="S2", shipped_at="2026-03-08", received_at="2026-03-09"), qty=50)
-        == 1
-    )
+        for name, several in consignments.items()
+    }
+    found = by_order(database, "on_time_attributable", made, mapped)
+    assert {name: (one.numerator, one.denominator) for name, one in found.items()} == {
+        name: (1 if name in ("the buyer's", "the rest in time") else 0, 1) for name in made
+    }
 
 
 def test_r30_the_median_with_open_orders_is_kaplan_meiers(database: Connection) -> None:
@@ -272,6 +257,7 @@ def test_excused_and_other_orders_wait_for_nothing(database: Connection) -> None
         delivered("2026-03-01", None, name="A", **excused),
         delivered("2026-03-01", "2026-03-03", name="B", order_type="sample"),
     )
+    database.info.pop("built", None)
     build(database, made, END_OF_APRIL, PACKAGED)
     assert database.execute(select(open_order_facts_table.c.order_id)).all() == []
     assert database.scalars(select(cycle_facts_table.c.order_id)).all() == ["A"]
@@ -299,6 +285,7 @@ def test_lateness_never_offsets(database: Connection) -> None:
 def test_the_days_of_an_open_order_are_local_ones(database: Connection) -> None:
     """as_of 15 March 20:00 UTC is the 16th in Tokyo."""
     made = delivered("2026-03-10", None, ship_to_time_zone="Asia/Tokyo")
+    database.info.pop("built", None)
     build(database, made, datetime(2026, 3, 15, 20), PACKAGED)
     assert database.execute(select(open_order_facts_table.c.wait_days, open_order_facts_table.c.arrived)).all() == [
         (6, False)

@@ -138,12 +138,13 @@ def database() -> Connection:
     return connection
 
 
-def test_answers_are_what_the_judge_counts(database: Connection) -> None:
-    for number, world in enumerate(drawn_worlds(2, 80)):
-        euros = {"orders": [row | {"currency": "EUR"} for row in world.records["orders"]], "fx_rates": []}
-        strict = replace(world, policy={}, records=world.records | euros, mapped=world.mapped - everything("fx_rates"))
-        rebuilt(database, strict)
-        grains = [((DIMENSIONS[-1 - place],), GRAINS[place]) for place in range(number, len(GRAINS), 2)]
-        for by, grain in [((), None), ((DIMENSIONS[number],), None), *grains]:
-            found = differences(database, strict, by, grain)
-            assert not found, "\n".join(found)
+@pytest.mark.parametrize("number", [0, pytest.param(1, marks=pytest.mark.long)])
+def test_answers_equal_the_counts_of_the_reference(database: Connection, number: int) -> None:
+    world = drawn_worlds(2, 80)[number]
+    euros = {"orders": [row | {"currency": "EUR"} for row in world.records["orders"]], "fx_rates": []}
+    strict = replace(world, policy={}, records=world.records | euros, mapped=world.mapped - everything("fx_rates"))
+    rebuilt(database, strict)
+    grains = [((DIMENSIONS[-1 - place],), GRAINS[place]) for place in range(number, len(GRAINS), 2)]
+    for by, grain in [((), None), ((DIMENSIONS[number],), None), *grains]:
+        found = differences(database, strict, by, grain)
+        assert not found, "\n".join(found)

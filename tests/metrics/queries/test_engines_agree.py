@@ -38,7 +38,7 @@ EVERYTHING = tuple(MEASURES)
 ROLLED_UP = tuple(name for name, measure in MEASURES.items() if measure.facts in ROLLED)
 OFTEN = [(by, grain) for by in BYS for grain in GRAINS if grain is None or not by]
 """Every dimension in total, and every grain in total. The other pairs are in the long run."""
-FEW = {((), None), ((), "month"), (("segment",), None)}
+FEW = {((), None), (("segment",), None)}
 PAIRS = [
     pytest.param(
         by, grain, marks=[] if (by, grain) in OFTEN else pytest.mark.long, id=f"{'-'.join(by) or 'all'}-{grain}"

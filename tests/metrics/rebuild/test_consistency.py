@@ -14,19 +14,36 @@ from metrics.queries.rollups import ROLLUPS
 from metrics.rebuild.consistency import ConsistencyCheck, check_consistency
 from metrics.schema import checks
 from metrics.warehouse import Location
+from tests.ingest.files import Source
 from tests.metrics.queries.test_answer import history, publish, together
+from tests.support.ask_measures import only
 from tests.support.engines import memory
 
-SMALL = Path(__file__).parents[3] / "sample_data" / "small" / "mapping.toml"
+filled = only()
 
 
-@pytest.fixture
-def connection() -> Iterator[Connection]:
+@pytest.fixture(scope="module")
+def published() -> Iterator[Connection]:
+    """Facts of three orders, committed."""
     engine = memory()
     with engine.connect() as opened:
         publish(opened, together(history(0), history(1, came="2026-03-12"), history(2, came=None, left=None)))
+        opened.commit()
         yield opened
     engine.dispose()
+
+
+@pytest.fixture
+def connection(published: Connection) -> Iterator[Connection]:
+    """The facts of three orders. Changes are rolled back after the test."""
+    yield published
+    published.rollback()
+
+
+def small_source(folder: Path) -> Source:
+    """Return a source of two orders and its empty warehouse."""
+    (folder / "data").mkdir()
+    return Source(folder / "data", Location(folder=folder / "home")).write_all()
 
 
 def broken(connection: Connection) -> dict[str, int]:
@@ -73,24 +90,24 @@ def test_a_rollup_without_a_row_is_found(connection: Connection) -> None:
 
 
 def test_a_run_with_impossible_numbers_is_not_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    place = Location(folder=tmp_path)
+    source = small_source(tmp_path)
     monkeypatch.setattr(
         pipeline,
         "check_consistency",
         lambda _connection: [ConsistencyCheck("otif_is_on_time_and_complete", "order_facts", 10, 1)],
     )
     with pytest.raises(RunAborted, match="1 of 10 rows of order_facts break the check otif_is_on_time_and_complete"):
-        pipeline.run(SMALL, location=place)
-    assert warehouse.current(place) is None
+        source.take_in()
+    assert warehouse.current(source.location) is None
 
 
 def test_a_published_run_stores_its_checks(tmp_path: Path) -> None:
-    place = Location(folder=tmp_path)
-    pipeline.run(SMALL, location=place)
-    with warehouse.reading(place) as connection:
+    source = small_source(tmp_path)
+    source.take_in()
+    with warehouse.reading(source.location) as connection:
         stored = connection.execute(
             select(checks.c.rows_checked, checks.c.rows_failed).where(checks.c.feed == "order_facts")
         ).all()
-    warehouse.close(place)
+    warehouse.close(source.location)
     assert len(stored) == 3
     assert all(checked > 0 and failed == 0 for checked, failed in stored)
