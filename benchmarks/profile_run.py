@@ -11,7 +11,7 @@ import resource
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 
 from sqlalchemy import Connection, event
@@ -27,7 +27,7 @@ class Profile:
 
     def __init__(self) -> None:
         self.steps: dict[str, list[float]] = {}
-        self.seconds: Counter[str] = Counter()
+        self.seconds: defaultdict[str, float] = defaultdict(float)
         self.calls: Counter[str] = Counter()
         self.rows: Counter[str] = Counter()
         self._step, self._of_statement = "start", 0.0
@@ -65,9 +65,9 @@ class Profile:
         lines = [f"{'step':12}{'seconds':>9}{'CPU':>8}{'statements':>12}"]
         lines += [f"{step:12}{took:9.2f}{cpu:8.2f}{calls:12.0f}" for step, (took, cpu, calls) in self.steps.items()]
         lines += ["", f"{'seconds':>8}{'calls':>7}{'rows':>9}  statement, with its size in thousands of characters"]
-        for text, seconds in self.seconds.most_common(top):
+        for text, seconds in sorted(self.seconds.items(), key=lambda one: -one[1])[:top]:
             lines.append(f"{seconds:8.3f}{self.calls[text]:7}{self.rows[text]:9}  {text}")
-        lines.append(f"{self.seconds.total():8.3f}{self.calls.total():7}{self.rows.total():9}  all statements")
+        lines.append(f"{sum(self.seconds.values()):8.3f}{self.calls.total():7}{self.rows.total():9}  all statements")
         return "\n".join(lines)
 
 
