@@ -30,6 +30,7 @@ from ingest.runs.run_state import RunState, effective_feeds, fingerprint, previo
 from ingest.runs.watermark import last_watermark, latest_event, passed_by_events
 from ingest.storage import tables
 from ingest.storage.bulk_insert import create_temporary, insert_rows
+from ingest.storage.garbage_collection import rare_garbage_collection
 from ingest.storage.scratch_database import Scratch, scratch
 from ingest.validate import row_rules
 from ingest.validate.undated_cancellations import date_cancellations
@@ -101,6 +102,7 @@ def run_mapping(
     return report
 
 
+@rare_garbage_collection()
 def _run_steps(
     build: Build,
     mapping_of: Callable[[Connection], Mapping],
@@ -180,8 +182,7 @@ def validate(state: RunState) -> None:
         feed: row_rules.rules(feed, feed_map, latest_event=latest, time_zone=state.mapping.time_zone)
         for feed, feed_map in effective_feeds(state).items()
     }
-    for feed, suite in suites.items():
-        expectations.create_view(database, feed, suite)
+    expectations.judge_rows(database, suites)
     database.execute("CREATE TABLE broken (feed VARCHAR, row BIGINT)")
     staged = {
         feed: int((database.execute(f"SELECT count(*) FROM {staging_table(feed)}").fetchone() or (0,))[0])

@@ -1,12 +1,14 @@
-"""Run one Great Expectations suite per feed on its staging table. No other module imports the library.
+"""Judge the staged rows by the rules of their feeds, and let Great Expectations validate the verdicts.
 
-The rules are in row_rules.py.
+No other module imports the library. The rules are in row_rules.py.
 """
 
+import importlib
 import os
+import sys
 import warnings
-from collections.abc import Iterable
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import duckdb
@@ -15,7 +17,7 @@ from sqlalchemy.pool import StaticPool
 
 from ingest.errors import RunAborted
 from ingest.read.staging import staging_table
-from ingest.storage.scratch_database import Connection, quoted
+from ingest.storage.scratch_database import Connection, quoted, sql_literal
 from ingest.validate.row_rules import RowRule
 from metrics.warehouse.duckdb_session import Session
 
@@ -29,108 +31,124 @@ class Outcome:
     broken: tuple[int, ...]
 
 
-def create_view(connection: Connection, feed: str, suite: Iterable[RowRule]) -> None:
-    """Create the view that the suite of a feed runs on: each staged row's number `_row`, and `row_is_valid`.
+def judge_rows(connection: Connection, suites: dict[str, tuple[RowRule, ...]]) -> None:
+    """Create the table `row_verdicts`: each staged row of each feed, and whether it keeps all rules of the feed.
 
     Raises RunAborted if a rule names a column that the staged rows lack.
     """
-    valid = " AND ".join(f"({rule.condition})" for rule in suite) or "TRUE"
-    try:
-        connection.execute(
-            f"CREATE VIEW {quoted(f'check_{feed}')} AS "
-            f"SELECT rowid AS _row, {valid} AS row_is_valid FROM {quoted(staging_table(feed))}"
-        )
-    except duckdb.Error as error:
-        raise RunAborted(f"The validation of {feed} failed: {error}") from error
+    connection.execute("CREATE TABLE row_verdicts (feed VARCHAR, row BIGINT, row_is_valid BOOLEAN)")
+    for feed, suite in suites.items():
+        valid = " AND ".join(f"({rule.condition})" for rule in suite) or "TRUE"
+        try:
+            connection.execute(
+                f"INSERT INTO row_verdicts SELECT {sql_literal(feed)}, rowid, {valid} "
+                f"FROM {quoted(staging_table(feed))}"
+            )
+        except duckdb.Error as error:
+            raise RunAborted(f"The validation of {feed} failed: {error}") from error
 
 
 def validate(
     staging: Connection, suites: dict[str, tuple[RowRule, ...]], staged: dict[str, int]
 ) -> dict[str, list[Outcome]]:
-    """Run the suite of every feed.
+    """Expect that all rows keep all rules, and look up which rules the other rows break.
 
-    staged: number of staged rows per feed; the library must see the same number. staging: the connection used for
-    staging, with all rows committed. Raises RunAborted if an expectation raises.
+    There is one expectation for all feeds, because the library needs a twentieth of a second for each.
+    staged: number of staged rows per feed; the library must see as many. staging: the connection used for staging, with
+    `row_verdicts` committed. Raises RunAborted if an expectation raises.
     """
-    os.environ["GX_ANALYTICS_ENABLED"] = "False"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import great_expectations as gx
-
-        context = gx.get_context(mode="ephemeral")
-        context.enable_analytics(False)
-        # the configuration accepts a plain mapping
-        context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
-        source = context.data_sources.add_sql(
-            "staging",
-            connection_string="duckdb://",
-            create_temp_table=False,
-            kwargs={  # type: ignore[call-arg]  # a field of the data source that the signature lacks
-                # Reuse the open connection: two engines on one file would need equal options. The library closes the
-                # connection before it fetches rows, and a rollback would lose them (great_expectations 1.24, issues
-                # 11579 and 10738).
-                "creator": lambda: Session(staging.cursor(), autocommit=True),
-                "poolclass": StaticPool,
-            },
-        )
-        return {
-            feed: _run_suite(gx, source, staging, feed, suite, staged[feed])
-            for feed, suite in suites.items()
-            if staged[feed]
-        }
+    rows = sum(staged.values())
+    if rows and not _all_valid(staging, rows):
+        return validate_edits(staging, suites, staged)
+    return {feed: [Outcome(rule, staged[feed], ()) for rule in suite] for feed, suite in suites.items() if staged[feed]}
 
 
 def validate_edits(
     staging: Connection, suites: dict[str, tuple[RowRule, ...]], staged: dict[str, int]
 ) -> dict[str, list[Outcome]]:
-    """Check the same rules for user edits, without the seconds that importing Great Expectations takes."""
-    return {
-        feed: [
-            Outcome(rule, staged[feed], rows)
-            for rule, rows in zip(suite, _broken_rows(staging, feed, suite), strict=True)
-        ]
-        for feed, suite in suites.items()
-        if staged[feed]
-    }
+    """Look up which rules the staged rows break. User edits go without the seconds of importing Great Expectations."""
+    found = staging.execute("SELECT DISTINCT feed FROM row_verdicts WHERE NOT row_is_valid").fetchall()
+    invalid = {feed for (feed,) in found}
+    outcomes = {}
+    for feed, suite in suites.items():
+        broken = _broken_rows(staging, feed, suite) if feed in invalid else [()] * len(suite)
+        if staged[feed]:
+            outcomes[feed] = [Outcome(rule, staged[feed], rows) for rule, rows in zip(suite, broken, strict=True)]
+    return outcomes
+
+
+def _all_valid(staging: Connection, rows: int) -> bool:
+    """Return whether Great Expectations finds all rows of `row_verdicts` valid. It must find `rows` rows."""
+    os.environ["GX_ANALYTICS_ENABLED"] = "False"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        result = _validate_verdicts(_library(), staging, rows)
+    refuse_exceptions(result)
+    succeeded = {outcome.expectation_config.type: outcome.success for outcome in result.results}
+    if not succeeded["expect_table_row_count_to_equal"]:
+        raise RunAborted(f"The validation did not see the {rows} rows that were staged.")
+    return bool(succeeded["expect_column_values_to_be_in_set"])
+
+
+def _library() -> Any:
+    """Import Great Expectations without scipy and Altair, which take a third of the time.
+
+    Only expectations about distributions use the two.
+    """
+    unused = {name: ModuleType(name) for name in ("altair", "scipy", "scipy.stats") if name not in sys.modules}
+    for name in unused:
+        unused[name].__getattr__ = lambda _: object  # type: ignore[method-assign]  # names in annotations
+    sys.modules.update(unused)
+    try:
+        return importlib.import_module("great_expectations")
+    finally:
+        for name in unused:
+            del sys.modules[name]
 
 
 # Any: objects of Great Expectations, which is imported late and ships few types
-def _run_suite(
-    gx: Any, source: Any, staging: Connection, feed: str, suite: tuple[RowRule, ...], rows: int
-) -> list[Outcome]:
-    """Expect every row of a feed to keep all its rules, and look up which rules the other rows break.
-
-    There is one expectation per feed, because the library needs a hundredth of a second for each.
-    """
-    batch = source.add_table_asset(feed, table_name=f"check_{feed}").add_batch_definition_whole_table(feed).get_batch()
-    valid = gx.expectations.ExpectColumnValuesToBeInSet(column="row_is_valid", value_set=[True])
-    count = gx.expectations.ExpectTableRowCountToEqual(value=rows)
-    result = batch.validate(
-        gx.ExpectationSuite(name=feed, expectations=[valid, count]), result_format={"result_format": "BOOLEAN_ONLY"}
+def _validate_verdicts(gx: Any, staging: Connection, rows: int) -> Any:
+    """Validate the table `row_verdicts`: every row is valid, and there are `rows` rows."""
+    context = gx.get_context(mode="ephemeral")
+    context.enable_analytics(False)
+    context.variables.progress_bars = {"globally": False}
+    source = context.data_sources.add_sql(
+        "staging",
+        connection_string="duckdb://",
+        create_temp_table=False,
+        kwargs={
+            # Reuse the open connection: two engines on one file would need equal options. The library closes the
+            # connection before it fetches rows, and a rollback would lose them (great_expectations 1.24, issues 11579
+            # and 10738).
+            "creator": lambda: Session(staging.cursor(), autocommit=True),
+            "poolclass": StaticPool,
+        },
     )
-    refuse_exceptions(result, feed)
-    succeeded = {outcome.expectation_config.type: outcome.success for outcome in result.results}
-    if not succeeded[count.expectation_type]:
-        raise RunAborted(f"The validation of {feed} did not see the {rows} rows that were staged.")
-    if succeeded[valid.expectation_type]:
-        return [Outcome(rule, rows, ()) for rule in suite]
-    broken = _broken_rows(staging, feed, suite)
-    return [Outcome(rule, rows, rows_of_rule) for rule, rows_of_rule in zip(suite, broken, strict=True)]
+    asset = source.add_table_asset("rows", table_name="row_verdicts")
+    expected = [
+        gx.expectations.ExpectColumnValuesToBeInSet(column="row_is_valid", value_set=[True]),
+        gx.expectations.ExpectTableRowCountToEqual(value=rows),
+    ]
+    return (
+        asset.add_batch_definition_whole_table("rows")
+        .get_batch()
+        .validate(gx.ExpectationSuite(name="rows", expectations=expected), result_format="BOOLEAN_ONLY")
+    )
 
 
 def _broken_rows(staging: Connection, feed: str, suite: tuple[RowRule, ...]) -> list[tuple[int, ...]]:
     """Return the staged rows that break each rule of a suite, in the order of the rules."""
     conditions = ", ".join(f"({rule.condition})" for rule in suite)
     invalid = staging.execute(
-        f"SELECT rowid, {conditions} FROM {quoted(staging_table(feed))} "
-        f"WHERE rowid IN (SELECT _row FROM {quoted(f'check_{feed}')} WHERE NOT row_is_valid) ORDER BY rowid"
+        f"SELECT rowid, {conditions} FROM {quoted(staging_table(feed))} WHERE rowid IN "
+        f"(SELECT row FROM row_verdicts WHERE feed = {sql_literal(feed)} AND NOT row_is_valid) ORDER BY rowid"
     ).fetchnumpy()
     row_numbers, *verdicts = invalid.values()
     return [tuple(int(row) for row in row_numbers[np.logical_not(verdict)]) for verdict in verdicts]
 
 
 # Any: a result of Great Expectations
-def refuse_exceptions(result: Any, feed: str) -> None:
+def refuse_exceptions(result: Any) -> None:
     """Raise RunAborted if an expectation raised. Its empty result must not count as success.
 
     The library returns `exception_info` flat, or keyed by metric.
@@ -141,4 +159,4 @@ def refuse_exceptions(result: Any, feed: str) -> None:
         for part in raised:
             if part.get("raised_exception"):
                 what = f"{one.expectation_config.type} on {one.expectation_config.kwargs.get('column')}"
-                raise RunAborted(f"The validation of {feed} failed: {what} raised {part.get('exception_message')}.")
+                raise RunAborted(f"The validation failed: {what} raised {part.get('exception_message')}.")

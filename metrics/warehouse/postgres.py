@@ -264,12 +264,14 @@ def _new_engine(url: URL, *, poolclass: type[Pool]) -> Engine:
     shared = {"compiled_cache": compiled_cache("postgresql")}
     ping = poolclass is QueuePool
     try:
-        return create_engine(
+        engine = create_engine(
             url, poolclass=poolclass, pool_pre_ping=ping, connect_args={"options": options}, execution_options=shared
         )
     except ImportError as error:
         why = f"the driver of PostgreSQL is missing ({driver_text(error)}). Install Buyerview with the extra postgres."
         raise SettingRefused("BUYERVIEW_WAREHOUSE", why) from error
+    engine.dialect.supports_comments = False  # each would be a statement
+    return engine
 
 
 def _name(url: URL) -> str:

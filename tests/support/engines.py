@@ -22,10 +22,7 @@ def memory() -> Engine:
 
     Its connections share one session.
     """
-    engine = new_engine(duckdb.connect(":memory:", config=dict(LOCKED_SETTINGS)), poolclass=StaticPool)
-    with engine.connect():  # which looks up whether it does
-        engine.dialect.supports_comments = False  # a comment a column is most of what creating our tables takes
-    return engine
+    return new_engine(duckdb.connect(":memory:", config=dict(LOCKED_SETTINGS)), poolclass=StaticPool)
 
 
 @contextmanager

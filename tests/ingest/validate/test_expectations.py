@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from ingest.errors import RunAborted
 from ingest.read.staging import staging_table
-from ingest.validate.expectations import create_view, refuse_exceptions, validate
+from ingest.validate.expectations import judge_rows, refuse_exceptions, validate
 from ingest.validate.row_rules import RowRule
 from metrics.schema import FEEDS
 from metrics.warehouse import reading
@@ -27,8 +27,8 @@ def test_both_shapes_of_a_raised_exception_abort_the_run() -> None:
     raised = {"raised_exception": True, "exception_message": "no such column"}
     for info in (raised, {"metric id": raised}):
         with pytest.raises(RunAborted, match="no such column"):
-            refuse_exceptions(result(info), "orders")
-    refuse_exceptions(result({"raised_exception": False}), "orders")
+            refuse_exceptions(result(info))
+    refuse_exceptions(result({"raised_exception": False}))
 
 
 def test_failing_rows_are_found_all_of_them_and_a_missing_column_aborts() -> None:
@@ -36,7 +36,7 @@ def test_failing_rows_are_found_all_of_them_and_a_missing_column_aborts() -> Non
     staging.execute(f"CREATE TABLE {staging_table('orders')} AS SELECT n AS q FROM range(1000) AS r(n)")
     even = RowRule("even", "q", "true", "Make it even.", claim="q % 2 = 0")
     small = RowRule("small", "q", "between", "Make it small.", low=0, high=900)
-    create_view(staging, "orders", (even, small))
+    judge_rows(staging, {"orders": (even, small)})
     outcomes = validate(staging, {"orders": (even, small)}, {"orders": 1000})["orders"]
     assert [(one.rule.name, one.rows_checked, len(one.broken)) for one in outcomes] == [
         ("even", 1000, 500),
@@ -46,9 +46,9 @@ def test_failing_rows_are_found_all_of_them_and_a_missing_column_aborts() -> Non
     assert outcomes[1].broken[0] == 901
     with pytest.raises(RunAborted, match="did not see the 7 rows"):
         validate(staging, {"orders": (even, small)}, {"orders": 7})
-    staging.execute("DROP VIEW check_orders")
+    staging.execute("DROP TABLE row_verdicts")
     with pytest.raises(RunAborted, match="no_such_column"):
-        create_view(staging, "orders", (RowRule("gone", "no_such_column", "present", "x"),))
+        judge_rows(staging, {"orders": (RowRule("gone", "no_such_column", "present", "x"),)})
     staging.close()
 
 
