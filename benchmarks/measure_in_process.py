@@ -21,6 +21,7 @@ from unittest.mock import patch
 from sqlalchemy import select
 
 from benchmarks import hand_written_sql, pandas_baseline, plain_duckdb_load
+from benchmarks.peer_and_edits import edit, peer
 from ingest import pipeline
 from metrics.facts.fill import fill
 from metrics.facts.orders import facts_metadata, facts_state
@@ -161,7 +162,7 @@ def pandas(folder: str) -> dict[str, Any]:
     return result | {"answers": shares.size}
 
 
-ROLES = {function.__name__: function for function in (ingest, bare, facts, hand, query, carriers, pandas)}
+ROLES = {function.__name__: function for function in (ingest, bare, facts, hand, query, carriers, pandas, edit, peer)}
 
 
 def main() -> None:
