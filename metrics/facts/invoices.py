@@ -12,6 +12,7 @@ right if it was reversed, or if a line that it bills was credited for a billing 
 from collections.abc import Sequence
 
 from sqlalchemy import (
+    CTE,
     BigInteger,
     Boolean,
     Column,
@@ -87,40 +88,64 @@ def _checked_lines(context: BuildContext) -> Rows:
     """
     agreed = _agreed_lines().cte("agreed_lines")
     documents = bills(agreed, as_of=context.as_of, mapped=context.mapped, by_document=True).cte("bills_by_document")
-    in_all = bills(agreed, as_of=context.as_of, mapped=context.mapped).cte("bills_in_all")
-    d, whole, line, o = documents.c, in_all.c, order_line_facts_table.c, order_facts_table.c
+    in_all, running = _bills_of_line(documents).subquery("bills_in_all"), _running_bills(documents).subquery("running")
+    d, whole, r, line, o = documents.c, in_all.c, running.c, order_line_facts_table.c, order_facts_table.c
+    tables: FromClause = (
+        documents.join(in_all, and_(whole.order_id == d.order_id, whole.line_no == d.line_no))
+        .join(order_line_facts_table, and_(line.order_id == d.order_id, line.line_no == d.line_no))
+        .join(order_facts_table, and_(o.order_id == d.order_id, o.order_type == "sale"))
+        .outerjoin(running, and_(r.order_id == d.order_id, r.line_no == d.line_no, r.invoice_id == d.invoice_id))
+    )
+    tables, dated = span_of(tables, d.first_billed_at, false(), o.ship_to_time_zone)
+    right_qty = case((line.line_kind == "goods", line.counted_qty + line.unproven_qty), else_=line.owed_qty)
+    unknown = [d.quantity_unknown_n > 0] if "invoice_lines.billed_qty" in context.mapped else []
+    first = d.first_billed_at == whole.first_billed_at
+    wrong: dict[str, Expression] = {
+        "billed_quantity": and_(line.billed_accurately_reason == "billed_quantity", r.billed_so_far > right_qty),
+        **{f"billed_{name}": d[f"{name}_wrong_n"] > 0 for name in COMPARED},
+        "billed_late": and_(first, d.first_billed_at > line.invoice_window_end),
+        "reversed": d.reversed_n > 0,
+        "billing_credit": whole.billing_credit_n > 0,
+        "quarantined": line.billed_accurately_reason == "quarantined",
+        "no_evidence": or_(*unknown, *[d[f"{name}_unknown_n"] > 0 for name in COMPARED]),
+    }
+    codes = [case((condition, literal(CODE[reason])), else_=None) for reason, condition in wrong.items()]
+    return (
+        select(
+            d.invoice_id,
+            d.order_id,
+            cast(dated.day, Date).label("invoiced_day"),
+            cast(least_code(*codes), Integer).label("code"),
+            *order_dimensions(order_line_facts_table),
+        )
+        .select_from(tables)
+        .where(d.billed_n > 0)
+    )
+
+
+def _bills_of_line(documents: CTE) -> Rows:
+    """Return the first bill and the number of billing credits of each order line."""
+    d = documents.c
+    return select(
+        d.order_id,
+        d.line_no,
+        func.min(d.first_billed_at).label("first_billed_at"),
+        func.sum(d.billing_credit_n).label("billing_credit_n"),
+    ).group_by(d.order_id, d.line_no)
+
+
+def _running_bills(documents: CTE) -> Rows:
+    """Return the quantity billed up to each invoice, of the order lines that were billed in a wrong quantity."""
+    d, line = documents.c, order_line_facts_table.c
     kept = case((d.reversed_n > 0, cast(literal(0), QTY)), else_=d.billed_qty)  # a reversed invoice is taken back
     so_far = func.sum(kept).over(
         partition_by=[d.order_id, d.line_no], order_by=[d.first_billed_at, d.invoice_id], rows=(None, 0)
     )
-    running = select(*d, so_far.label("billed_so_far")).where(d.billed_n > 0).subquery("running_bills")
-    r = running.c
-    tables: FromClause = (
-        running.join(in_all, and_(whole.order_id == r.order_id, whole.line_no == r.line_no))
-        .join(order_line_facts_table, and_(line.order_id == r.order_id, line.line_no == r.line_no))
-        .join(order_facts_table, and_(o.order_id == r.order_id, o.order_type == "sale"))
+    return (
+        select(d.order_id, d.line_no, d.invoice_id, so_far.label("billed_so_far"))
+        .join(order_line_facts_table, and_(line.order_id == d.order_id, line.line_no == d.line_no))
+        .where(d.billed_n > 0, line.billed_accurately_reason == "billed_quantity")
     )
-    tables, dated = span_of(tables, r.first_billed_at, false(), o.ship_to_time_zone)
-    right_qty = case((line.line_kind == "goods", line.counted_qty + line.unproven_qty), else_=line.owed_qty)
-    unknown = [r.quantity_unknown_n > 0] if "invoice_lines.billed_qty" in context.mapped else []
-    first = r.first_billed_at == whole.first_billed_at
-    wrong: dict[str, Expression] = {
-        "billed_quantity": and_(line.billed_accurately_reason == "billed_quantity", r.billed_so_far > right_qty),
-        **{f"billed_{name}": r[f"{name}_wrong_n"] > 0 for name in COMPARED},
-        "billed_late": and_(first, r.first_billed_at > line.invoice_window_end),
-        "reversed": r.reversed_n > 0,
-        "billing_credit": whole.billing_credit_n > 0,
-        "quarantined": line.billed_accurately_reason == "quarantined",
-        "no_evidence": or_(*unknown, *[r[f"{name}_unknown_n"] > 0 for name in COMPARED]),
-    }
-    codes = [case((condition, literal(CODE[reason])), else_=None) for reason, condition in wrong.items()]
-    return select(
-        r.invoice_id,
-        r.order_id,
-        cast(dated.day, Date).label("invoiced_day"),
-        cast(least_code(*codes), Integer).label("code"),
-        *order_dimensions(order_line_facts_table),
-    ).select_from(tables)
 
 
 def _agreed_lines() -> Rows:
