@@ -82,6 +82,11 @@ def test_operators_and_date_functions_are_allowed(locked: Connection) -> None:
     assert locked.execute("SELECT DISTINCT * FROM result").fetchall() == [("1", "202601", "2026-03-01 00:00:00+00")]
 
 
+def test_a_division_by_zero_gives_null_for_its_row_only(locked: Connection) -> None:
+    sql_sandbox.run_expressions(locked, "staged", "result", {"sql:a": "6 // (_row_no - 1)"}, key="orders", file="f")
+    assert locked.execute('SELECT "sql:a" FROM result ORDER BY _row_no').fetchall() == [(None,), ("6",), ("3",)]
+
+
 def test_an_expression_adds_a_column_and_keeps_the_rows(locked: Connection) -> None:
     sql_sandbox.run_expressions(
         locked, "staged", "result", {"sql:a": "upper(v) || '-' || _row_no"}, key="orders", file="f"
