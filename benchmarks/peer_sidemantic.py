@@ -6,6 +6,7 @@ measure the process. Sidemantic is optional (`pip install sidemantic`). It can b
 module imports nothing else of Buyerview.
 """
 
+import importlib
 import json
 import statistics
 import sys
@@ -17,29 +18,29 @@ MEASURES = ("on_time", "complete", "otif")
 
 def layer(file: str) -> Any:
     """Return the semantic layer over the rollup of orders by due day."""
-    from sidemantic import Dimension, Metric, Model, SemanticLayer
-
-    found = SemanticLayer(connection=f"duckdb:///{file}")
+    library: Any = importlib.import_module("sidemantic")
+    dimension, metric = library.Dimension, library.Metric
+    found = library.SemanticLayer(connection=f"duckdb:///{file}")
     sums = [
-        Metric(name=f"{name}_{role}", agg="sum", sql=f"{name}__{role}")
+        metric(name=f"{name}_{role}", agg="sum", sql=f"{name}__{role}")
         for name in MEASURES
         for role in ("numerator", "denominator")
     ]
     found.add_model(
-        Model(
+        library.Model(
             name="orders",
             table="rollup_order_due",
             primary_key="day",
             dimensions=[
-                Dimension(name="segment", type="categorical", sql="segment"),
-                Dimension(name="day", type="time", granularity="day", sql="day"),
+                dimension(name="segment", type="categorical", sql="segment"),
+                dimension(name="day", type="time", granularity="day", sql="day"),
             ],
             metrics=sums,
         )
     )
     for name in MEASURES:
         ratio = {"numerator": f"orders.{name}_numerator", "denominator": f"orders.{name}_denominator"}
-        found.add_metric(Metric(name=name, type="ratio", **ratio))
+        found.add_metric(metric(name=name, type="ratio", **ratio))
     return found
 
 
