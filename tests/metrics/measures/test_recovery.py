@@ -108,50 +108,66 @@ def test_recovered_of_those_whose_ten_days_have_passed() -> None:
         assert (groups["case only"], groups["buyer first"], groups["silent"]) == ("open", "recovered", "unrecovered")
 
 
-def test_a_late_order_nobody_complained_of_is_settled_by_its_goods() -> None:
-    records = together(sale("O", received="2026-03-12T09:00Z"), billed("O"), notice("O", "2026-03-09T10:00Z"))
-    with built(**records) as connection:
-        row = fact_rows(connection, recovery_facts_table, "order_id")["O"]
-        assert (row["resolved_at"], row["recovery"]) == (datetime(2026, 3, 12, 9), "recovered")
-    short = together(sale("O", received="2026-03-12T09:00Z"), billed("O"), notice("O", "2026-03-09T10:00Z"))
-    short["shipment_lines"] = [shipment_line(shipment_id="O", shipped_qty=90)]
-    with built(**short) as connection:
-        row = fact_rows(connection, recovery_facts_table, "order_id")["O"]
-        assert (row["resolved_at"], row["recovery"]) == (None, "unrecovered")
+def own_sale(order_id: str, **values: str) -> dict[str, list[Row]]:
+    """Return an order of a customer of its own."""
+    return sale(order_id, customer_id=order_id, **values)
 
 
-def test_what_was_settled_before_the_failure_was_about_something_else() -> None:
-    records = together(
-        sale("O", received="2026-03-12"),
-        billed("O"),
-        case("O", "2026-03-03T10:00Z", "2026-03-03T11:00Z", "2026-03-04T10:00Z", kind="question"),
-        case("O", "2026-03-11T10:00Z", kind="special_request"),
-    )
-    with built(**records) as connection:
-        row = fact_rows(connection, recovery_facts_table, "order_id")["O"]
-        assert (row["detected_at"], row["resolved_at"], row["recovery"]) == (None, None, "unrecovered")
-
-
-@pytest.mark.parametrize(
-    ("breakage", "failed_at"),
-    [
-        ("short", END_OF_10TH),
-        ("damaged", datetime(2026, 3, 9, 15)),
-        ("wrong price", datetime(2026, 3, 11, 23, 59, 59, 999999)),
-        ("never billed", datetime(2026, 3, 16, 15)),
-    ],
-)
-def test_the_first_failed_moment_of_each_kind_of_failure(breakage: str, failed_at: datetime) -> None:
-    records = together(sale("O", received="2026-03-09T15:00Z"), {} if breakage == "never billed" else billed("O"))
+def broken(breakage: str) -> dict[str, list[Row]]:
+    """Return an order received on 9 March 15:00 that fails in one way."""
+    made = together(own_sale(breakage, received="2026-03-09T15:00Z"), billed(breakage))
     if breakage == "short":
-        records["shipment_lines"][0]["received_qty"] = Decimal(90)
+        made["shipment_lines"][0]["received_qty"] = Decimal(90)
     elif breakage == "damaged":
-        records["shipment_lines"][0]["damaged_qty"] = Decimal(1)
+        made["shipment_lines"][0]["damaged_qty"] = Decimal(1)
     elif breakage == "wrong price":
-        records["invoice_lines"] = billed("O", unit_price_amount="5.10")["invoice_lines"]
-    with built(**records) as connection:
-        row = fact_rows(connection, recovery_facts_table, "order_id")["O"]
-        assert (row["failed"], row["failed_at"]) == (True, failed_at)
+        made["invoice_lines"] = billed(breakage, unit_price_amount="5.10")["invoice_lines"]
+    else:
+        made["invoices"], made["invoice_lines"] = [], []
+    return made
+
+
+FAILED_AT = {
+    "short": END_OF_10TH,
+    "damaged": datetime(2026, 3, 9, 15),
+    "wrong price": datetime(2026, 3, 11, 23, 59, 59, 999999),
+    "never billed": datetime(2026, 3, 16, 15),
+}
+"""The first failed moment of each kind of failure."""
+SINGLE = together(
+    own_sale("warned", received="2026-03-12T09:00Z"),
+    billed("warned"),
+    notice("warned", "2026-03-09T10:00Z"),
+    own_sale("warned, short", received="2026-03-12T09:00Z")
+    | {"shipment_lines": [shipment_line(shipment_id="warned, short", order_id="warned, short", shipped_qty=90)]},
+    billed("warned, short"),
+    notice("warned, short", "2026-03-09T10:00Z"),
+    own_sale("question before", received="2026-03-12"),
+    billed("question before"),
+    case("question before", "2026-03-03T10:00Z", "2026-03-03T11:00Z", "2026-03-04T10:00Z", kind="question"),
+    case("question before", "2026-03-11T10:00Z", kind="special_request"),
+    *[broken(breakage) for breakage in FAILED_AT],
+)
+
+
+def test_a_late_order_without_a_complaint_is_resolved_by_its_goods() -> None:
+    with built(**SINGLE) as connection:
+        rows = fact_rows(connection, recovery_facts_table, "order_id")
+    assert (rows["warned"]["resolved_at"], rows["warned"]["recovery"]) == (datetime(2026, 3, 12, 9), "recovered")
+    assert (rows["warned, short"]["resolved_at"], rows["warned, short"]["recovery"]) == (None, "unrecovered")
+
+
+def test_a_case_resolved_before_the_failure_does_not_count() -> None:
+    with built(**SINGLE) as connection:
+        row = fact_rows(connection, recovery_facts_table, "order_id")["question before"]
+    assert (row["detected_at"], row["resolved_at"], row["recovery"]) == (None, None, "unrecovered")
+
+
+@pytest.mark.parametrize("breakage", FAILED_AT)
+def test_the_first_failed_moment_of_each_kind_of_failure(breakage: str) -> None:
+    with built(**SINGLE) as connection:
+        row = fact_rows(connection, recovery_facts_table, "order_id")[breakage]
+    assert (row["failed"], row["failed_at"]) == (True, FAILED_AT[breakage])
 
 
 def again(customer_id: str, first: str, *later: str) -> list[dict[str, list[Row]]]:
