@@ -22,6 +22,8 @@ shipment = shipment_facts_table.c
 
 NEEDS_PHASE = Need(("messages.phase",))
 NEEDS_DUE_TIME = Need(("messages.due_at",))
+NEEDS_SENT = Need(("messages.sent_at",))
+NEEDS_GRANTED = Need(("service_cases.granted",))
 NEEDS_DELAY_NOTICES = Need((("messages.message_id", "messages.order_id", "messages.kind", "messages.sent_at"),))
 NEEDS_NOTICE = Need(("shipments.notice_sent_at",))
 
@@ -45,7 +47,7 @@ def _in_time(*, name: str, title: str, phase: str, what: str, short: str) -> Mea
         ),
         source="docs/rules.md, communications and dependability",
         feeds=("messages",),
-        needs=(NEEDS_MESSAGES, NEEDS_PHASE, NEEDS_DUE_TIME),
+        needs=(NEEDS_MESSAGES, NEEDS_PHASE, NEEDS_DUE_TIME, NEEDS_SENT),
         product_rows=(12,),
     )
 
@@ -147,7 +149,7 @@ MEASURES: tuple[Measure, ...] = (
         exclusions="Special requests not decided yet.",
         source="docs/rules.md, communications and dependability",
         feeds=("service_cases",),
-        needs=(NEEDS_CASES,),
+        needs=(NEEDS_CASES, NEEDS_GRANTED),
         product_rows=(12,),
     ),
     Measure(
@@ -172,7 +174,7 @@ MEASURES: tuple[Measure, ...] = (
         ),
         source="docs/rules.md, communications and dependability",
         feeds=("service_cases", *CORE_FEEDS),
-        needs=(NEEDS_CASES, NEEDS_PROMISE, NEEDS_RECEIPT),
+        needs=(NEEDS_CASES, NEEDS_GRANTED, Need(("service_cases.order_id",)), NEEDS_PROMISE, NEEDS_RECEIPT),
         product_rows=(12,),
     ),
 )

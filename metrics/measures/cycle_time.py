@@ -33,7 +33,7 @@ NEEDS_STOPS = Need(
     ),
     "holds or waits",
 )
-NEEDS_CALENDAR = Need(("calendars.opens_at",))
+NEEDS_CALENDAR = Need((("calendars.opens_at", "calendars.closes_at"),))
 DATE_ONLY = (
     "Orders that are not sales, orders that have not arrived, and orders whose order time or last needed receipt "
     "is a bare date."

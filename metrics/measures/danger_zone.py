@@ -135,7 +135,12 @@ MEASURES: tuple[Measure, ...] = (
         source="docs/rules.md, profitability and ordering behaviour",
         feeds=(*BILLING_FEEDS, *COST_FEEDS, "orders", "assumptions"),
         assumptions=ZONE_ASSUMPTIONS,
-        needs=(NEEDS_BILLS, NEEDS_COSTS, Need(("orders.channel",))),
+        needs=(
+            NEEDS_BILLS,
+            NEEDS_COSTS,
+            Need(("orders.channel",)),
+            Need(("service_costs.order_id",), when="service_costs.amount"),
+        ),
         product_rows=(9,),
     ),
     Measure(

@@ -18,6 +18,13 @@ option = quote_option_facts_table.c
 
 NEEDS_QUOTES = Need(("quotes.quote_id",))
 NEEDS_OPTIONS = Need(("quote_options.quote_id",))
+NEEDS_ANSWERS = Need(("quotes.answered_at",))
+NEEDS_ORDERED = Need(("quotes.order_id",))
+NEEDS_ACCEPTED = Need(("quote_options.accepted",))
+NEEDS_OPTION_PRICE = (
+    Need(("quote_options.price_amount",)),
+    Need(("quote_options.currency",), when="fx_rates.rate"),
+)
 _worth = and_(option.quoted_amount.is_not(None), ~option.young)
 
 
@@ -67,7 +74,7 @@ MEASURES: tuple[Measure, ...] = (
         exclusions="None.",
         source="docs/rules.md, influencing the order",
         feeds=("quotes",),
-        needs=(NEEDS_QUOTES,),
+        needs=(NEEDS_QUOTES, NEEDS_ANSWERS),
         product_rows=(6,),
     ),
     _answer_hours(50),
@@ -87,7 +94,7 @@ MEASURES: tuple[Measure, ...] = (
         exclusions="Unanswered inquiries.",
         source="Dell",
         feeds=("quotes", "quote_options"),
-        needs=(NEEDS_QUOTES, NEEDS_OPTIONS),
+        needs=(NEEDS_QUOTES, NEEDS_OPTIONS, NEEDS_ANSWERS),
         product_rows=(6,),
     ),
     Measure(
@@ -105,7 +112,7 @@ MEASURES: tuple[Measure, ...] = (
         exclusions=f"Unanswered inquiries, and inquiries younger than {YOUNG_DAYS} days (quotes_young counts them).",
         source="own definition",
         feeds=("quotes", "quote_options"),
-        needs=(NEEDS_QUOTES, NEEDS_OPTIONS),
+        needs=(NEEDS_QUOTES, NEEDS_OPTIONS, NEEDS_ANSWERS, NEEDS_ACCEPTED),
         product_rows=(6,),
     ),
     Measure(
@@ -123,7 +130,7 @@ MEASURES: tuple[Measure, ...] = (
         exclusions=f"Inquiries younger than {YOUNG_DAYS} days (quotes_young counts them).",
         source="own definition",
         feeds=("quotes", "orders"),
-        needs=(NEEDS_QUOTES,),
+        needs=(NEEDS_QUOTES, NEEDS_ORDERED),
         product_rows=(6,),
     ),
     Measure(
@@ -150,7 +157,7 @@ MEASURES: tuple[Measure, ...] = (
         ),
         source="own definition",
         feeds=("quotes", "quote_options", "orders"),
-        needs=(NEEDS_QUOTES, NEEDS_OPTIONS),
+        needs=(NEEDS_QUOTES, NEEDS_OPTIONS, NEEDS_ANSWERS, NEEDS_ORDERED, *NEEDS_OPTION_PRICE),
         product_rows=(6,),
     ),
     Measure(
@@ -189,7 +196,7 @@ MEASURES: tuple[Measure, ...] = (
         exclusions="None.",
         source="own definition",
         feeds=("quotes", "quote_options"),
-        needs=(NEEDS_QUOTES, NEEDS_OPTIONS),
+        needs=(NEEDS_QUOTES, NEEDS_OPTIONS, NEEDS_ANSWERS, NEEDS_ACCEPTED),
         product_rows=(6, 15),
     ),
     Measure(
@@ -210,7 +217,7 @@ MEASURES: tuple[Measure, ...] = (
         exclusions="None.",
         source="Dell",
         feeds=("quotes", "quote_options"),
-        needs=(NEEDS_QUOTES, NEEDS_OPTIONS),
+        needs=(NEEDS_QUOTES, NEEDS_OPTIONS, NEEDS_ANSWERS, NEEDS_ACCEPTED),
         product_rows=(6, 15),
     ),
     Measure(
@@ -234,7 +241,13 @@ MEASURES: tuple[Measure, ...] = (
         exclusions="Inquiries without two options of different lead times with prices in the same currency.",
         source="Dell",
         feeds=("quotes", "quote_options"),
-        needs=(NEEDS_QUOTES, NEEDS_OPTIONS),
+        needs=(
+            NEEDS_QUOTES,
+            NEEDS_OPTIONS,
+            NEEDS_ANSWERS,
+            Need(("quote_options.lead_time_days",)),
+            *NEEDS_OPTION_PRICE,
+        ),
         product_rows=(6, 15),
     ),
     Measure(

@@ -105,6 +105,7 @@ NEEDS_COSTS = Need(
     "cost to serve",
 )
 NEEDS_MESSAGES = Need(("messages.message_id",))
+NEEDS_RESOLVED = Need(("service_cases.resolved_at",), when="service_cases.opened_at")
 NEEDS_CASES = Need(("service_cases.kind",), "kind of case")
 """Cases are recognised by `kind`, because orders resolved in the dashboard become cases without a kind."""
 

@@ -9,7 +9,7 @@ from metrics.facts.returns import return_facts_table
 from metrics.facts.service_cases import AFTER_SALE, case_facts_table
 from metrics.measures.communications import case_
 from metrics.measures.formulas import HOUR
-from metrics.measures.needs import CORE_FEEDS, NEEDS_CASES, NEEDS_ORDER_LINES, NEEDS_RECEIPT
+from metrics.measures.needs import CORE_FEEDS, NEEDS_CASES, NEEDS_ORDER_LINES, NEEDS_RECEIPT, NEEDS_RESOLVED
 from metrics.measures.shares import share_of_total
 from metrics.model.measure import Direction, Measure, Need, Part, Ratio, Survival, Total, Unit
 
@@ -39,7 +39,7 @@ def _hours(percent: int) -> Measure:
         source="docs/rules.md, order management influences",
         feeds=("service_cases",),
         product_rows=(13,),
-        needs=(NEEDS_CASES,),
+        needs=(NEEDS_CASES, NEEDS_RESOLVED),
         short=f"Support P{percent}",
     )
 
@@ -69,7 +69,7 @@ def _handling(percent: int) -> Measure:
         source="docs/rules.md, order management influences",
         feeds=("returns", "orders", "order_lines"),
         product_rows=(13,),
-        needs=(NEEDS_RETURNS, NEEDS_ORDER_LINES),
+        needs=(NEEDS_RETURNS, Need(("returns.credited_at",)), NEEDS_ORDER_LINES),
         short=f"Return P{percent}",
     )
 
@@ -92,7 +92,7 @@ MEASURES: tuple[Measure, ...] = (
         source="docs/rules.md, order management influences",
         feeds=("service_cases",),
         product_rows=(13,),
-        needs=(NEEDS_CASES,),
+        needs=(NEEDS_CASES, NEEDS_RESOLVED),
         short="Cases settled",
     ),
     _hours(50),

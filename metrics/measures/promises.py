@@ -46,6 +46,10 @@ _both = and_(_promised, o.requested_day.is_not(None))
 _asked = and_(cycle.window_asked, cycle.window_granted.is_not(None))
 
 
+NEEDS_CHANGED_BY = {"buyer": (Need(("promises.changed_by",)),)}
+"""Without changed_by, the seller made every change."""
+
+
 def _changes_by(*, who: str, amount: Expression, suffix: str, words: str) -> Measure:
     return Measure(
         name=f"promise_revisions{suffix}",
@@ -62,7 +66,7 @@ def _changes_by(*, who: str, amount: Expression, suffix: str, words: str) -> Mea
         source="own definition",
         feeds=(*CORE_FEEDS, "promises"),
         product_rows=(7, 12),
-        needs=(NEEDS_PROMISE_HISTORY, NEEDS_ORDER_LINES),
+        needs=(NEEDS_PROMISE_HISTORY, *NEEDS_CHANGED_BY.get(who, ()), NEEDS_ORDER_LINES),
         short=f"Changed by {who}",
     )
 

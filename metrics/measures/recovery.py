@@ -20,6 +20,7 @@ from metrics.measures.needs import (
     NEEDS_BILLS,
     NEEDS_MESSAGES,
     NEEDS_RECEIPT,
+    NEEDS_RESOLVED,
     NEEDS_UNIT_COST,
     PENDING,
 )
@@ -30,6 +31,8 @@ order = recovery_facts_table.c
 cost = recovery_cost_facts_table.c
 
 NEEDS_CHAIN = Need(tuple(sorted(CHAIN)))
+NEEDS_NOTICES = Need((("messages.order_id", "messages.kind", "messages.sent_at"),))
+NEEDS_ACKNOWLEDGED = Need(("service_cases.acknowledged_at",), when="service_cases.opened_at")
 NEEDS_CASE_COSTS = Need(("service_cases.cost_amount",))
 CHAIN_FEEDS = (*CORE_FEEDS, *BILLING_FEEDS, "messages", "service_cases")
 _in_recovery = and_(order.failed, ~order.limit_passed, order.detect_seconds <= RECOVERY_DAYS * DAY)
@@ -37,7 +40,16 @@ _in_recovery = and_(order.failed, ~order.limit_passed, order.detect_seconds <= R
 _detected = and_(order.failed, order.detected_at.is_not(None))
 
 
-def _gap(*, name: str, verb: str, percent: int, seconds: Expression, done: Expression, span: str) -> Measure:
+def _gap(
+    *,
+    name: str,
+    verb: str,
+    percent: int,
+    seconds: Expression,
+    done: Expression,
+    span: str,
+    needs: tuple[Need, ...] = (),
+) -> Measure:
     return Measure(
         name=f"{name}_hours_p{percent}",
         title=f"Recovery: hours to {verb}, P{percent}",
@@ -55,7 +67,7 @@ def _gap(*, name: str, verb: str, percent: int, seconds: Expression, done: Expre
         exclusions=PENDING,
         source="docs/rules.md, service recovery",
         feeds=CHAIN_FEEDS,
-        needs=(NEEDS_CHAIN, NEEDS_RECEIPT),
+        needs=(NEEDS_CHAIN, *needs, NEEDS_RECEIPT),
         product_rows=(14,),
     )
 
@@ -85,6 +97,7 @@ def _gaps(percent: int) -> tuple[Measure, ...]:
             seconds=order.resolve_seconds,
             done=order.resolved_at,
             span=("from acknowledgement to settlement"),
+            needs=(NEEDS_ACKNOWLEDGED, NEEDS_RESOLVED),
         ),
     )
 
@@ -134,7 +147,7 @@ MEASURES: tuple[Measure, ...] = (
         exclusions=f"{PENDING} Also undetected failures (failures_undetected counts them).",
         source="own definition",
         feeds=CHAIN_FEEDS,
-        needs=(NEEDS_CHAIN, NEEDS_MESSAGES, NEEDS_RECEIPT),
+        needs=(NEEDS_CHAIN, NEEDS_MESSAGES, NEEDS_NOTICES, NEEDS_RECEIPT),
         product_rows=(14,),
     ),
     Measure(
@@ -176,7 +189,7 @@ MEASURES: tuple[Measure, ...] = (
         exclusions=f"{PENDING} Also failures whose {RECOVERY_DAYS} days have not passed.",
         source="docs/rules.md, service recovery",
         feeds=CHAIN_FEEDS,
-        needs=(NEEDS_CHAIN, NEEDS_RECEIPT),
+        needs=(NEEDS_CHAIN, NEEDS_RESOLVED, NEEDS_RECEIPT),
         product_rows=(14,),
     ),
     _reorder(30),

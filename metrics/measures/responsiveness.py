@@ -11,7 +11,7 @@ from metrics.facts.messages import message_facts_table
 from metrics.facts.service_cases import REQUEST_KINDS, case_facts_table
 from metrics.measures.communications import case_, m
 from metrics.measures.formulas import HOUR, share_of
-from metrics.measures.needs import NEEDS_CASES, NEEDS_MESSAGES
+from metrics.measures.needs import NEEDS_CASES, NEEDS_MESSAGES, NEEDS_RESOLVED
 from metrics.model.measure import Direction, Measure, Need, Part, Ratio, Survival, Unit
 
 NEEDS_CORRECT = Need(("messages.correct",))
@@ -36,7 +36,7 @@ MEASURES: tuple[Measure, ...] = (
         source="docs/rules.md, order management influences",
         feeds=("service_cases",),
         product_rows=(12, 13),
-        needs=(NEEDS_CASES,),
+        needs=(NEEDS_CASES, Need(("service_cases.granted",)), NEEDS_RESOLVED),
         short="Responsiveness",
     ),
     Measure(
@@ -59,7 +59,7 @@ MEASURES: tuple[Measure, ...] = (
         source="docs/rules.md, order management influences",
         feeds=("service_cases",),
         product_rows=(12, 13),
-        needs=(NEEDS_CASES,),
+        needs=(NEEDS_CASES, NEEDS_RESOLVED),
         short="Hours to settle",
     ),
     Measure(
@@ -83,7 +83,7 @@ MEASURES: tuple[Measure, ...] = (
         source="docs/rules.md, order management influences",
         feeds=("messages",),
         product_rows=(12, 13),
-        needs=(NEEDS_MESSAGES, Need(("messages.due_at",))),
+        needs=(NEEDS_MESSAGES, Need(("messages.due_at",)), Need(("messages.sent_at",))),
         short="Timely",
     ),
     Measure(

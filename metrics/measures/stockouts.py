@@ -214,6 +214,7 @@ MEASURES = (
             "Stockouts that the feed stockouts records as buyer_lost, although the buyer has ordered since. They count "
             "as waited if the buyer ordered the product, else as a lost sale."
         ),
+        needs=(Need(("stockouts.outcome",)),),
     ),
     Measure(
         name="stockout_rate",
