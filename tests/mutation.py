@@ -175,7 +175,7 @@ def noticed(mutant: Mutant, source: str, among: list[World], judged: list[Any]) 
         with engine.connect() as connection:
             metadata.create_all(connection)
             worlds_module.compare(connection, among, verdicts_module.verdict_differences)
-            tests_module.test_no_verdict_changes_before_its_next_change(connection, PENDING)
+            tests_module.test_verdict_stays_the_same_until_next_change_at(connection, PENDING)
         os._exit(0)
     except BaseException:  # noqa: BLE001 - any error counts as a failed test
         os._exit(1)

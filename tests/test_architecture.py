@@ -152,7 +152,7 @@ def test_every_page_has_a_module_of_its_name_in_sections() -> None:
     assert pages - sections == WITHOUT_SECTIONS
 
 
-def test_package_files_hold_a_docstring_only() -> None:
+def test_init_files_contain_only_a_docstring() -> None:
     found = [file.relative_to(ROOT).as_posix() for package in OURS for file in (ROOT / package).rglob("__init__.py")]
     assert {name for name in found if not _is_docstring_only((ROOT / name).read_text())} == FRONTS
 
@@ -187,11 +187,11 @@ def test_a_planted_wrong_import_is_found(path: str, source: str) -> None:
     assert faults(path, source)
 
 
-def test_code_planted_in_a_package_file_is_found() -> None:
+def test_code_planted_in_an_init_file_is_found() -> None:
     assert not _is_docstring_only('"""Lists."""\nfrom metrics.lists import rows\n')
 
 
-def test_no_modules_import_each_other_in_a_circle() -> None:
+def test_there_are_no_circular_imports() -> None:
     files = {
         ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): file
         for package in OURS - {"buyerview"}

@@ -17,7 +17,7 @@ def test_the_page_is_up_to_date() -> None:
     assert catalogue.PAGE.read_text(encoding="utf-8") == catalogue.page(), "run: python -m commands.catalogue"
 
 
-def test_the_page_names_everything() -> None:
+def test_catalogue_page_lists_every_measure_dimension_table_and_policy_key() -> None:
     page = catalogue.page()
     names = (*MEASURES, *ALIASES, *DIMENSIONS, *OWN_DIMENSIONS, *TABLES, *COLUMNS)
     assert [name for name in (*names, *[field.name for field in fields(Policy)]) if f"`{name}`" not in page] == []

@@ -70,7 +70,7 @@ def test_an_export_may_date_its_rows_by_another_day(run: Run) -> None:
     assert found[()] == found["--date", "due"] > found["--date", "arrived"] > 0
 
 
-def test_an_export_has_the_dimensions_the_period_and_both_halves(run: Run) -> None:
+def test_export_has_dimensions_period_numerator_and_denominator(run: Run) -> None:
     status, out, _ = run(
         "export", "--measures", "otif,on_time", "--by", "segment", "--grain", "quarter", "--format", "csv", "--out", "-"
     )
@@ -112,7 +112,7 @@ def test_every_format_holds_the_same_numbers(run: Run, tmp_path: Path) -> None:
         assert table["numerator"].equals(tables[0]["numerator"])  # empty cells are equal too
 
 
-def test_where_takes_several_words_and_either_of_two_values(run: Run) -> None:
+def test_where_accepts_several_values_and_combines_them_with_or(run: Run) -> None:
     def judged(*where: str) -> float:
         _, out, _ = run("export", "--measures", "judged_orders", "--where", *where, "--format", "csv", "--out", "-")
         return float(next(csv.DictReader(io.StringIO(out)))["value"])
@@ -178,7 +178,7 @@ def test_every_target_is_listed_with_its_status(run: Run) -> None:
     assert any(row["value"] is not None for row in listed)
 
 
-def test_the_ladder_never_rises(run: Run) -> None:
+def test_ladder_rates_never_rise(run: Run) -> None:
     status, out, err = run("ladder", "--json")
     rungs = [row for row in json.loads(out) if row["skipped"] is None]
     assert status == 0
@@ -280,7 +280,7 @@ def test_a_channel_whose_name_is_an_emoji_code_is_printed_as_it_is(run: Run, mon
     assert "Sent to webhook:X:." in err
 
 
-def test_a_defect_ends_with_a_message_and_no_traceback(
+def test_unexpected_error_shows_a_message_without_a_traceback(
     run: Run, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Trust, T15: the traceback, without secrets, is in the log at the level DEBUG only."""
@@ -310,7 +310,7 @@ def test_i20_output_to_a_pipe_has_its_full_width(run: Run) -> None:
     assert MEASURES["otif"].definition in text
 
 
-def test_i20_the_list_of_measures_is_a_table_a_person_can_read(run: Run) -> None:
+def test_i20_list_of_measures_has_one_readable_line_per_measure(run: Run) -> None:
     """One line per measure under its business question, and one per alias."""
     status, out, _ = run("measures")
     lines = out.splitlines()
@@ -322,7 +322,7 @@ def test_i20_the_list_of_measures_is_a_table_a_person_can_read(run: Run) -> None
     assert any("promise_kept" in line and "on_time" in line for line in lines)
 
 
-def test_n21_an_export_of_an_alias_says_so(run: Run) -> None:
+def test_n21_export_of_an_alias_has_a_note(run: Run) -> None:
     _, out, _ = run("export", "--measures", "complete,order_fill_final", "--format", "csv", "--out", "-")
     own, same = csv.DictReader(io.StringIO(out))
     assert (same["measure"], same["value"]) == ("order_fill_final", own["value"])

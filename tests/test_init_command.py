@@ -38,7 +38,7 @@ def command(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
     return 0
 
 
-def test_it_asks_on_a_terminal_and_shows_what_the_mapping_gives(
+def test_init_asks_on_a_terminal_and_shows_the_results_of_the_mapping(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked: list[str] = []
@@ -64,7 +64,7 @@ def test_it_asks_on_a_terminal_and_shows_what_the_mapping_gives(
     assert "--overwrite" in capsys.readouterr().err
 
 
-def test_without_a_terminal_questions_stay_open_and_a_mapping_without_needed_feeds_is_refused(
+def test_init_without_a_terminal_keeps_questions_open_and_refuses_missing_feeds(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "exports" / "sales.xlsx").unlink()

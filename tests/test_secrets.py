@@ -51,7 +51,7 @@ def assert_hidden(*texts: str) -> None:
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
-def test_the_address_of_a_source_leaves_no_password_anywhere(
+def test_password_of_a_source_url_appears_in_no_output_log_or_file(
     address: str,
     tmp_path: Path,
     location: Location,
@@ -81,7 +81,7 @@ def test_the_address_of_a_source_leaves_no_password_anywhere(
 
 
 @pytest.mark.parametrize("address", [address for address in ADDRESSES if address.startswith("postgresql")])
-def test_the_address_of_the_warehouse_leaves_no_password_anywhere(
+def test_password_of_the_warehouse_url_appears_in_no_error_or_log(
     address: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("BUYERVIEW_WAREHOUSE", address.format(CANARY))
@@ -93,7 +93,7 @@ def test_the_address_of_the_warehouse_leaves_no_password_anywhere(
     assert_hidden(str(caught.value), caplog.text)
 
 
-def test_texts_that_are_no_secrets_stay_readable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_redaction_hides_secrets_and_keeps_other_text(monkeypatch: pytest.MonkeyPatch) -> None:
     """A password equal to the user or the database would hide half of a message."""
     monkeypatch.setenv("ERP", "postgresql://postgres:postgres@db.example.com/shop")
     assert redacted("database postgres on db.example.com") == "database postgres on db.example.com"

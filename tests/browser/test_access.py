@@ -45,13 +45,13 @@ def told(finding: dict[str, Any]) -> str:
         for number, path in enumerate(PATHS)
     ],
 )
-def test_axe_finds_nothing_serious(path: str, reader: Screen) -> None:
+def test_pages_have_no_serious_axe_violations(path: str, reader: Screen) -> None:
     reader.go(f"/{path}")
     found = look(reader.page).response["violations"]
     assert [told(one) for one in found if one["impact"] in GRAVE] == []
 
 
-def test_what_scrolls_on_a_phone_shows_it_and_is_reached_by_keyboard(full: str, chromium: Browser) -> None:
+def test_wide_table_on_a_phone_shows_that_it_scrolls_and_takes_keyboard_focus(full: str, chromium: Browser) -> None:
     context = chromium.new_context(viewport={"width": 390, "height": 800}, color_scheme="dark")
     on = Screen(context.new_page(), full)
     try:

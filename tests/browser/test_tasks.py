@@ -40,7 +40,7 @@ def written(home: Path, measure: str, **more: object) -> str:
     return formatting.number(asked(home, measure, **more)[0].value, MEASURES[measure].unit)
 
 
-def test_scorecard_shows_the_number_the_query_answers(screen: Screen, shared_home: Path) -> None:
+def test_scorecard_shows_the_query_results(screen: Screen, shared_home: Path) -> None:
     screen.go()
     for name in ("perfect_order", "otif", "on_time", "cycle_days"):
         expect(screen.value(name)).to_have_text(written(shared_home, name))
@@ -53,7 +53,7 @@ def test_a_filter_changes_the_address_and_the_number(screen: Screen, shared_home
     expect(screen.value("otif")).to_have_text(written(shared_home, "otif", where=(("segment", ("C",)),)))
 
 
-def test_the_address_holds_only_what_was_chosen_and_gives_the_same_page_to_someone_else(
+def test_url_stores_only_changed_filters_and_opens_the_same_page_for_another_user(
     screen: Screen, chromium: Browser
 ) -> None:
     screen.go()
@@ -67,7 +67,7 @@ def test_the_address_holds_only_what_was_chosen_and_gives_the_same_page_to_someo
     other.page.close()
 
 
-def test_filters_outlive_a_change_of_page(screen: Screen) -> None:
+def test_filters_are_kept_when_the_page_changes(screen: Screen) -> None:
     screen.go("/?segment=B")
     expect(screen.page.get_by_role("button", name="Segment: B ✕")).to_be_visible()  # the filter has applied the address
     screen.idle()
@@ -77,7 +77,7 @@ def test_filters_outlive_a_change_of_page(screen: Screen) -> None:
     expect(screen.page.get_by_text("· segment B ·")).to_be_visible()
 
 
-def test_filters_outlive_a_click_in_the_menu_before_they_are_drawn(screen: Screen) -> None:
+def test_filters_are_kept_if_a_menu_link_is_clicked_before_they_are_rendered(screen: Screen) -> None:
     page = screen.page
     processor = page.context.new_cdp_session(page)
     processor.send("Emulation.setCPUThrottlingRate", {"rate": 6})
@@ -93,7 +93,7 @@ def test_filters_outlive_a_click_in_the_menu_before_they_are_drawn(screen: Scree
     expect(page).to_have_url(re.compile(r"/availability\?segment=A$"))
 
 
-def test_a_name_outlives_a_reload_and_is_never_in_the_address(screen: Screen) -> None:
+def test_user_name_is_kept_after_a_reload_and_is_not_in_the_url(screen: Screen) -> None:
     name = "Zoë \"; </script> O'Hara"
     field = screen.go("/failed-orders").page.get_by_role("textbox", name="Your name")
     field.fill(name)
@@ -107,7 +107,7 @@ def test_a_name_outlives_a_reload_and_is_never_in_the_address(screen: Screen) ->
     screen.page.wait_for_function("!document.cookie.includes('buyerview_name')")
 
 
-def test_a_row_of_the_list_opens_the_order_and_the_way_back_closes_it(screen: Screen) -> None:
+def test_list_row_opens_the_order_and_the_back_button_returns_to_the_list(screen: Screen) -> None:
     screen.go("/failed-orders?segment=B")
     screen.page.locator('[class*="st-key-work_row_"] a:visible').first.click()
     expect(screen.page.get_by_role("heading", name="The five tests")).to_be_visible()
@@ -116,7 +116,7 @@ def test_a_row_of_the_list_opens_the_order_and_the_way_back_closes_it(screen: Sc
     expect(screen.page.get_by_role("heading", level=1)).to_have_text("Failed orders")
 
 
-def test_an_order_is_found_and_orders_are_given_to_somebody_with_the_keyboard_alone(screen: Screen) -> None:
+def test_orders_can_be_found_and_assigned_with_the_keyboard_only(screen: Screen) -> None:
     screen.go("/order-story")
     screen.page.get_by_label("Order number").focus()
     screen.page.keyboard.type("HAND-SHORT")
@@ -134,7 +134,7 @@ def test_an_order_is_found_and_orders_are_given_to_somebody_with_the_keyboard_al
     expect(screen.page.locator(".bv-item b", has_text="Ada")).to_be_visible()
 
 
-def test_reasons_narrow_the_list(screen: Screen) -> None:
+def test_reason_in_the_url_filters_the_list(screen: Screen) -> None:
     screen.go("/failed-orders?reason=wrong_item")
     expect(screen.page.locator(".bv-ledger b").first).to_have_text("1")
 
@@ -143,7 +143,7 @@ def test_reasons_narrow_the_list(screen: Screen) -> None:
     "name",
     [pytest.param(name, marks=pytest.mark.long) if name != "csv" else name for name in write.FORMATS],
 )
-def test_a_download_is_byte_for_byte_what_the_command_line_gives(
+def test_download_equals_the_command_line_export_byte_for_byte(
     name: str, screen: Screen, shared_home: Path, tmp_path: Path
 ) -> None:
     screen.go("/export?segment=B&segment=C&period=26W&m=otif&m=cycle_days&m=ordered_value&grain=month")
@@ -169,7 +169,7 @@ def test_a_download_is_byte_for_byte_what_the_command_line_gives(
     assert Path(got.value.path()).read_bytes() == (tmp_path / words[-1]).read_bytes()
 
 
-def test_a_new_generation_appears_by_itself_and_leaves_what_was_begun(
+def test_page_shows_a_new_data_version_automatically_and_keeps_unsaved_input(
     chromium: Browser, serve: Served, tmp_path: Path
 ) -> None:
     home = tmp_path / "home"
@@ -222,14 +222,14 @@ def phone(chromium: Browser, address: str) -> Iterator[Screen]:
 @pytest.mark.parametrize(
     "path", [pytest.param(path, marks=[pytest.mark.long] if number else []) for number, path in enumerate(PATHS)]
 )
-def test_a_phone_shows_every_page_without_scrolling_sideways(path: str, phone: Screen) -> None:
+def test_pages_do_not_scroll_horizontally_on_a_phone(path: str, phone: Screen) -> None:
     phone.go(path)
     assert phone.page.evaluate("document.documentElement.scrollWidth") <= 390
     assert phone.page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390
     expect(phone.page.get_by_test_id("stException")).to_have_count(0)
 
 
-def test_filters_fold_on_a_phone_so_that_numbers_come_first(phone: Screen) -> None:
+def test_filters_are_collapsed_on_a_phone(phone: Screen) -> None:
     phone.go()
     expect(phone.page.locator(".st-key-filters")).to_be_hidden()
     phone.page.get_by_text("Filters", exact=True).click()
@@ -251,7 +251,7 @@ def test_r37_days_on_charts_and_lists_are_the_same_in_every_time_zone(
     context.close()
 
 
-def test_a_name_made_of_markup_makes_no_call_and_no_dialog(chromium: Browser, address: str) -> None:
+def test_markup_in_names_triggers_no_external_request_and_no_dialog(chromium: Browser, address: str) -> None:
     screen = Screen(chromium.new_page(), address)
     calls: list[str] = []
     screen.page.on("request", lambda request: calls.append(request.url))
@@ -264,7 +264,7 @@ def test_a_name_made_of_markup_makes_no_call_and_no_dialog(chromium: Browser, ad
 
 
 @pytest.mark.parametrize(("host", "status"), [("evil.example", 403), ("localhost", 101)])
-def test_only_the_hosts_allowed_may_open_the_stream(host: str, status: int, address: str) -> None:
+def test_only_allowed_hosts_can_open_the_websocket(host: str, status: int, address: str) -> None:
     port = int(address.rsplit(":", 1)[1])
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     connection.putrequest("GET", "/_stcore/stream", skip_host=True)
@@ -282,7 +282,7 @@ def test_only_the_hosts_allowed_may_open_the_stream(host: str, status: int, addr
     connection.close()
 
 
-def test_answers_carry_protective_headers_and_only_our_two_fonts_are_served(address: str) -> None:
+def test_responses_have_security_headers_and_assets_serves_only_the_fonts(address: str) -> None:
     with urllib.request.urlopen(f"{address}/assets/inter-latin.woff2", timeout=10) as answer:
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["x-frame-options"] == "DENY"

@@ -92,7 +92,7 @@ def text(row: dict[str, Any]) -> str:
     return formatting.number(row["value"], MEASURES[row["measure"]].unit)
 
 
-def test_a_manager_sees_whether_service_is_good_where_it_is_not_and_why(
+def test_manager_finds_the_worst_segment_and_the_reasons_for_failures(
     desk: Screen, command: Command, weeks: dict[str, Any]
 ) -> None:
     desk.go()
@@ -130,7 +130,7 @@ def test_a_manager_sees_whether_service_is_good_where_it_is_not_and_why(
     expect(desk.page.get_by_test_id("stException")).to_have_count(0)
 
 
-def test_a_service_team_takes_an_order_puts_it_right_and_the_measures_know(
+def test_service_team_assigns_and_resolves_an_order_and_the_measures_change(
     desk: Screen, command: Command, home: Path, weeks: dict[str, Any]
 ) -> None:
     facts = order_facts_table.c
@@ -184,7 +184,7 @@ def test_a_service_team_takes_an_order_puts_it_right_and_the_measures_know(
     expect(desk.page.get_by_text("Sent the rest by courier").first).to_be_visible()
 
 
-def test_an_analyst_takes_a_table_away_and_proves_it_later(desk: Screen, command: Command, tmp_path: Path) -> None:
+def test_analyst_downloads_a_table_and_verifies_it_later(desk: Screen, command: Command, tmp_path: Path) -> None:
     desk.go("/export?m=otif&m=cycle_days&m=ordered_value&by=segment&by=channel&period=26W")
     desk.page.get_by_role("radio", name="Excel", exact=True).click()
     desk.idle()

@@ -32,7 +32,7 @@ def shown(at: AppTest, measure: str) -> str:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_page_shows_no_exception_and_its_title(page: str, page_of_small: Open) -> None:
+def test_page_shows_its_title_without_an_exception(page: str, page_of_small: Open) -> None:
     at = page_of_small(None if page == "scorecard" else page)
     assert not at.exception
     assert at.title[0].value == next(entry.title for entry in menu.ENTRIES if entry.file == f"{page}.py")
@@ -44,7 +44,7 @@ def test_menu_has_every_page_file() -> None:
     }
 
 
-def test_scorecard_shows_the_number_the_query_answers(page_of_small: Open) -> None:
+def test_scorecard_shows_the_query_results(page_of_small: Open) -> None:
     at = page_of_small()
     for name in ("perfect_order", "otif", "billed_accurately", "cycle_days"):
         assert shown(at, name) == formatting.number(asked(name).value, MEASURES[name].unit)
@@ -58,14 +58,14 @@ def test_a_segment_in_the_address_changes_the_number(page_of_small: Open) -> Non
     assert shown(at, "otif") != shown(page_of_small(), "otif")
 
 
-def test_dates_in_the_address_are_the_period(page_of_small: Open) -> None:
+def test_dates_in_the_url_set_the_period(page_of_small: Open) -> None:
     at = page_of_small(period="Dates", dates=["2026-06-01", "2026-06-14"])
     assert not at.exception
     assert "1 Jun" in at.caption[0].value
     assert "14 Jun 2026" in at.caption[0].value
 
 
-def test_half_a_date_range_shows_a_page_and_no_error(page_of_small: Open) -> None:
+def test_incomplete_date_range_causes_no_exception(page_of_small: Open) -> None:
     at = page_of_small(period="Dates")
     at.session_state["dates"] = (AS_OF.date(),)
     at.run()
@@ -76,12 +76,12 @@ def test_half_a_date_range_shows_a_page_and_no_error(page_of_small: Open) -> Non
     "nonsense",
     [{"period": "99W"}, {"segment": "nobody"}, {"measure": "x"}, {"order": "' or 1=1 --"}, {"region": "x" * 3000}],
 )
-def test_nonsense_in_the_address_shows_a_page(nonsense: dict[str, str], page_of_small: Open) -> None:
+def test_invalid_url_parameters_cause_no_exception(nonsense: dict[str, str], page_of_small: Open) -> None:
     for page in (None, "failed_orders"):
         assert not page_of_small(page, **nonsense).exception
 
 
-def test_failed_list_counts_what_the_measure_counts(page_of_small: Open) -> None:
+def test_failed_orders_list_has_as_many_orders_as_the_measure(page_of_small: Open) -> None:
     at = page_of_small("failed_orders")
     assert f"<b>{int(asked('failed_orders').value or 0):,}</b>" in markup(at)
 
@@ -96,7 +96,7 @@ def test_failed_list_counts_what_the_measure_counts(page_of_small: Open) -> None
         ("HAND-DAMAGED", "damage_free", "3 of 10 damaged in shipment S-HAND-DAMAGED"),
     ],
 )
-def test_story_says_where_the_test_failed_with_the_evidence(
+def test_order_story_shows_the_failed_test_and_its_evidence(
     order_id: str, verdict: str, words: str, page_of_small: Open
 ) -> None:
     at = page_of_small("failed_orders", order=order_id)
@@ -106,11 +106,11 @@ def test_story_says_where_the_test_failed_with_the_evidence(
     assert words in told
 
 
-def test_story_of_an_unknown_order_says_so(page_of_small: Open) -> None:
+def test_order_story_of_an_unknown_order_shows_a_message(page_of_small: Open) -> None:
     assert "No such order" in markup(page_of_small("failed_orders", order="NOPE"))
 
 
-def test_data_text_is_never_markup(page_of_small: Open) -> None:
+def test_markup_in_data_is_escaped(page_of_small: Open) -> None:
     for page, address in ((None, {}), ("failed_orders", {"order": "HAND-LATE"}), ("data_quality", {})):
         at = page_of_small(page, **address)
         assert "<img src=x" not in markup(at)
@@ -124,13 +124,13 @@ def test_export_shows_the_answers(page_of_small: Open) -> None:
         assert f">{formatting.number(asked(name).value, MEASURES[name].unit)}" in told
 
 
-def test_quality_shows_the_record_as_it_came_and_its_rule(page_of_small: Open) -> None:
+def test_data_quality_shows_the_original_record_and_the_broken_rule(page_of_small: Open) -> None:
     told = markup(page_of_small("data_quality"))
     assert "write 2" in told
     assert "X-0" in told
 
 
-def test_definitions_search_narrows_to_what_is_asked(page_of_small: Open) -> None:
+def test_definitions_search_shows_only_matching_measures(page_of_small: Open) -> None:
     told = markup(page_of_small("definitions", q="after the promise"))
     assert 'id="beyond_promise"' in told
     assert 'id="orders"' not in told
@@ -142,7 +142,7 @@ def test_every_measure_is_defined(page_of_small: Open) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_before_the_first_publish_a_page_says_what_to_run(
+def test_page_without_published_data_shows_the_command_to_run(
     page: str, tmp_path: Path, at_home: Callable[[Path], None], open_page: Open
 ) -> None:
     at_home(tmp_path / "empty")
@@ -171,7 +171,7 @@ def test_without_invoices_the_tile_shows_no_feed_and_every_page_shows_the_stand_
         assert "shipments.received_at is ship date (small)" in markup(open_page(None if page == "scorecard" else page))
 
 
-def test_a_page_run_reads_one_generation(page_of_small: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_page_run_opens_one_connection(page_of_small: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     from dashboard import queries
 
     read: list[int | None] = []
@@ -183,7 +183,7 @@ def test_a_page_run_reads_one_generation(page_of_small: Open, monkeypatch: pytes
     assert len(read) == 1, "one connection serves the whole page"
 
 
-def test_a_link_with_a_generation_shows_the_numbers_as_they_were_then(
+def test_link_with_a_data_version_shows_the_numbers_of_that_version(
     tmp_path: Path, at_home: Callable[[Path], None], open_page: Open
 ) -> None:
     home = tmp_path / "home"
@@ -201,7 +201,7 @@ def test_a_link_with_a_generation_shows_the_numbers_as_they_were_then(
 
 
 @pytest.mark.parametrize("page", [entry.file.removesuffix(".py") for entry in menu.ENTRIES if entry.measures])
-def test_a_page_of_measures_shows_what_the_query_answers(page: str, page_of_small: Open) -> None:
+def test_measure_page_shows_the_query_results(page: str, page_of_small: Open) -> None:
     html = markup(page_of_small(page))
     for name in measures_of(menu.entry_of_file(page)):
         measure, one = MEASURES[name], asked(name)
@@ -212,18 +212,18 @@ def test_a_page_of_measures_shows_what_the_query_answers(page: str, page_of_smal
             assert value in cell
 
 
-def test_every_measure_of_the_catalogue_is_on_a_page() -> None:
+def test_every_measure_except_volumes_is_shown_on_a_page() -> None:
     """Volumes equal the denominators of the scorecard and the breakdown."""
     shown = {name for entry in menu.ENTRIES for name in measures_of(entry)}
     assert set(MEASURES) - shown == {measure.name for measure in volumes.MEASURES}
 
 
-def test_what_changed_adds_up_on_the_page(page_of_small: Open) -> None:
+def test_what_changed_page_shows_the_total_change(page_of_small: Open) -> None:
     at = page_of_small("what_changed", measure="complete")
     html = markup(at)
     assert "Total change" in html or "No change to explain" in html
 
 
-def test_the_ladder_shows_every_rung(page_of_small: Open) -> None:
+def test_definition_ladder_page_shows_every_rung(page_of_small: Open) -> None:
     html = markup(page_of_small("definition_ladder"))
     assert all(f">{name}<" in html for name in ("L1", "L4", "L10"))

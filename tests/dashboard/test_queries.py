@@ -28,7 +28,7 @@ def second_list(connection: Connection, question: Question, *, size: int = 1) ->
 
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("cached", [queries.cached, queries.cached_large])
-def test_two_functions_with_equal_arguments_share_no_entry(cached: Callable[..., str]) -> None:
+def test_cache_separates_functions_with_equal_arguments(cached: Callable[..., str]) -> None:
     CALLS.clear()
     for _ in range(2):
         assert cached(first_list, 1, Question(()), size=3) == "first () 3"
@@ -39,7 +39,7 @@ def test_two_functions_with_equal_arguments_share_no_entry(cached: Callable[...,
 
 
 @pytest.mark.usefixtures("small")
-def test_lists_of_days_taken_and_days_promised_differ() -> None:
+def test_cached_lists_of_cycle_days_and_promised_days_differ() -> None:
     taken, promised = (
         queries.cached(function, 1, Question(())) for function in (cycle_day_counts, promised_day_counts)
     )
@@ -49,12 +49,12 @@ def test_lists_of_days_taken_and_days_promised_differ() -> None:
 
 
 @pytest.mark.usefixtures("small")
-def test_a_function_without_a_name_of_its_own_is_refused() -> None:
+def test_cache_rejects_a_function_without_a_unique_name() -> None:
     with pytest.raises(UserHashError, match="has no unique name"):
         queries.cached(lambda connection: connection.info["generation"], 1)
 
 
-def test_a_new_generation_is_read(tmp_path: Path, at_home: Callable[[Path], None]) -> None:
+def test_cache_reads_a_new_data_version(tmp_path: Path, at_home: Callable[[Path], None]) -> None:
     home = tmp_path / "home"
     publish(home, count=30, seed=2)
     at_home(home)

@@ -7,7 +7,7 @@ import pytest
 from tests.support import failpoints
 
 
-def test_every_step_of_the_publish_is_collected() -> None:
+def test_failpoint_names_include_every_step_of_the_publish() -> None:
     names = failpoints.names(["metrics"])
     assert {
         "warehouse.lock",

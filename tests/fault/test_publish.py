@@ -82,7 +82,7 @@ def killed_at(step: str, start: Start) -> None:
 
 
 @pytest.mark.parametrize("step", ON_FILES)
-def test_a_run_killed_at_any_step_leaves_what_was_published(
+def test_run_killed_at_any_step_leaves_the_old_or_the_complete_new_generation(
     step: str, location: Location, history: Path, start: Start
 ) -> None:
     folder = location.folder
@@ -112,7 +112,9 @@ def test_a_run_killed_at_any_step_leaves_what_was_published(
 
 
 @pytest.mark.parametrize("step", ["warehouse.copy", "warehouse.rename", "warehouse.replace"])
-def test_the_first_run_ever_killed_leaves_nothing_or_itself(step: str, location: Location, start: Start) -> None:
+def test_first_run_killed_at_any_step_leaves_nothing_or_a_complete_generation(
+    step: str, location: Location, start: Start
+) -> None:
     killed_at(step, start)
     assert (current(location) is not None) == (step in AFTER_THE_COMMIT)
     paired_tables.publish(location)
@@ -122,7 +124,7 @@ def test_the_first_run_ever_killed_leaves_nothing_or_itself(step: str, location:
 
 @pytest.mark.postgres
 @pytest.mark.parametrize(("step", "published"), [*((step, 1) for step in ON_SERVER), ("warehouse.server_commit", 0)])
-def test_a_run_on_a_server_killed_at_any_step_leaves_what_was_published(
+def test_run_on_a_server_killed_at_any_step_leaves_the_old_or_the_complete_new_data(
     step: str, published: int, server_location: Location, start: Start
 ) -> None:
     for _ in range(published):
@@ -147,7 +149,7 @@ def test_an_interrupted_run_deletes_its_build(location: Location, start: Start) 
     assert_sound(location)
 
 
-def test_a_stopped_run_leaves_what_was_published_and_frees_the_lock(any_location: Location, start: Start) -> None:
+def test_terminated_run_keeps_the_published_data_and_releases_the_lock(any_location: Location, start: Start) -> None:
     paired_tables.publish(any_location)
     before = current(any_location)
     child = start("hold")
@@ -161,7 +163,7 @@ def test_a_stopped_run_leaves_what_was_published_and_frees_the_lock(any_location
     assert runs(any_location) == 2
 
 
-def test_a_failing_disk_is_reported_and_the_next_run_is_whole(
+def test_disk_failure_is_reported_and_the_next_run_is_complete(
     location: Location, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each writing call in turn fails once with 'no space left'. CURRENT then agrees with the run's result."""
@@ -199,7 +201,7 @@ def test_a_failing_disk_is_reported_and_the_next_run_is_whole(
     ]  # fmt: skip
 
 
-def test_a_file_is_on_disk_before_its_name_and_its_name_before_the_pointer(
+def test_publish_syncs_the_file_before_renaming_it_and_before_replacing_the_pointer(
     location: Location, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = location.folder
@@ -230,7 +232,7 @@ def test_a_file_is_on_disk_before_its_name_and_its_name_before_the_pointer(
     ]
 
 
-def test_a_build_the_disk_cannot_hold_is_reported_and_dropped(location: Location, start: Start) -> None:
+def test_build_too_large_for_the_disk_is_reported_and_deleted(location: Location, start: Start) -> None:
     paired_tables.publish(location)
     child = start("outgrow", "900000")
     _, told = child.communicate(timeout=60)

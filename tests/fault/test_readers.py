@@ -37,7 +37,7 @@ def newest_file(location: Location) -> Path:
     return generation.file
 
 
-def test_a_thousand_reads_during_publishes_and_kills_see_no_half_a_publish(
+def test_readers_see_no_partial_publish_while_writers_publish_and_are_killed(
     any_location: Location, start: Start
 ) -> None:
     """Two readers, and a writer that is killed at a random time and restarted. `paired_tables.runs_seen` checks each
@@ -70,9 +70,7 @@ def test_a_thousand_reads_during_publishes_and_kills_see_no_half_a_publish(
     assert not any_location.folder or not list(any_location.folder.glob("build-*"))
 
 
-def test_of_writers_that_start_at_once_one_runs_and_the_others_are_told_at_once(
-    any_location: Location, start: Start
-) -> None:
+def test_only_one_concurrent_writer_runs_and_the_others_fail_immediately(any_location: Location, start: Start) -> None:
     holder = start("hold")
     assert holder.stdout is not None
     assert holder.stdout.readline() == "held\n"
@@ -89,7 +87,7 @@ def test_of_writers_that_start_at_once_one_runs_and_the_others_are_told_at_once(
     assert runs(any_location) == 2
 
 
-def test_the_next_writer_starts_at_once_when_the_one_before_was_killed(any_location: Location, start: Start) -> None:
+def test_writer_starts_immediately_after_the_previous_writer_was_killed(any_location: Location, start: Start) -> None:
     holder = start("hold")
     assert holder.stdout is not None
     assert holder.stdout.readline() == "held\n"
@@ -101,7 +99,7 @@ def test_the_next_writer_starts_at_once_when_the_one_before_was_killed(any_locat
     assert runs(any_location) == 1
 
 
-def test_nobody_else_opens_a_build_while_its_writer_lives(location: Location, start: Start) -> None:
+def test_build_file_is_locked_while_its_writer_runs(location: Location, start: Start) -> None:
     holder = start("hold")
     assert holder.stdout is not None
     assert holder.stdout.readline() == "held\n"
@@ -111,7 +109,7 @@ def test_nobody_else_opens_a_build_while_its_writer_lives(location: Location, st
         duckdb.connect(str(build))
 
 
-def test_a_slow_reader_reads_on_through_ten_publishes(any_location: Location) -> None:
+def test_open_reader_keeps_its_data_during_ten_publishes(any_location: Location) -> None:
     paired_tables.publish(any_location)
     with reading(any_location) as connection:
         for _ in range(10):
@@ -120,7 +118,7 @@ def test_a_slow_reader_reads_on_through_ten_publishes(any_location: Location) ->
     assert runs(any_location) == 11
 
 
-def test_a_stray_wal_is_never_replayed_and_the_generation_before_is_served(location: Location) -> None:
+def test_generation_with_a_stray_wal_file_is_skipped_for_the_previous_generation(location: Location) -> None:
     before, number = paired_tables.publish(location), paired_tables.publish(location)
     file = newest_file(location)
     warehouse.close(location)
@@ -149,7 +147,7 @@ def test_a_stray_wal_is_never_replayed_and_the_generation_before_is_served(locat
 
 
 @pytest.mark.parametrize("damage", ["cut", "emptied", "deleted", "overwritten"])
-def test_a_damaged_generation_is_not_served_and_the_next_run_starts_from_the_one_before(
+def test_damaged_generation_is_skipped_and_the_next_run_starts_from_the_previous_one(
     damage: str, location: Location
 ) -> None:
     for _ in range(2):
@@ -176,7 +174,7 @@ def test_a_damaged_generation_is_not_served_and_the_next_run_starts_from_the_one
         assert paired_tables.runs_seen(connection) == 2
 
 
-def test_a_flipped_bit_gives_the_generation_before_and_never_a_wrong_answer(location: Location, tmp_path: Path) -> None:
+def test_flipped_bit_never_gives_a_wrong_answer_and_may_cause_a_fallback(location: Location, tmp_path: Path) -> None:
     """Flip random bits, each in its own copy. If a query finds the damage, the read ends and the next read gets the
     older generation.
     """
@@ -209,7 +207,7 @@ def test_a_flipped_bit_gives_the_generation_before_and_never_a_wrong_answer(loca
     assert fallbacks > 0
 
 
-def test_when_no_generation_can_be_read_the_message_says_what_to_do(location: Location) -> None:
+def test_error_for_no_readable_generation_suggests_restoring_a_backup(location: Location) -> None:
     paired_tables.publish(location)
     newest_file(location).write_bytes(b"")
     warehouse.close(location)
@@ -228,7 +226,7 @@ def history(location: Location, generations: int) -> Path:
     return location.folder
 
 
-def test_every_flipped_byte_and_every_cut_of_current_still_gives_the_newest_generation(location: Location) -> None:
+def test_damaged_or_truncated_pointer_still_gives_the_newest_generation(location: Location) -> None:
     """Trust, T4: each of the bytes of CURRENT flipped in two ways, and CURRENT cut at each length."""
     folder = history(location, 3)
     pointer = folder / "CURRENT"
@@ -249,7 +247,7 @@ def test_every_flipped_byte_and_every_cut_of_current_still_gives_the_newest_gene
 @pytest.mark.parametrize(
     "damage", ["missing", "empty", "{}", "a wrong digit of a hash", "a wrong number", "stale", "a folder"]
 )
-def test_a_damaged_pointer_is_repaired_by_the_next_publish_and_deletes_nothing(damage: str, location: Location) -> None:
+def test_next_run_repairs_a_damaged_pointer_and_deletes_no_generation(damage: str, location: Location) -> None:
     """Trust, T2 and T4: generations 1 to 4 are published, 2 to 4 are stored, and CURRENT is damaged."""
     folder = history(location, 4)
     pointer = folder / "CURRENT"
@@ -296,7 +294,7 @@ def test_a_damaged_pointer_is_repaired_by_the_next_publish_and_deletes_nothing(d
     assert len(list(folder.glob("gen-*"))) == duckdb_writer.STORED_GENERATIONS, "the next run collects again"
 
 
-def test_without_a_pointer_the_newest_generation_that_reads_completely_is_served(location: Location) -> None:
+def test_newest_fully_readable_generation_is_used_without_a_pointer(location: Location) -> None:
     folder = history(location, 3)
     (folder / "CURRENT").unlink()
     newest = folder / "gen-00000003.duckdb"
@@ -312,7 +310,7 @@ def test_without_a_pointer_the_newest_generation_that_reads_completely_is_served
             pass
 
 
-def test_a_lost_pointer_does_not_publish_the_file_of_a_killed_run(location: Location) -> None:
+def test_missing_pointer_does_not_expose_the_file_of_a_killed_run(location: Location) -> None:
     folder = history(location, 2)
     shutil.copyfile(folder / "gen-00000002.duckdb", folder / "gen-00000003.duckdb")
     (folder / "CURRENT").unlink()
@@ -320,7 +318,7 @@ def test_a_lost_pointer_does_not_publish_the_file_of_a_killed_run(location: Loca
         assert connection.info["generation"] == 2
 
 
-def test_a_reader_whose_generation_was_collected_meanwhile_takes_current_again(
+def test_reader_reloads_the_pointer_if_its_generation_was_deleted_meanwhile(
     location: Location, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paired_tables.publish(location)
@@ -354,7 +352,7 @@ def test_a_reader_whose_generation_was_collected_meanwhile_takes_current_again(
         "select * from location",
     ],
 )
-def test_a_reader_reaches_nothing_but_its_generation(statement: str, location: Location) -> None:
+def test_reader_can_access_only_its_generation(statement: str, location: Location) -> None:
     paired_tables.publish(location)
     with (
         reading(location) as connection,
@@ -363,7 +361,7 @@ def test_a_reader_reaches_nothing_but_its_generation(statement: str, location: L
         connection.exec_driver_sql(statement)
 
 
-def test_threads_of_one_process_read_at_once_while_generations_come_and_go(location: Location) -> None:
+def test_threads_can_read_concurrently_while_generations_are_published(location: Location) -> None:
     paired_tables.publish(location)
 
     def read_some(_: int) -> int:

@@ -158,7 +158,7 @@ def published_files(folder: Path) -> dict[str, str]:
     ],
     ids=" ".join,
 )
-def test_runs_killed_one_after_another_change_nothing_and_the_next_one_completes(
+def test_repeatedly_killed_runs_publish_nothing_partial_and_the_next_run_completes(
     steps: list[str],
     nursery: Nursery,
     mappings: tuple[Path, Path],
@@ -211,7 +211,7 @@ def server_uninterrupted(
 @pytest.mark.postgres
 @pytest.mark.long
 @pytest.mark.parametrize("steps", groups(ON_SERVER, at_most=8), ids=" ".join)
-def test_runs_on_a_server_killed_one_after_another_change_nothing_and_the_next_one_completes(
+def test_repeatedly_killed_runs_on_a_server_publish_nothing_partial_and_the_next_completes(
     steps: list[str], nursery: Nursery, mappings: tuple[Path, Path], postgres_url: str, server_before: str,
     server_uninterrupted: dict[str, str], tmp_path: Path,
 ) -> None:  # fmt: skip

@@ -45,7 +45,7 @@ def limit_files(size: int) -> None:
 @pytest.mark.parametrize(
     "size", [30_000, 300_000, *(pytest.param(size, marks=pytest.mark.long) for size in (150_000, 1_000_000))]
 )
-def test_a_disk_that_fills_up_at_any_step_of_a_run_is_reported_and_recorded(size: int, source: Source) -> None:
+def test_full_disk_at_any_step_of_a_run_is_reported_and_recorded(size: int, source: Source) -> None:
     """Trust, T6: the copy, the scratch database, the load and the checkpoint need more and more of the disk."""
     mapping = source.mapping()
     command = [sys.executable, str(ROOT / "buyerview.py"), "ingest", str(mapping)]
@@ -80,7 +80,7 @@ def test_an_unexpected_error_is_recorded_and_shown_without_a_traceback(
     assert last_run(source.location) == ("failed", "a defect")
 
 
-def test_a_published_run_whose_history_cannot_be_written_says_that_it_is_published(source: Source) -> None:
+def test_error_for_an_unwritable_run_history_says_that_the_data_are_published(source: Source) -> None:
     """Trust, T13: it said "Nothing was changed", and the data were published."""
     folder = source.location.folder
     assert folder is not None
@@ -97,7 +97,7 @@ def test_a_published_run_whose_history_cannot_be_written_says_that_it_is_publish
         source.take_in()
 
 
-def test_the_words_for_storage_say_what_to_free(tmp_path: Path) -> None:
+def test_storage_error_text_says_what_to_free(tmp_path: Path) -> None:
     full = storage_text(OSError(errno.ENOSPC, "No space left on device"), tmp_path)
     assert full.startswith(f"the disk of {tmp_path} is full")
     assert "MB are free" in full
@@ -105,9 +105,7 @@ def test_the_words_for_storage_say_what_to_free(tmp_path: Path) -> None:
     assert storage_text(sqlite3.OperationalError("database or disk is full")).startswith("the disk is full")
 
 
-def test_a_reader_that_runs_out_of_memory_gets_one_of_our_errors(
-    source: Source, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_reader_out_of_memory_raises_storage_failed(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     source.take_in()
     monkeypatch.setenv("BUYERVIEW_READ_MEMORY", "20MB")
     warehouse.close(source.location)
@@ -129,7 +127,7 @@ def end_sessions(url: str) -> None:
 
 @pytest.mark.postgres
 @pytest.mark.both_engines
-def test_a_server_that_stops_in_a_run_is_reported_and_recorded_and_the_next_run_is_complete(
+def test_lost_server_connection_in_a_run_is_recorded_and_the_next_run_completes(
     tmp_path: Path, server_location: Location, postgres_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Trust, T14: sessions end while rows are loaded, and while the run is committed."""
@@ -157,9 +155,7 @@ def test_a_server_that_stops_in_a_run_is_reported_and_recorded_and_the_next_run_
 
 
 @pytest.mark.postgres
-def test_a_connection_that_fails_once_is_tried_again(
-    server_location: Location, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_connection_is_retried_once(server_location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
     assert server_location.url is not None
     engine = postgres._new_engine(server_location.url, poolclass=postgres.NullPool)
     real, calls = engine.connect, iter([True, False, True, True])
@@ -177,7 +173,7 @@ def test_a_connection_that_fails_once_is_tried_again(
         pass
 
 
-def test_a_server_that_is_down_is_named_and_not_the_store(
+def test_error_for_an_unreachable_server_names_the_server_and_not_the_store(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Trust, T13: the error said that the store is unusable."""

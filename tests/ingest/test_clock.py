@@ -22,7 +22,7 @@ def watermark(source: Source) -> datetime | None:
         return found
 
 
-def test_records_rejected_by_a_clock_behind_are_loaded_by_the_next_run_with_the_right_clock(any_source: Source) -> None:
+def test_records_rejected_because_of_a_slow_clock_are_loaded_after_its_correction(any_source: Source) -> None:
     """Trust, T1: with the clock in 2020 both orders and shipments have not happened. The files do not change."""
     first = any_source.take_in(now=BEHIND)
     assert [file.rows_loaded for file in first.files if file.feed in ("orders", "shipments")] == [0, 0]
@@ -42,7 +42,7 @@ def test_records_rejected_by_a_clock_behind_are_loaded_by_the_next_run_with_the_
     assert third.data_as_of == watermark(any_source)
 
 
-def test_a_clock_before_the_last_publish_publishes_nothing(source: Source) -> None:
+def test_run_with_a_clock_before_the_last_publish_is_refused(source: Source) -> None:
     source.take_in()
     source.write("orders.csv", ORDERS + "O3,C1,2026-03-04T10:00:00,2026-03-10\n")
     for now in (BEHIND, NOW - timedelta(days=1), NOW - timedelta(minutes=2)):
@@ -56,7 +56,7 @@ def test_a_clock_before_the_last_publish_publishes_nothing(source: Source) -> No
 
 
 @pytest.mark.long  # several whole runs
-def test_a_watermark_of_a_clock_ahead_heals_with_the_right_clock(any_source: Source) -> None:
+def test_watermark_set_by_a_fast_clock_is_corrected_by_the_next_run(any_source: Source) -> None:
     """A clock in 2031 accepts the impossible order of 2031. The right clock does not take its date as the present."""
     any_source.write("orders.csv", ORDERS + "O3,C1,2031-01-01T10:00:00,2031-01-10\n")
     any_source.take_in(now=AHEAD)
@@ -69,7 +69,7 @@ def test_a_watermark_of_a_clock_ahead_heals_with_the_right_clock(any_source: Sou
 
 
 @pytest.mark.long  # several whole runs
-def test_the_watermark_never_passes_the_present(source: Source) -> None:
+def test_watermark_is_never_later_than_now(source: Source) -> None:
     """Events within a day after the clock are accepted, and a date of today ends tonight. Neither is the present."""
     source.write("orders.csv", ORDERS + "O3,C1,2026-06-01T20:00:00,2026-06-10\n")
     source.take_in()
@@ -80,7 +80,7 @@ def test_the_watermark_never_passes_the_present(source: Source) -> None:
 
 
 @pytest.mark.long  # several whole runs
-def test_rows_of_a_pull_that_the_clock_rejected_are_pulled_again(
+def test_pulled_rows_rejected_because_of_the_clock_are_pulled_again(
     source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The cursor is past the rejected row, so only an earlier cursor returns it."""

@@ -130,7 +130,7 @@ def test_an_order_with_a_record_in_quarantine_is_judged_unknown(any_source: Sour
     assert (*parts(one), one.coverage, one.worst, one.best) == (2, 3, 4, 1, 0.75, 0.5, 0.75)
 
 
-def test_a_repeated_header_and_a_row_of_totals_name_no_order(source: Source) -> None:
+def test_repeated_headers_and_totals_rows_create_no_orders(source: Source) -> None:
     """The clean records have 2 of 4 orders on time in full. Pasted headers and totals change nothing and are listed."""
     middle = {feed: [*rows[:2], HEADERS[feed], *rows[2:]] for feed, rows in CLEAN.items()}
     middle["orders"].insert(3, "TOTAL,,,")
@@ -144,7 +144,7 @@ def test_a_repeated_header_and_a_row_of_totals_name_no_order(source: Source) -> 
     assert sorted(listed) == sorted((feed, None) for feed in (*HEADERS, "orders", "order_lines"))
 
 
-def test_an_order_in_quarantine_is_dated_by_what_can_be_read(any_source: Source) -> None:
+def test_quarantined_order_is_dated_by_its_readable_dates(any_source: Source) -> None:
     """The due day, else the order day, else the day of the data at which the record was received."""
     orders = [
         *CLEAN["orders"],
@@ -194,7 +194,7 @@ def test_a_line_in_quarantine_keeps_its_readable_quantity(any_source: Source) ->
     assert value.remark == "Leaves out 2 quarantined records of order_lines."
 
 
-def test_money_of_quarantined_records_has_a_coverage_and_a_remark(any_source: Source) -> None:
+def test_money_measures_with_quarantined_records_have_a_coverage_and_a_remark(any_source: Source) -> None:
     """N11. Two of four bills wait: net sales are 40 of 2 bills, coverage 2/4. A group counts what may belong to it."""
     write(any_source)
     bills = "".join(f"I{no},2026-03-12\n" for no in "ABCD")

@@ -27,7 +27,7 @@ def broken(source: Source) -> list[tuple[str, str]]:
         return [(row.feed, rule) for row in kept(connection) for rule in RULES if rule in row.rules]
 
 
-def test_a_waiting_child_leaves_the_order_with_an_alike_number_unknown(any_source: Source) -> None:
+def test_order_whose_number_resembles_that_of_a_waiting_record_is_unknown(any_source: Source) -> None:
     """I13. Shipment lines name 7 and A1, the orders are 007 and a1: both orders are unknown, not failed."""
     any_source.write("orders.csv", ORDERS + "007,C1,2026-03-02,2026-03-10\na1,C1,2026-03-02,2026-03-10\n")
     any_source.write("order_lines.csv", LINES + "007,1,P1,5\na1,1,P1,5\nO2,02,P1,1\n")
@@ -69,7 +69,7 @@ def test_pad_strip_zeros_and_upper_change_the_keys_of_a_column(source: Source) -
         assert [tuple(row) for row in found] == [("002", "0"), ("0O1", "7")]
 
 
-def test_an_invoice_line_with_an_order_and_no_line_is_rejected_by_name_or_matched(any_source: Source) -> None:
+def test_invoice_line_without_an_order_line_is_rejected_or_matched_to_the_only_line(any_source: Source) -> None:
     """I14. O2 has one line, O1 has two, O9 is not known yet."""
     bills = "I1,1,O2,,7\nI1,2,O1,,10\nI1,3,O9,,4\nI1,4,,,2\n"
     with_invoices(any_source, "I1,2026-03-12\n", bills)
@@ -134,7 +134,7 @@ def test_a_cancellation_without_a_date_counts_at_the_last_update_or_is_quarantin
 
 
 @pytest.mark.parametrize("neighbour", ["", "O2,2,P\u20139,1\n", 'O2,2,"P\t9",1\n', 'O2,2,"P\n9",1\n', "O2,2\n"])
-def test_a_line_break_in_a_key_is_rejected_whatever_its_neighbours_are(source: Source, neighbour: str) -> None:
+def test_key_with_a_line_break_is_rejected_regardless_of_neighbouring_rows(source: Source, neighbour: str) -> None:
     """T17. The same record has the same fate beside a dash, a tab, another line break and a short record."""
     source.write("order_lines.csv", LINES + neighbour + 'O1,3,"P\n1",4\n')
     source.take_in()

@@ -46,7 +46,7 @@ def numbers(location: Location) -> dict[str, tuple[Decimal | None, Decimal | Non
         return {one.measure: (one.numerator, one.denominator) for one in answer(connection, Question(MEASURES))}
 
 
-def test_an_order_put_right_on_a_page_moves_recovery_by_exactly_that_order(filled: Location) -> None:
+def test_resolving_an_order_changes_the_recovery_measures_by_that_order_only(filled: Location) -> None:
     with open_store(filled) as store:
         work_items.assign(store, "Ada", [Item("HAND-LATE")], "Ada", at=LATE_CAME)
     assert saved_edits.ingest_saved_edits(location=filled) is None, "nothing was put right"
@@ -83,7 +83,7 @@ def test_an_order_put_right_on_a_page_moves_recovery_by_exactly_that_order(fille
     ]
 
 
-def test_without_data_there_is_nothing_it_could_be_about(location: Location) -> None:
+def test_saved_edits_are_refused_without_published_data(location: Location) -> None:
     with open_store(location) as store:
         moments: dict[str, Any] = {"detected_at": LATE_CAME, "acknowledged_at": None, "resolved_at": LATE_CAME}
         work_items.resolve(store, "Ada", Item("O1"), remedy="apology", note=None, **moments)
@@ -91,7 +91,9 @@ def test_without_data_there_is_nothing_it_could_be_about(location: Location) -> 
         saved_edits.ingest_saved_edits(location=location)
 
 
-def test_edits_need_no_great_expectations(filled: Location, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_saved_edits_are_validated_without_great_expectations(
+    filled: Location, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Edits keep the same rules. A case that was answered before it was opened goes to quarantine."""
     put_right(filled, "HAND-LATE", LATE_CAME)
     with open_store(filled) as store:
@@ -107,7 +109,7 @@ def test_edits_need_no_great_expectations(filled: Location, monkeypatch: pytest.
 
 @pytest.mark.long
 @pytest.mark.postgres
-def test_a_server_takes_it_from_its_own_schema(server_location: Location) -> None:
+def test_server_reads_saved_edits_from_its_own_schema(server_location: Location) -> None:
     small_warehouse.publish(server_location, count=5)
     put_right(server_location, "HAND-LATE", LATE_CAME + timedelta(days=1))
     assert saved_edits.ingest_saved_edits(location=server_location).outcome == "published"  # type: ignore[union-attr]
@@ -116,7 +118,7 @@ def test_a_server_takes_it_from_its_own_schema(server_location: Location) -> Non
         assert connection.scalar(select(service_cases.c.resolved_at)) == LATE_CAME + timedelta(days=1)
 
 
-def test_what_we_write_is_no_case_a_buyer_raised(filled: Location) -> None:
+def test_resolved_orders_are_not_counted_as_cases_raised_by_buyers(filled: Location) -> None:
     """Measures of customer cases still name the missing column, and the first to notice stays unknown."""
     put_right(filled, "HAND-SHORT", LATE_CAME + timedelta(days=1))
     assert saved_edits.ingest_saved_edits(location=filled) is not None

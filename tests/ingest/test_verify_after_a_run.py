@@ -59,7 +59,7 @@ class TestAssumption:
         yield location
         close(location)
 
-    def test_an_assumption_written_since_is_named_with_what_it_was_and_is(self, filled: Location) -> None:
+    def test_verify_names_an_assumption_changed_since_with_old_and_new_value(self, filled: Location) -> None:
         assume(filled, "7")
         question = Question(("stockout_cost_waited", "otif", "failed_orders"))
         file = export(filled, question)
@@ -79,7 +79,7 @@ class TestAssumption:
 QUESTION = Question(("otif", "orders"), by=("customer",), start=date(2026, 3, 1), end=date(2026, 3, 31))
 
 
-def test_a_record_rejected_since_is_named_with_its_rule_and_its_order(source: Source) -> None:
+def test_verify_names_a_record_rejected_since_with_its_rule_and_order(source: Source) -> None:
     source.take_in()
     file = export(source.location, QUESTION)
     source.write("orders.csv", ORDERS + "O3,C3,2026-03-02,2026-03-10\n")
@@ -95,7 +95,7 @@ def test_a_record_rejected_since_is_named_with_its_rule_and_its_order(source: So
     assert {one.feed for one in named["C3"]["O3"]} == {"orders"}
 
 
-def test_a_version_that_is_refused_moves_nothing_and_is_not_named(source: Source) -> None:
+def test_verify_does_not_list_a_rejected_version_that_changes_nothing(source: Source) -> None:
     source.take_in()
     file = export(source.location, QUESTION)
     source.write("shipments.csv", SHIPMENTS.replace("S1,2026-03-08,2026-03-09", "S1,2026-03-08,soon"))

@@ -36,7 +36,7 @@ def workbook(cells: dict[str, object]) -> io.BytesIO:
     return made
 
 
-def test_a_far_cell_is_refused_and_a_stray_near_one_is_not() -> None:
+def test_workbook_with_a_distant_cell_is_refused_and_with_a_near_stray_cell_is_accepted() -> None:
     """Trust, T5: 5 KB with a cell at XFD1048576 are 17 billion cells for a reader that fills the rectangle."""
     near = {"A1": "no", "B1": "qty", "A2": "O1", "B2": 1}
     check_workbook(workbook(near | {"Z4000": "x", "A9": "x" * 32_767}))
@@ -49,7 +49,7 @@ def test_a_far_cell_is_refused_and_a_stray_near_one_is_not() -> None:
                 check_workbook(far)
 
 
-def test_bombs_of_text_and_of_ratio_are_refused() -> None:
+def test_decompression_bombs_are_refused() -> None:
     text = b"<si><t>" + bytes(range(65, 91)) * 10_000 + b"</t></si>"
     with pytest.raises(TooLargeError, match="longer than a cell"):
         check_workbook(archive(xl__sharedStrings_xml=b"<sst>" + text + b"</sst>"))
@@ -61,7 +61,7 @@ def test_bombs_of_text_and_of_ratio_are_refused() -> None:
         check_parquet(10**9, 1, 5_000)
 
 
-def test_a_source_and_an_export_that_unpack_too_far_are_refused_with_a_remedy(tmp_path: Path) -> None:
+def test_source_or_export_that_unpacks_to_too_much_is_refused_with_a_remedy(tmp_path: Path) -> None:
     """Trust, T5 and T16: `ingest` names the object, `verify` the file."""
     (tmp_path / "a.xlsx").write_bytes(workbook({"A1": 1, "XFD1048576": 1}).getvalue())
     (tmp_path / "damaged.xlsx").write_bytes(workbook({"A1": 1}).getvalue()[:-100])

@@ -9,7 +9,7 @@ import pytest
 from metrics.policy import CODES, FALSE_CODES, FIRST_UNKNOWN, MIN_COVERAGE, MIN_N, STRICT, UNKNOWN_CODES, Policy
 
 
-def test_the_strict_policy_is_the_rule_books_table() -> None:
+def test_strict_policy_equals_the_rule_book_table() -> None:
     assert asdict(STRICT) == {
         "timing": "DEADLINE",
         "early_tolerance_days": 0,
@@ -31,7 +31,7 @@ def test_the_strict_policy_is_the_rule_books_table() -> None:
     assert (MIN_N, MIN_COVERAGE) == (20, 0.90)
 
 
-def test_reasons_are_told_in_the_order_of_their_codes_and_unknown_ones_last() -> None:
+def test_reasons_are_ordered_by_code_with_unknown_reasons_last() -> None:
     assert max(FALSE_CODES) < FIRST_UNKNOWN <= min(UNKNOWN_CODES)
     assert len(set(CODES.values())) == len(CODES) == len(FALSE_CODES) + len(UNKNOWN_CODES)
     assert list(CODES) == sorted(CODES)
@@ -60,7 +60,7 @@ def test_reasons_are_told_in_the_order_of_their_codes_and_unknown_ones_last() ->
         {"late_tolerance_hours": Decimal("0.5")},
     ],
 )
-def test_the_words_of_a_settings_file_are_taken(policy: dict[str, Any]) -> None:
+def test_policy_accepts_the_text_values_of_a_settings_file(policy: dict[str, Any]) -> None:
     taken = asdict(Policy(**policy))
     assert {key: taken[key] for key in policy} == policy
 
@@ -76,6 +76,6 @@ def test_the_words_of_a_settings_file_are_taken(policy: dict[str, Any]) -> None:
         ({"invoice_days": 91}, "write a number of days from 0 to 90"),
     ],
 )
-def test_what_cannot_be_a_policy_is_refused(policy: dict[str, Any], said: str) -> None:
+def test_invalid_policy_is_refused(policy: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said.replace("(", r"\(")):
         Policy(**policy)

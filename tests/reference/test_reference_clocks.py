@@ -77,7 +77,7 @@ def test_r28_the_net_clock_stops_between_two_attempts() -> None:
     assert clean_order_at("O", events, "UTC") == datetime(2026, 3, 3, 12)
 
 
-def test_r28_holds_come_first_and_overlapping_ones_stop_the_clock_once() -> None:
+def test_r28_overlapping_holds_of_the_buyer_stop_the_clock_once() -> None:
     twice = [hold(), hold(hold_id="H2", kind="data", placed_at="2026-03-02T20:00Z", released_at="2026-03-03T20:00Z")]
     ours = [hold(hold_id="H3", caused_by="seller"), hold(hold_id="H4", kind="stock")]
     clock = (datetime(2026, 3, 1), datetime(2026, 3, 6))
@@ -85,7 +85,7 @@ def test_r28_holds_come_first_and_overlapping_ones_stop_the_clock_once() -> None
     assert merged([(clock[0], clock[0])]) == []
 
 
-def test_r28_an_attempt_whose_end_nobody_told_stops_nothing() -> None:
+def test_r28_attempt_without_an_end_time_does_not_stop_the_clock() -> None:
     events = [
         order_event(finished_at=None),
         order_event(event_no=2, started_at="2026-03-03T10:00Z", finished_at="2026-03-03T12:00Z"),
@@ -93,12 +93,12 @@ def test_r28_an_attempt_whose_end_nobody_told_stops_nothing() -> None:
     assert buyers_holds("O", None, events, "UTC", datetime(2026, 3, 6)) == []
 
 
-def test_r28_a_hold_before_the_net_clock_starts_is_not_taken_off_twice() -> None:
+def test_r28_hold_time_before_the_net_clock_starts_is_not_subtracted_twice() -> None:
     clock = (datetime(2026, 3, 1), datetime(2026, 3, 6))
     assert net_time(clock, 48 * HOUR, buyers_holds("O", [hold()], [], "UTC", clock[1])) == (120 - 48 - 10) * HOUR
 
 
-def test_r30_the_open_tail_is_kept() -> None:
+def test_r30_open_orders_count_in_the_median() -> None:
     """Arrived after 2 and 4 days, open for 5 and 5: the median is 4. Arrived orders alone have 2."""
     assert survival_median([(2, True), (4, True), (5, False), (5, False)]) == 4
     assert survival([(2, True), (4, True), (5, False), (5, False)]) == [(2, Fraction(3, 4)), (4, Fraction(1, 2))]
@@ -126,14 +126,14 @@ def test_the_slack_ledger_finds_where_the_promise_was_missed() -> None:
     assert [*map(int, found.after.values())] == [4, -11, -7, -4]
 
 
-def test_a_promise_may_die_when_it_is_made_or_come_back_to_life() -> None:
+def test_promise_can_be_missed_from_the_start_or_recover() -> None:
     assert slack(Fraction(60), {2: Fraction(10)}, BOOK).missed_step == 0
     recovered = slack(Fraction(72), {2: Fraction(20), 9: Fraction(30), 10: Fraction(40), 11: Fraction(60)}, BOOK)
     assert [*map(int, recovered.after.values())] == [-6, 4, 8, 12]
     assert recovered.missed_step is None
 
 
-def test_budgets_are_medians_and_a_missing_steps_time_falls_to_the_next() -> None:
+def test_budgets_are_medians_and_the_time_of_a_missing_step_goes_to_the_next_step() -> None:
     orders = [{2: Fraction(2), 9: Fraction(10)}, {2: Fraction(4), 9: Fraction(10)}, {9: Fraction(12)}]
     assert budgets(orders) == {2: 2, 9: 8}
     few = [("A", one) for one in orders[:1]] + [("B", one) for one in orders[1:]]

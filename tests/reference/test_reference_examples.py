@@ -44,7 +44,7 @@ def test_r01_padding_is_two_days_and_each_anchor_has_its_verdict() -> None:
     assert line.promise_at - line.request_at == timedelta(days=2)
 
 
-def test_r16_groups_are_graded_alone_and_the_order_passes_with_all_of_them() -> None:
+def test_r16_groups_are_judged_separately_and_the_order_requires_all_of_them() -> None:
     """Line 1 due 5 received 5, line 2 due 20 received 22: one of two groups is on time, the order is late."""
     two = [order_line(promised_by=day(5)), order_line(line_no="2", promised_by=day(20))]
     found = judge(
@@ -83,14 +83,16 @@ NOT_SHIPMENTS = frozenset({"shipments.attempted_at", "shipments.failure_caused_b
         ({"order_events": [OFFERED | {"event_no": 2}], "service_cases": [SUDDEN]}, False),
     ],
 )
-def test_r29_late_by_the_buyers_change(more: Records, attributable: bool) -> None:
+def test_r29_lateness_after_a_sudden_change_by_the_buyer_is_attributable_to_the_buyer(
+    more: Records, attributable: bool
+) -> None:
     """Due 10, offered on the 10th, sudden change on the 9th, received 12: late, but caused by the buyer."""
     found = judge(history(sent(9, 12)) | more, {}, END_OF_APRIL, CHANGED - NOT_SHIPMENTS).orders["O"]
     assert found.findings["on_time"].verdict is False
     assert found.on_time_attributable is attributable
 
 
-def test_r29_the_shipments_own_columns_speak_first() -> None:
+def test_r29_columns_of_the_shipment_take_precedence_over_events_and_cases() -> None:
     records = history(sent(9, 12)) | {"order_events": [OFFERED], "service_cases": [SUDDEN]}
     assert judge(records, {}, END_OF_APRIL, CHANGED).orders["O"].on_time_attributable is False
     records["shipments"][0] |= {
@@ -101,7 +103,7 @@ def test_r29_the_shipments_own_columns_speak_first() -> None:
     assert judge(records, {}, END_OF_APRIL, CHANGED).orders["O"].on_time_attributable is True
 
 
-def test_r35_a_contract_is_that_of_the_customer_and_of_the_day_of_ordering() -> None:
+def test_r35_order_has_the_contract_of_its_customer_on_the_order_day() -> None:
     """The order of 1 March has contract K1 in its version of the order day, with two days of tolerance.
 
     K1 changes to five days on 1 April. The customer changes to K2 with nine days on 2 March.
@@ -147,7 +149,7 @@ def test_r18_nothing_judged_has_no_value() -> None:
     assert Counted().value is None
 
 
-def test_r36_unknown_orders_are_not_in_the_point() -> None:
+def test_r36_unknown_orders_are_excluded_from_the_value() -> None:
     """10 judged, 6 true, 2 false, 2 unknown: 6/8."""
     found = Counted()
     for verdict in [True] * 6 + [False] * 2 + [None] * 2:
@@ -155,13 +157,13 @@ def test_r36_unknown_orders_are_not_in_the_point() -> None:
     assert (found.value, found.judged, found.unknown) == (0.75, 10, 2)
 
 
-def test_r39_a_drop_shipped_line_is_judged_alike() -> None:
+def test_r39_drop_shipped_line_is_judged_like_any_other_line() -> None:
     """Due 10: 60 from own stock, 40 from a supplier on the 12th. The line is late and a stockout."""
     found = met(history(sent(7, 8, 60), sent(11, 12, 40, carrier="supplier")))
     assert found is not None
     assert found.short_qty == 40
 
 
-def test_r11_a_step_of_its_own_for_each_product() -> None:
+def test_r11_rounding_step_depends_on_the_base_unit_of_the_product() -> None:
     records = history(sent(8, 9)) | {"products": [product(base_unit="kg")]}
     assert judge(records, {}, END_OF_APRIL, everything()).lines["O", "1"].half_step == Decimal("0.0005")

@@ -21,7 +21,7 @@ def documents(*rows: tuple[str, str, int, str | None]) -> Any:
     return posted(headers, lines, until=date(2026, 4, 30))
 
 
-def test_r24_net_sales_by_the_ledger_and_by_the_order() -> None:
+def test_r24_net_sales_by_document_date_and_by_order() -> None:
     """March invoice 1,000 and freight 50, April credit 100: March 1,000, April -100; all orders 900."""
     found = documents(
         ("invoice", "2026-03-10", 1000, "1"), ("invoice", "2026-03-10", 50, None), ("credit", "2026-04-05", 100, "1")
@@ -32,7 +32,7 @@ def test_r24_net_sales_by_the_ledger_and_by_the_order() -> None:
     assert net_sales_of_orders(found, [], frozenset({"another"})).amount == 0
 
 
-def test_r24_reversed_and_reissued() -> None:
+def test_r24_net_sales_of_a_reversed_and_reissued_invoice() -> None:
     """Invoice 1,000, reversal 1,000, reissue 950: 950."""
     found = documents(
         ("invoice", "2026-03-10", 1000, "1"), ("reversal", "2026-03-11", 1000, "1"), ("invoice", "2026-03-12", 950, "1")
@@ -40,7 +40,7 @@ def test_r24_reversed_and_reissued() -> None:
     assert net_sales_of_orders(found, [], frozenset({"O"})).amount == 950
 
 
-def test_r25_currencies_meet_at_the_rate_of_the_document_day() -> None:
+def test_r25_amounts_are_converted_at_the_rate_of_the_document_day() -> None:
     """5,000 USD, 5,000 EUR at 1.10 and 10,000 AED without a rate: 10,500 USD, with 10,000 AED left out."""
     headers = [
         invoice(invoice_id=currency, currency=currency, invoiced_at="2026-03-05") for currency in ("USD", "EUR", "AED")
@@ -52,7 +52,7 @@ def test_r25_currencies_meet_at_the_rate_of_the_document_day() -> None:
     assert found.left_out == {"AED": (Decimal(10000), 1)}
 
 
-def test_r25_a_rate_serves_seven_days() -> None:
+def test_r25_exchange_rate_is_valid_for_seven_days() -> None:
     rates = [fx_rate(), fx_rate(on_date="2026-03-03", rate="1.20")]
     assert rate("EUR", date(2026, 3, 2), rates) == Decimal("1.10")
     assert rate("EUR", date(2026, 3, 10), rates) == Decimal("1.20")

@@ -65,7 +65,7 @@ def test_names_are_unique() -> None:
     assert len(SEEN) == len(CASES)
 
 
-def test_records_are_left_as_they_were() -> None:
+def test_judging_does_not_change_the_records() -> None:
     case = CASES[0]
     before = {feed: [dict(row) for row in rows] for feed, rows in case.records.items()}
     judged = judge(case.records, case.policy, case.as_of, case.mapped)

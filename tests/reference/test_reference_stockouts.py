@@ -28,7 +28,7 @@ WEEKLY = ("2026-02-08", "2026-02-15", "2026-02-22")
 CLOSED = {"cancelled_qty": 30, "cancelled_at": day(11), "cancelled_by": "seller"}
 
 
-def test_r38_a_further_consignment_is_a_back_order() -> None:
+def test_r38_remainder_in_a_later_consignment_is_back_ordered() -> None:
     """Due 10: 70 on 8, 30 on 14: one event, short 30."""
     found = met(history(sent(8, 9, 70), sent(14, 15, 30)))
     assert found is not None
@@ -36,7 +36,7 @@ def test_r38_a_further_consignment_is_a_back_order() -> None:
     assert found.outcome == "back_ordered"
 
 
-def test_r38_all_of_it_later_is_waited() -> None:
+def test_r38_line_shipped_completely_but_late_is_waited() -> None:
     found = met(history(sent(14, 15)))
     assert found is not None
     assert found.short_qty == 100
@@ -56,7 +56,7 @@ def test_r38_closed_by_the_seller_is_a_lost_sale_or_a_lost_buyer() -> None:
     assert (too_soon.outcome, too_soon.provisional) == ("sale_lost", True)
 
 
-def test_r38_an_order_in_time_keeps_the_buyer() -> None:
+def test_r38_buyer_who_orders_within_the_horizon_is_not_lost() -> None:
     short = history(sent(8, 9, 70), wanted=CLOSED)
     short["orders"] += regular(*WEEKLY, "2026-03-30")
     found = met(short)
@@ -64,7 +64,7 @@ def test_r38_an_order_in_time_keeps_the_buyer() -> None:
     assert (found.outcome, found.provisional) == ("sale_lost", False)
 
 
-def test_r38_an_order_after_the_horizon_keeps_the_buyer_too() -> None:
+def test_r38_buyer_who_orders_after_the_horizon_is_not_lost() -> None:
     """The horizon ends on 31 March. The order of 20 April comes late, but it comes."""
     short = history(sent(8, 9, 70), wanted=CLOSED)
     short["orders"] += regular(*WEEKLY, "2026-04-20")
@@ -73,7 +73,7 @@ def test_r38_an_order_after_the_horizon_keeps_the_buyer_too() -> None:
     assert (found.outcome, found.provisional) == ("sale_lost", False)
 
 
-def test_r38_what_is_open_after_the_horizon_is_a_lost_sale() -> None:
+def test_r38_line_still_open_after_the_horizon_is_a_lost_sale() -> None:
     """70 of 100 arrived, nothing was cancelled, and the buyer ordered on 20 March: open until 31 March."""
     short = history(sent(8, 9, 70))
     short["orders"] += regular(*WEEKLY, "2026-03-20")
@@ -89,7 +89,7 @@ def test_r38_the_future_margin_of_a_lost_buyer_belongs_to_their_last_stockout() 
     assert last_lost([*days, ("D", date(2026, 3, 20), "sale_lost")]) == {"C": date(2026, 3, 12)}
 
 
-def test_r38_no_event_where_all_was_sent_or_the_buyers_credit_held_it() -> None:
+def test_r38_complete_shipment_or_credit_hold_of_the_buyer_is_no_stockout() -> None:
     assert met(history(sent(8, 9))) is None
     held = history(sent(14, 15)) | {"holds": [hold(placed_at="2026-03-05T10:00Z", released_at="2026-03-12T10:00Z")]}
     assert met(held, more=everything("holds")) is None
@@ -105,7 +105,7 @@ def test_r38_no_event_where_all_was_sent_or_the_buyers_credit_held_it() -> None:
     assert open_still.outcome == "open"
 
 
-def test_r38_expected_cost_of_the_preset() -> None:
+def test_r38_expected_cost_of_the_default_shares_and_costs() -> None:
     """0.70 x 75 + 0.20 x 400 + 0.10 x 20,000 = 2,132.50. Shares that do not add up to 1 raise an error."""
     costs = {"back_ordered": Fraction(75), "sale_lost": Fraction(400), "buyer_lost": Fraction(20_000)}
     shares = {"back_ordered": Fraction(7, 10), "sale_lost": Fraction(2, 10), "buyer_lost": Fraction(1, 10)}
@@ -114,5 +114,5 @@ def test_r38_expected_cost_of_the_preset() -> None:
         expected_cost(shares | {"buyer_lost": Fraction(2, 10)}, costs)
 
 
-def test_r40_a_replacement_meets_no_stockout() -> None:
+def test_r40_replacement_order_has_no_stockout() -> None:
     assert met(history(sent(14, 15), order_type="replacement")) is None

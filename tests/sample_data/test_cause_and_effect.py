@@ -46,7 +46,7 @@ def test_every_feed_has_records(folder, feed):
     assert len((folder / f"{feed}.csv").read_bytes().splitlines()) > 1
 
 
-def test_the_core_alone_is_the_same_core(folder, tmp_path):
+def test_core_only_set_contains_only_the_core_files_of_the_full_set(folder, tmp_path):
     generate(ORDERS, tmp_path, feeds="core")
     assert {path.stem for path in tmp_path.glob("*.csv")} == {
         "defects",
@@ -61,7 +61,7 @@ def test_the_core_alone_is_the_same_core(folder, tmp_path):
         assert (tmp_path / f"{feed}.csv").read_bytes() == (folder / f"{feed}.csv").read_bytes()
 
 
-def test_the_whole_set_after_the_core_alone_leaves_nothing_out(folder, tmp_path):
+def test_full_set_generated_over_a_core_set_is_complete(folder, tmp_path):
     generate(200, tmp_path, feeds="core")
     generate(ORDERS, tmp_path)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {
@@ -133,7 +133,7 @@ def test_a_first_promise_is_the_promise_of_its_order_or_line(books):
     assert count(books, compared) == 0
 
 
-def test_what_comes_back_was_delivered(books):
+def test_returned_quantity_does_not_exceed_the_delivered_quantity(books):
     compared = """select r.qty::decimal(18, 3) as back,
     sum(coalesce(s.qty_received, s.qty_sent)::decimal(18, 3)) as came
         from returns r join shipment_lines s on s.order_no = r.order_no and s.pos = r.pos
@@ -143,7 +143,7 @@ def test_what_comes_back_was_delivered(books):
     assert count(books, f"select * from ({compared}) where back > came") == 0
 
 
-def test_invoices_are_paid_with_what_was_billed(books):
+def test_payments_equal_the_billed_amounts(books):
     billed = (
         "select doc_no, sum(try_cast(amount as double) + try_cast(tax as double)) as billed from invoice_lines "
         "where length(item) < 3 group by 1"
@@ -159,7 +159,7 @@ def test_invoices_are_paid_with_what_was_billed(books):
     )  # a billed line was spoilt in place
 
 
-def test_who_is_late_is_told_so_more_often_in_segment_a(books):
+def test_delay_notices_are_sent_in_time_more_often_in_segment_a(books):
     told = books.execute(
         """select c.segment, avg((m.sent_at < m.due_at)::int) from messages m join orders o using (order_no)
         join (select customer_no, min(segment) as segment from customers group by 1) c on c.customer_no = o.sold_to
@@ -169,12 +169,12 @@ def test_who_is_late_is_told_so_more_often_in_segment_a(books):
     assert share["A"] > share["C"]
 
 
-def test_customers_who_leave_do_not_come_back(books):
+def test_sample_has_customers_who_stopped_ordering(books):
     silent = """select sold_to from orders group by 1 having count(*) > 10 and max(entered_at) < '2026-03-01'"""
     assert count(books, silent) >= 2
 
 
-def test_every_currency_has_bills_and_the_krona_no_recent_rate(books):
+def test_every_currency_has_invoices_and_sek_has_no_recent_rate(books):
     bills = dict(
         books.execute("select curr, count(*) from invoices where doc_date > '2026-01-10' group by 1").fetchall()
     )

@@ -60,7 +60,7 @@ def test_another_seed_gives_other_records(sample, tmp_path):
     assert contents(tmp_path)["orders.csv"] != contents(sample)["orders.csv"]
 
 
-def test_writing_into_a_used_folder_leaves_nothing_of_the_old_set(sample, tmp_path):
+def test_generating_into_a_used_folder_replaces_the_old_set(sample, tmp_path):
     generate(200, tmp_path, seed=3)
     generate(ORDERS, tmp_path)
     assert contents(tmp_path) == contents(sample)
@@ -71,7 +71,7 @@ def test_fewer_than_one_order_is_refused(tmp_path):
         generate(0, tmp_path)
 
 
-def test_a_single_order_is_a_whole_set(tmp_path):
+def test_set_of_a_single_order_has_every_core_file(tmp_path):
     generate(1, tmp_path)
     assert {f"{feed}.csv" for feed in CORE} <= {path.name for path in tmp_path.iterdir()}
 
@@ -82,13 +82,13 @@ def test_progress_counts_up_to_the_orders_wanted(tmp_path):
     assert seen == [(50, 50)]
 
 
-def test_there_are_as_many_orders_as_asked_for_and_about_three_lines_each(sample):
+def test_set_has_the_requested_number_of_orders_with_about_three_lines_each(sample):
     planted_orders = sum(defect["feed"] == "orders" and defect["file"] == "orders.csv" for defect in planted(sample))
     assert ORDERS - 1 <= len(lines(sample / "orders.csv")) - 1 <= ORDERS + planted_orders
     assert 2.6 < len(lines(sample / "order_lines.csv")) / ORDERS < 3.2
 
 
-def test_every_kind_is_planted(sample):
+def test_every_kind_of_defect_is_planted(sample):
     expected = {kind.name for kind in KINDS} | {correction.name for correction in CORRECTIONS}
     assert {defect["kind"] for defect in planted(sample)} == expected
     assert len(KINDS) >= 45
@@ -100,7 +100,7 @@ def test_no_record_is_listed_twice(sample):
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.change], ids=lambda kind: kind.name)
-def test_the_record_listed_carries_the_defect(sample, kind: Kind):
+def test_listed_record_contains_the_defect(sample, kind: Kind):
     defects = [defect for defect in planted(sample) if defect["kind"] == kind.name]
     assert defects
     for defect in defects:
@@ -157,12 +157,12 @@ def test_a_repeat_follows_the_record_listed_as_superseded(sample):
             assert body.count(body[int(defect["row_no"]) - 1]) == 2
 
 
-def test_every_kind_is_in_the_readme():
+def test_every_kind_of_defect_is_described_in_the_readme():
     readme = (SMALL.parent / "README.md").read_text(encoding="utf-8")
     assert [kind.name for kind in (*KINDS, *CORRECTIONS) if f"`{kind.name}`" not in readme] == []
 
 
-def test_the_small_set_is_what_the_generator_writes(tmp_path):
+def test_small_set_equals_the_generator_output(tmp_path):
     generate(200, tmp_path)
     assert contents(tmp_path) == contents(SMALL)
     assert sum(map(len, contents(SMALL).values())) < 700_000

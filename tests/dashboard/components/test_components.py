@@ -34,25 +34,25 @@ def test_preset_ends_with_the_last_whole_week() -> None:
     assert not chosen.provisional
 
 
-def test_watermark_on_a_sunday_ends_that_week() -> None:
+def test_period_includes_the_week_that_ends_on_the_watermark() -> None:
     assert period.choose("4W", as_of=date(2026, 6, 28), first=TUESDAY).end == date(2026, 6, 28)
 
 
-def test_previous_period_has_as_many_days_even_while_one_is_running() -> None:
+def test_previous_period_has_the_same_number_of_days_if_the_period_is_provisional() -> None:
     running = period.choose("Dates", as_of=TUESDAY, first=TUESDAY, days=(date(2026, 6, 21), date(2026, 7, 20)))
     assert running.provisional
     assert running.days == 10
     assert running.previous == (date(2026, 6, 11), date(2026, 6, 20))
 
 
-def test_a_cut_week_is_partial_and_a_whole_one_is_not() -> None:
+def test_incomplete_week_is_partial_and_complete_week_is_not() -> None:
     chosen = period.choose("Dates", as_of=TUESDAY, first=TUESDAY, days=(date(2026, 6, 10), date(2026, 6, 30)))
     weeks = period.periods(chosen.start, chosen.elapsed, "week")
     assert [chosen.partial(week, "week") for week in weeks] == [True, False, False, True]
 
 
 @pytest.mark.parametrize("grain", ["day", "week", "month", "quarter"])
-def test_periods_follow_each_other_without_gap_over_leap_day_and_year_end(grain: str) -> None:
+def test_periods_are_contiguous_across_leap_day_and_year_end(grain: str) -> None:
     found = period.periods(date(2023, 12, 20), date(2024, 3, 5), grain)
     assert all(period.next_start(one, grain) == other for one, other in pairwise(found))
     assert all(period.period_starts(one + timedelta(days=0), grain) == one for one in found)
@@ -74,18 +74,18 @@ def test_periods_follow_each_other_without_gap_over_leap_day_and_year_end(grain:
         (Decimal("1400000.5"), Unit.MONEY, "1.4M"),
     ],
 )
-def test_number_reads_as_people_write_it(value: float | None, unit: Unit, text: str) -> None:
+def test_number_is_formatted_with_its_unit(value: float | None, unit: Unit, text: str) -> None:
     assert formatting.number(value, unit) == text
 
 
-def test_quantity_and_price_keep_every_digit_that_says_something() -> None:
+def test_quantity_and_price_keep_significant_digits() -> None:
     assert formatting.quantity(Decimal("0.9996")) == "0.9996"
     assert formatting.quantity(Decimal("12.0000")) == "12"
     assert formatting.price(Decimal("10.5")) == "10.50"
     assert formatting.price(Decimal("0.1234")) == "0.1234"
 
 
-def test_data_text_loses_its_meaning_as_markup() -> None:
+def test_html_and_markdown_in_data_are_escaped() -> None:
     assert formatting.html("<b>&\"'") == "&lt;b&gt;&amp;&quot;&#x27;"
     assert "](" not in formatting.markdown("![x](http://evil.example)").replace("\\]\\(", "")
     # Markdown finds addresses after it has removed the escapes, so their beginnings are taken apart.
@@ -99,11 +99,11 @@ def test_data_text_loses_its_meaning_as_markup() -> None:
     ("value", "expected"),
     [(0.95, Status.ON), (0.949, Status.WATCH), (0.93, Status.WATCH), (0.929, Status.OFF), (None, Status.NO_DATA)],
 )
-def test_standing_against_a_target_where_more_is_better(value: float | None, expected: Status) -> None:
+def test_status_against_a_target_if_higher_is_better(value: float | None, expected: Status) -> None:
     assert status(value, Target(0.95, 0.02), Direction.HIGHER) is expected
 
 
-def test_standing_where_less_is_better_and_where_too_little_is_known() -> None:
+def test_status_if_lower_is_better_or_coverage_is_low() -> None:
     assert status(7.0, Target(7.2), Direction.LOWER) is Status.ON
     assert status(7.3, Target(7.2), Direction.LOWER) is Status.OFF
     assert status(0.99, Target(0.95), Direction.HIGHER, coverage=0.89) is Status.INCONCLUSIVE
@@ -111,13 +111,13 @@ def test_standing_where_less_is_better_and_where_too_little_is_known() -> None:
     assert better_or_worse(1, Direction.NEITHER) is None
 
 
-def test_sparkline_leaves_a_gap_where_nothing_is_known_and_tells_its_course() -> None:
+def test_sparkline_has_a_gap_for_missing_values_and_a_text_description() -> None:
     drawn = sparkline([0.9, None, 0.8, 0.85, 0.7], Target(0.95), MEASURES["otif"], "#123456", "#654321")
     assert drawn.count("%23123456") == 2
     assert "from 90.0% to 70.0%, lowest 70.0%" in drawn
 
 
-def test_trend_puts_data_into_the_template_and_leaves_it_as_it_was() -> None:
+def test_trend_does_not_change_its_template() -> None:
     spec = trend([], MEASURES["otif"], target=None, grain="week", is_dark=False)
     assert spec["datasets"]["main"] == []
     assert json.dumps(spec) == json.dumps(trend([], MEASURES["otif"], target=None, grain="week", is_dark=False))
@@ -174,7 +174,7 @@ def test_the_same_answers_give_the_same_bytes(fmt_name: str) -> None:
         "=cmd|' /C calc'!A0",
     ],
 )
-def test_no_formula_leaves_through_an_export(text: str) -> None:
+def test_export_escapes_formulas(text: str) -> None:
     row = next(
         iter(csv.DictReader(io.StringIO(write.as_bytes(answers(customer=text), "csv", {}).decode(), newline="")))
     )
@@ -188,12 +188,12 @@ def test_negative_numbers_stay_numbers() -> None:
     assert b",-5," in write.as_bytes(answers(value=-5), "csv", {})
 
 
-def test_an_unknown_format_names_those_there_are() -> None:
+def test_unknown_format_error_lists_the_known_formats() -> None:
     with pytest.raises(ValueError, match="csv, xlsx, parquet, json"):
         write.as_bytes(answers(), "pdf", {})
 
 
-def test_half_a_cent_rounds_up_wherever_an_amount_is_shown() -> None:
+def test_half_cents_are_rounded_up_in_lists_and_pages() -> None:
     """The list once showed 3,828.43 (rounded by the browser) and the order page 3,828.42 (rounded by Python) for
     3,828.425.
     """
@@ -225,13 +225,13 @@ def segment(
         ([segment("B", 0.87, target=0.90)], None),
     ],
 )
-def test_furthest_off_is_said_of_the_segment_furthest_from_its_own_target(segments: list, expected: str | None) -> None:
+def test_worst_segment_has_the_largest_gap_to_its_own_target(segments: list, expected: str | None) -> None:
     whole = Answer({}, None, "otif", 0.90, denominator=150, coverage=1.0)
     found = worst_segment(MEASURES["otif"], whole, segments)
     assert (found and found[0]) == expected
 
 
-def test_where_less_is_better_the_highest_is_furthest_off() -> None:
+def test_worst_segment_has_the_highest_value_if_lower_is_better() -> None:
     whole = Answer({}, None, "stockout_rate", 0.05, denominator=150)
     segments = [segment("A", 0.02), segment("B", 0.09), segment("C", 0.08)]
     found = worst_segment(MEASURES["stockout_rate"], whole, segments)
@@ -239,7 +239,7 @@ def test_where_less_is_better_the_highest_is_furthest_off() -> None:
     assert found[0] == "B"
 
 
-def test_a_change_of_a_share_that_can_be_chance_has_no_arrow() -> None:
+def test_insignificant_change_of_a_share_is_shown_without_direction() -> None:
     """90 of 100 to 85 of 100 is -5 pp with a standard error of 4.7 pp; 900 of 1,000 to 850 of 1,000 has 1.5 pp."""
     perfect = MEASURES["perfect_order"]
 

@@ -36,7 +36,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Reads:
         ("tlh", "1,234.5 days", "−1,234,567.50 EUR", "93.8%", "3 Mar 2026", "30 Mar – 28 Jun 2026"),
     ],
 )
-def test_numbers_and_dates_are_written_as_the_reader_does(
+def test_numbers_and_dates_follow_the_reader_locale(
     tag: str, number: str, money: str, share: str, day: str, span: str, reads: Reads
 ) -> None:
     reads(tag)
@@ -47,7 +47,7 @@ def test_numbers_and_dates_are_written_as_the_reader_does(
     assert formatting.date_range(date(2026, 3, 30), date(2026, 6, 28)) == span
 
 
-def test_every_form_of_a_number_is_the_readers(reads: Reads) -> None:
+def test_every_number_format_follows_the_reader_locale(reads: Reads) -> None:
     reads("de-DE")
     assert formatting.quantity(Decimal("12.5000")) == "12,5"
     assert formatting.quantity(Decimal("-1234567.25")) == "−1.234.567,25"
@@ -58,7 +58,7 @@ def test_every_form_of_a_number_is_the_readers(reads: Reads) -> None:
     assert formatting.difference(-0.012, Unit.SHARE) == "1,2 pp"
 
 
-def test_without_a_reader_numbers_are_plain() -> None:
+def test_numbers_use_the_default_format_without_a_reader_locale() -> None:
     assert locale.reader() == PLAIN
     assert formatting.number(1234.5, Unit.DAYS) == "1,234.5 days"
 
@@ -71,7 +71,7 @@ def test_without_a_reader_numbers_are_plain() -> None:
         ("America/New_York", "30 Mar 2026 19:30 EDT"),
     ],
 )
-def test_a_moment_is_told_in_the_business_time_zone(
+def test_timestamp_is_shown_in_the_business_time_zone(
     zone: str | None, told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv(locale.ZONE, raising=False)
@@ -89,12 +89,12 @@ def test_a_moment_is_told_in_the_business_time_zone(
         (datetime(2026, 3, 30, 8), "28 Mar 2026 10:30 CET – 30 Mar 2026 10:00 CEST"),
     ],
 )
-def test_a_span_of_time_is_told_in_one_zone(ended: datetime, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_time_range_is_shown_in_one_time_zone(ended: datetime, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(locale.ZONE, "Europe/Berlin")
     assert formatting.moments(datetime(2026, 3, 28, 9, 30), ended) == told
 
 
-def test_a_moment_is_chosen_by_the_clocks_of_the_business_and_kept_in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_business_time_is_converted_to_utc_and_nonexistent_times_are_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(locale.ZONE, "Europe/Berlin")
     assert locale.to_business_time(datetime(2026, 3, 30, 8)) == datetime(2026, 3, 30, 10)
     assert locale.to_utc(datetime(2026, 3, 30, 10)) == datetime(2026, 3, 30, 8)
@@ -105,7 +105,7 @@ def test_a_moment_is_chosen_by_the_clocks_of_the_business_and_kept_in_utc(monkey
         locale.to_utc(datetime(2026, 3, 29, 2, 30))
 
 
-def test_a_zone_there_is_not_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_time_zone_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(locale.ZONE, "Mars/Olympus")
     with pytest.raises(SettingRefused, match="Europe/Berlin"):
         formatting.moment(datetime(2026, 3, 30))

@@ -23,7 +23,7 @@ NOW = replace(
 )
 
 
-def test_the_sentence_has_the_complete_part_and_the_range_after_it() -> None:
+def test_provisional_text_shows_the_complete_part_and_the_range_of_the_rest() -> None:
     """81.6 % through 31 May, 10 to 95 % after it."""
     day = formatting.day(THROUGH, year=False)
     assert cards.provisional_text(NOW, PERFECT) == (
@@ -32,7 +32,7 @@ def test_the_sentence_has_the_complete_part_and_the_range_after_it() -> None:
     assert cards.provisional_text(_share(0.9), PERFECT) == ""
 
 
-def test_a_tile_shows_the_range_in_place_of_the_value_and_the_sentence() -> None:
+def test_provisional_tile_shows_a_range_instead_of_a_value_and_the_text() -> None:
     tile = Tile(PERFECT, NOW, _share(0.8), Target(0.95), [], versus="vs prior 13 weeks")
     shown = cards.tiles([tile], is_dark=False)
     assert "50.0–90.0%" in shown
@@ -40,7 +40,7 @@ def test_a_tile_shows_the_range_in_place_of_the_value_and_the_sentence() -> None
     assert "later ones are still inside their claims window" in shown
 
 
-def test_only_the_complete_part_is_compared() -> None:
+def test_comparison_uses_only_the_complete_part_of_a_period() -> None:
     """81.6 % of the complete part against 80.0 %: 1.6 pp better. A whole period that is too recent is not compared."""
     assert cards.change_text(NOW, _share(0.8), PERFECT, "vs before") == "↑ 1.6 pp better vs before"
     assert NOW.provisional is not None

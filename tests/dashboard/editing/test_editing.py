@@ -48,7 +48,7 @@ def saves(at: AppTest) -> list[str]:
 
 
 @pytest.mark.usefixtures("own", "no_apply")
-def test_a_target_is_previewed_saved_told_and_taken_back(open_page: Open) -> None:
+def test_target_edit_is_previewed_saved_listed_and_undone(open_page: Open) -> None:
     at = open_page("definitions", target="otif")
     assert not at.exception
     assert not saves(at), "nothing to save before it was previewed"
@@ -95,7 +95,7 @@ def test_a_target_is_previewed_saved_told_and_taken_back(open_page: Open) -> Non
 @pytest.mark.parametrize(
     ("page", "kind"), [("stockouts", "assumptions"), ("profitability", "zones"), ("packages", "packages")]
 )
-def test_every_kind_is_previewed_on_its_page(page: str, kind: str, open_page: Open) -> None:
+def test_every_kind_of_edit_can_be_previewed_on_its_page(page: str, kind: str, open_page: Open) -> None:
     at = open_page(page)
     assert not at.exception
     next(button for button in at.button if button.form_id == f"{kind}_form").click()
@@ -105,7 +105,7 @@ def test_every_kind_is_previewed_on_its_page(page: str, kind: str, open_page: Op
 
 
 @pytest.mark.usefixtures("own", "no_apply")
-def test_an_edit_the_rules_refuse_says_why_beside_what_was_written_and_is_taken_back(open_page: Open) -> None:
+def test_edit_rejected_by_a_run_shows_the_reason_and_can_be_undone(open_page: Open) -> None:
     """An edit stored without the form, by an older form or another program: the run rejects the row and publishes the
     rest.
     """
@@ -139,7 +139,7 @@ def wait_until(done: Callable[[], bool]) -> None:
 
 
 @pytest.mark.usefixtures("no_apply")
-def test_what_is_saved_during_a_run_is_brought_in_by_one_more(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_edits_saved_during_a_run_start_one_more_run(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not background_apply.request_apply(), "nobody said how"
     gate, ran = threading.Event(), []
     answers = iter([(0, ""), (background_apply.BUSY, "busy"), (0, "")])
@@ -162,7 +162,7 @@ def test_what_is_saved_during_a_run_is_brought_in_by_one_more(monkeypatch: pytes
 
 
 @pytest.mark.usefixtures("no_apply")
-def test_a_run_that_breaks_does_not_stop_the_next() -> None:
+def test_failed_background_run_does_not_block_the_next_run() -> None:
     def apply() -> tuple[int, str]:
         raise ValueError("a defect")
 

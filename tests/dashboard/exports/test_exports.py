@@ -52,7 +52,7 @@ def run(small: Path, monkeypatch: pytest.MonkeyPatch) -> Run:  # noqa: ARG001 - 
 
 
 @pytest.mark.parametrize("fmt", list(write.FORMATS))
-def test_a_download_has_the_bytes_of_the_command_that_stands_beside_it(
+def test_download_equals_the_output_of_the_displayed_command(
     fmt: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     question = replace(ASKED, start=date(2026, 1, 1), end=date(2026, 6, 30))
@@ -70,7 +70,7 @@ def test_a_download_has_the_bytes_of_the_command_that_stands_beside_it(
     assert run("verify", words[-1]) == 0
 
 
-def test_a_csv_is_plain_and_what_it_is_stands_beside_it(run: Run, tmp_path: Path) -> None:
+def test_csv_export_has_plain_rows_and_a_separate_provenance_file(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "x.csv"
     assert run("export", "--measures", "otif", "--by", "segment", "--format", "csv", "--out", str(file)) == 0
     assert next(csv.reader(io.StringIO(file.read_text())))[:2] == ["segment", "measure"]
@@ -81,7 +81,7 @@ def test_a_csv_is_plain_and_what_it_is_stands_beside_it(run: Run, tmp_path: Path
     assert told["checks_failed"][0]["rows_failed"] == told["in_quarantine"]["order_lines"] == 3
 
 
-def test_verify_ends_with_a_status_for_each_answer(
+def test_verify_returns_an_exit_status_for_each_result(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "x.json"
@@ -104,14 +104,14 @@ def test_verify_ends_with_a_status_for_each_answer(
     assert run("verify", str(file)) == 65
 
 
-def test_an_archive_holds_both_files(run: Run, tmp_path: Path) -> None:
+def test_zip_export_contains_data_and_provenance(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "x.csv.zip"
     assert run("export", "--measures", "otif", "--format", "csv", "--out", str(file)) == 0
     assert zipfile.ZipFile(file).namelist() == ["x.csv", "x.csv.provenance.json"]
     assert read(file).columns[0] == "measure"
 
 
-def test_names_that_would_be_formulas_or_markup_verify_as_what_they_are(small: Path, tmp_path: Path) -> None:  # noqa: ARG001
+def test_names_with_formulas_or_markup_verify_in_every_format(small: Path, tmp_path: Path) -> None:  # noqa: ARG001
     with warehouse.reading(warehouse.locate()) as connection:
         table = answer_table.answer_table(connection, Question(("orders",), by=("customer",)))
     for at, name in enumerate(("=1+1", "\n@x", EVIL)):
@@ -123,7 +123,7 @@ def test_names_that_would_be_formulas_or_markup_verify_as_what_they_are(small: P
 
 
 @pytest.mark.parametrize("fmt", fact_table.FORMATS)
-def test_a_whole_table_is_written_and_a_changed_byte_is_found(fmt: str, run: Run, tmp_path: Path) -> None:
+def test_exported_table_has_every_row_and_verify_detects_a_changed_byte(fmt: str, run: Run, tmp_path: Path) -> None:
     file = tmp_path / f"t.{fmt}"
     assert run("export", "--table", "order_facts", "--format", fmt, "--out", str(file)) == 0
     with warehouse.reading(warehouse.locate()) as connection:
@@ -141,13 +141,13 @@ def test_a_whole_table_is_written_and_a_changed_byte_is_found(fmt: str, run: Run
     assert run("verify", str(file)) == 1
 
 
-def test_every_table_is_read_with_its_own_types(small: Path) -> None:  # noqa: ARG001
+def test_table_batches_have_the_columns_of_the_table(small: Path) -> None:  # noqa: ARG001
     with warehouse.reading(warehouse.locate()) as connection:
         for table in TABLES.values():
             assert next(batches(connection, table)).schema.names == [column.name for column in table.columns]
 
 
-def test_rows_of_another_engine_make_the_same_table(small: Path) -> None:  # noqa: ARG001
+def test_row_by_row_batches_equal_the_native_arrow_batches(small: Path) -> None:  # noqa: ARG001
     """A server's driver returns rows. Rows of DuckDB replace them here."""
     with warehouse.reading(warehouse.locate()) as connection:
         first, *rest = batches(connection, order_facts_table)
@@ -155,7 +155,7 @@ def test_rows_of_another_engine_make_the_same_table(small: Path) -> None:  # noq
     assert by_row.sort_by("order_id").equals(pa.Table.from_batches(rest).sort_by("order_id"))
 
 
-def test_a_sheet_too_large_to_make_for_everybody_says_what_to_take(
+def test_export_page_suggests_csv_or_parquet_if_the_workbook_is_too_large(
     page_of_small: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(export, "SHEET_ROWS_HERE", 2)
@@ -168,7 +168,7 @@ def test_a_sheet_too_large_to_make_for_everybody_says_what_to_take(
     assert not any("choose CSV or Parquet" in caption.value for caption in at.caption)
 
 
-def test_more_than_anybody_looks_at_is_not_asked_but_in_the_file(
+def test_export_page_does_not_query_too_many_rows_but_offers_the_file(
     page_of_small: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(export, "LOOKED_AT_MOST", 100)
@@ -179,7 +179,7 @@ def test_more_than_anybody_looks_at_is_not_asked_but_in_the_file(
     assert "Too many rows to show" not in markup(page_of_small("export", by=["segment"], m=["otif"], period="52W"))
 
 
-def test_text_of_a_table_is_harmless_in_csv() -> None:
+def test_table_text_with_formulas_is_escaped_in_csv() -> None:
     batch = pa.RecordBatch.from_pydict({"a": ["=1+1", "plain", None, " \u200b@x"], "n": [-1, 2, 3, 4]})
     assert fact_table._escape_formulas(batch).to_pydict() == {
         "a": ["'=1+1", "plain", None, "' \u200b@x"],
@@ -190,11 +190,11 @@ def test_text_of_a_table_is_harmless_in_csv() -> None:
 @pytest.mark.parametrize(
     "words", [("--measures", "otif", "--table", "order_facts"), (), ("--table", "order_facts", "--by", "segment")]
 )
-def test_measures_or_a_table_are_exported_never_both(words: tuple[str, ...], run: Run, tmp_path: Path) -> None:
+def test_export_rejects_measures_together_with_a_table(words: tuple[str, ...], run: Run, tmp_path: Path) -> None:
     assert run("export", *words, "--format", "csv", "--out", str(tmp_path / "x.csv")) == 2
 
 
-def test_a_table_that_there_is_not_names_the_nearest(
+def test_unknown_table_error_suggests_the_nearest_table(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("export", "--table", "order_fact", "--format", "csv", "--out", str(tmp_path / "x.csv")) == 64

@@ -48,7 +48,7 @@ def choose(choice: str, *days: date, grain: str | None = None) -> period.Period:
         ),
     ],
 )
-def test_a_period_is_compared_with_equally_long_ones(
+def test_period_is_compared_with_periods_of_equal_length(
     choice: str,
     days: tuple[str, ...],
     start: str,
@@ -65,7 +65,7 @@ def test_a_period_is_compared_with_equally_long_ones(
             assert (compared[1] - compared[0]).days + 1 == found.days
 
 
-def test_a_cut_month_is_compared_with_nothing_but_an_equal_part() -> None:
+def test_partial_month_is_compared_only_with_an_equal_part_of_a_month() -> None:
     may, april = date(2026, 5, 1), date(2026, 4, 1)
     whole = (date(2026, 1, 1), date(2026, 12, 31))
     assert same_weekdays("month", may, whole, april, whole)  # 31 and 30 days, both whole
@@ -74,7 +74,7 @@ def test_a_cut_month_is_compared_with_nothing_but_an_equal_part() -> None:
     assert not same_weekdays("month", may, (may, THURSDAY), april, (april, date(2026, 4, 27)))
 
 
-def test_the_grain_asked_for_is_drawn_unless_it_says_nothing() -> None:
+def test_requested_grain_is_used_unless_it_is_invalid_or_gives_too_many_points() -> None:
     assert choose("13W").grain == "week"
     assert choose("13W", grain="day").grain == "day"
     assert choose("All", grain="day").grain == "month"  # 879 points
@@ -82,7 +82,7 @@ def test_the_grain_asked_for_is_drawn_unless_it_says_nothing() -> None:
 
 
 # --- the address
-def test_what_a_tile_is_compared_with_is_what_the_query_answers(page_of_small: Open) -> None:
+def test_tile_comparison_equals_the_difference_of_two_queries(page_of_small: Open) -> None:
     html = markup(page_of_small(period="Dates", dates=["2026-06-01", "2026-06-28"]))
     with warehouse.reading(warehouse.locate()) as connection:
         now, then = (
@@ -95,7 +95,7 @@ def test_what_a_tile_is_compared_with_is_what_the_query_answers(page_of_small: O
     assert "vs last year" in tile
 
 
-def test_comparisons_can_be_taken_off(page_of_small: Open) -> None:
+def test_comparisons_can_be_removed(page_of_small: Open) -> None:
     html = markup(page_of_small(compare=["last year"]))
     assert "vs prior" not in html
     assert "vs last year" in html
@@ -108,7 +108,7 @@ def test_every_dimension_can_be_filtered_by(page_of_small: Open) -> None:
     assert page_of_small(carrier="Blitz").session_state["_filters"].where == (("carrier", ("Blitz",)),)
 
 
-def test_chips_say_what_is_set_and_take_it_off_one_by_one_and_all(page_of_small: Open) -> None:
+def test_chips_list_the_active_filters_and_remove_one_or_all_of_them(page_of_small: Open) -> None:
     at = page_of_small(segment=["A", "B"], period="4W", grain="day")
     chips = {button.key: button for button in at.button if button.key and button.key.startswith("chip_")}
     assert set(chips) == {"chip_period", "chip_segment_A", "chip_segment_B", "chip_grain", "chip_all"}
@@ -122,18 +122,18 @@ def test_chips_say_what_is_set_and_take_it_off_one_by_one_and_all(page_of_small:
     assert not [button for button in at.button if button.key and button.key.startswith("chip_")]
 
 
-def test_a_number_links_to_its_rows_with_the_filters_as_they_are(page_of_small: Open) -> None:
+def test_number_links_to_its_rows_and_keeps_the_filters(page_of_small: Open) -> None:
     html = markup(page_of_small(segment="C", period="26W"))
     assert 'href="behind?period=26W&amp;segment=C&amp;measure=otif&amp;part=counted"' in html
     assert 'href="what-changed?period=26W&amp;segment=C&amp;measure=otif"' in html
 
 
-def test_a_copied_link_names_the_generation(page_of_small: Open) -> None:
+def test_copied_link_contains_the_data_version(page_of_small: Open) -> None:
     at = page_of_small(segment="C")
     assert any(block.value.endswith("?segment=C&v=1") for block in at.code)
 
 
-def test_a_value_that_no_order_has_is_said_to_be_left_out(page_of_small: Open) -> None:
+def test_filter_value_without_orders_is_reported_as_ignored(page_of_small: Open) -> None:
     assert "no order has carrier Nobody" in markup(page_of_small(carrier=["Nobody", "Blitz"]))
     assert "Filters ignored" not in markup(page_of_small(carrier="Blitz", segment="A"))
 
@@ -147,7 +147,7 @@ def _turned() -> None:
     st.caption(page.select("Measure", options, {"a": "A", "b": "B"}, key="measure"))
 
 
-def test_the_address_stays_bare_when_what_stands_first_changes() -> None:
+def test_url_has_no_parameter_if_only_the_default_choice_changes() -> None:
     at = AppTest.from_function(_turned).run()
     for turned in (True, False, True):
         at.checkbox[0].set_value(turned).run()

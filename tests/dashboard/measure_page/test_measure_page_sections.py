@@ -51,7 +51,7 @@ def drawn(at: AppTest) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def test_stockouts_tell_what_buyers_did_and_the_outcomes_add_up(page_of_sample: Open) -> None:
+def test_stockouts_page_shows_buyer_outcomes_that_add_up_to_all_stockouts(page_of_sample: Open) -> None:
     at = page_of_sample("stockouts", **DAYS)
     assert not at.exception
     shown, (events, unit) = markup(at), asked("stockout_events", "stockout_unit_cost")
@@ -70,7 +70,7 @@ def test_stockouts_tell_what_buyers_did_and_the_outcomes_add_up(page_of_sample: 
             assert f"outcome%3A{one.dimensions['outcome']}" in shown
 
 
-def test_profitability_tells_who_is_in_danger(page_of_sample: Open) -> None:
+def test_profitability_page_counts_the_customers_in_the_danger_zone(page_of_sample: Open) -> None:
     at = page_of_sample("profitability", **DAYS)
     assert not at.exception
     with warehouse.reading(warehouse.locate()) as connection:
@@ -80,7 +80,7 @@ def test_profitability_tells_who_is_in_danger(page_of_sample: Open) -> None:
     assert "customers are in Danger" in markup(at)
 
 
-def test_the_map_of_customers_has_each_and_a_cost_cut_that_follows_sales(page_of_sample: Open) -> None:
+def test_customer_map_has_every_customer_and_a_cost_cut_by_amount_or_share(page_of_sample: Open) -> None:
     page_of_sample("profitability", **DAYS)
     with warehouse.reading(warehouse.locate()) as connection:
         customers, cuts = customer_zones.zones(connection, START, END)
@@ -99,7 +99,7 @@ def test_the_map_of_customers_has_each_and_a_cost_cut_that_follows_sales(page_of
     ("page", "main"),
     [("buyers_view", "perfect_order"), ("availability", "available_as_wanted"), ("cycle_time", "cycle_days")],
 )
-def test_a_page_says_its_main_number_first(page: str, main: str, page_of_sample: Open) -> None:
+def test_page_headline_shows_the_main_measure(page: str, main: str, page_of_sample: Open) -> None:
     at = page_of_sample(page, **DAYS)
     assert not at.exception
     (answer,) = asked(main)
@@ -109,9 +109,7 @@ def test_a_page_says_its_main_number_first(page: str, main: str, page_of_sample:
 
 
 @pytest.mark.parametrize(("chosen", "grain"), [("perfect_order", "month"), ("complete", "quarter")])
-def test_the_trend_of_the_buyers_view_is_the_measure_by_the_grain(
-    chosen: str, grain: str, page_of_sample: Open
-) -> None:
+def test_buyers_view_trend_equals_the_measure_per_grain(chosen: str, grain: str, page_of_sample: Open) -> None:
     at = page_of_sample("buyers_view", **DAYS, trend=chosen, grain=grain)
     assert not at.exception
     told = [one for one in asked(chosen, grain=grain) if one.value is not None]
@@ -121,13 +119,13 @@ def test_the_trend_of_the_buyers_view_is_the_measure_by_the_grain(
     assert "Explain this change" in markup(at)
 
 
-def test_combinations_of_failed_tests_add_up_to_the_failed_orders(page_of_sample: Open) -> None:
+def test_failure_combinations_on_the_page_add_up_to_the_failed_orders(page_of_sample: Open) -> None:
     at = page_of_sample("buyers_view", **DAYS)
     (failed,) = asked("failed_orders")
     assert f'All failed orders</th><td class="bv-num">{formatting.number(failed.value)}</td>' in markup(at)
 
 
-def test_promises_stand_beside_what_was_got_and_padding_beside_how_often_they_were_kept(page_of_sample: Open) -> None:
+def test_cycle_time_page_compares_promised_with_actual_days_and_padding_with_on_time(page_of_sample: Open) -> None:
     at = page_of_sample("cycle_time", **DAYS)
     rows = drawn(at)
     with warehouse.reading(warehouse.locate()) as connection:
@@ -147,13 +145,13 @@ def test_promises_stand_beside_what_was_got_and_padding_beside_how_often_they_we
     assert {name for name, orders in known.items() if orders >= MIN_N} == set(points) > set()
 
 
-def test_parts_of_the_business_with_few_orders_are_told_but_not_drawn(page_of_sample: Open) -> None:
+def test_values_with_too_few_orders_are_mentioned_but_not_charted(page_of_sample: Open) -> None:
     at = page_of_sample("cycle_time", period="4W", promises_by="customer", segment="C")
     assert not at.exception
     assert "Too few orders to compare" in markup(at)
 
 
-def test_packages_tell_what_was_kept_and_missed_most(page_of_sample: Open) -> None:
+def test_packages_headline_shows_attainment_and_the_worst_commitment(page_of_sample: Open) -> None:
     at = page_of_sample("packages", **DAYS)
     assert not at.exception
     (whole,), rows = asked("package_attainment"), asked("package_attainment", by=("package_row",))
@@ -166,13 +164,13 @@ def test_packages_tell_what_was_kept_and_missed_most(page_of_sample: Open) -> No
     assert f"Most often missed: {str(worst.dimensions['package_row']).lower()}" in shown
 
 
-def test_only_a_change_that_has_parts_leads_to_why(page_of_sample: Open) -> None:
+def test_only_measures_with_explainable_changes_link_to_what_changed(page_of_sample: Open) -> None:
     shown = markup(page_of_sample("cycle_time", period="13W"))
     assert "what-changed?measure=cycle_days" in shown
     assert "what-changed?measure=cycle_sd" not in shown  # it would open on another measure
 
 
-def test_packages_over_time_are_the_measure_by_the_grain(page_of_sample: Open) -> None:
+def test_package_trend_equals_the_measure_per_grain(page_of_sample: Open) -> None:
     at = page_of_sample("packages", **DAYS, grain="quarter")
     assert not at.exception
     told = asked("package_attainment", grain="quarter")
@@ -182,7 +180,7 @@ def test_packages_over_time_are_the_measure_by_the_grain(page_of_sample: Open) -
     assert any("Each quarter is judged on its own" in one.value for one in at.caption)
 
 
-def test_what_each_row_of_a_package_says_is_the_measure_by_segment_and_row(page_of_sample: Open) -> None:
+def test_package_rows_equal_the_measure_by_segment_and_package_row(page_of_sample: Open) -> None:
     at = page_of_sample("packages", **DAYS)
     shown = markup(at)
     known = [one for one in asked("package_attainment", by=("segment", "package_row")) if one.denominator]
@@ -199,7 +197,7 @@ def test_what_each_row_of_a_package_says_is_the_measure_by_segment_and_row(page_
     ("page", "measure", "first"),
     [("profitability", "net_sales_value", "segment"), ("packages", "package_attainment", "package_row")],
 )
-def test_a_break_down_begins_with_what_says_most_and_has_the_rest(
+def test_breakdown_starts_with_the_default_dimension_and_offers_all_others(
     page: str, measure: str, first: str, page_of_sample: Open
 ) -> None:
     at = page_of_sample(page, **DAYS, measure=measure)
@@ -209,17 +207,17 @@ def test_a_break_down_begins_with_what_says_most_and_has_the_rest(
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_days_with_nothing_and_missing_feeds_are_told_and_never_an_error(page: str, page_of_sample: Open) -> None:
+def test_page_for_a_period_without_data_names_the_nearest_day(page: str, page_of_sample: Open) -> None:
     at = page_of_sample(page, period="Dates", dates=["2020-01-01", "2020-01-31"])
     assert not at.exception
     assert "nearest day" in markup(at)
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_warehouse_without_the_feeds_shows_the_page(page: str, page_of_small: Open) -> None:
+def test_page_is_shown_without_an_exception_if_its_feeds_are_missing(page: str, page_of_small: Open) -> None:
     assert not page_of_small(page).exception
 
 
 @pytest.mark.usefixtures("page_of_small")
-def test_the_four_steps_lead_to_pages_that_there_are() -> None:
+def test_crm_steps_link_only_to_existing_pages() -> None:
     assert {path for path, _ in crm_steps.STEPS} <= {entry.path for entry in menu.ENTRIES}

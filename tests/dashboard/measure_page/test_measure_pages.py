@@ -28,7 +28,7 @@ def page_of_sample(sample: Location, at_home: Callable[[Path], None], open_page:
 
 
 @pytest.mark.parametrize("page", ["order_to_cash", "communications", "recovery", "influence", "two_books"])
-def test_without_a_page_s_feeds_it_says_which_to_add(page: str, page_of_small: Open) -> None:
+def test_page_names_the_missing_feeds_to_add(page: str, page_of_small: Open) -> None:
     at = page_of_small(page)
     assert not at.exception
     assert "Add the feed" in markup(at)
@@ -45,7 +45,7 @@ def test_without_a_page_s_feeds_it_says_which_to_add(page: str, page_of_small: O
         ("definition_ladder", ("by the strictest", "order-story?")),
     ],
 )
-def test_a_page_answers_its_question_first_and_leads_to_orders(
+def test_measure_page_shows_its_headline_and_its_details(
     page: str, told: tuple[str, ...], page_of_sample: Open
 ) -> None:
     at = page_of_sample(page, period="52W")
@@ -55,14 +55,14 @@ def test_a_page_answers_its_question_first_and_leads_to_orders(
 
 
 @pytest.mark.parametrize("page", ["communications", "recovery", "influence", "two_books", "definition_ladder"])
-def test_days_with_nothing_name_the_nearest_that_have_something(page: str, page_of_sample: Open) -> None:
+def test_measure_page_without_data_in_the_period_names_the_nearest_day(page: str, page_of_sample: Open) -> None:
     at = page_of_sample(page, period="Dates", dates=["2020-01-01", "2020-01-31"])
     assert not at.exception
     assert "nearest day" in markup(at)
 
 
 # the warehouse that is read
-def test_steps_of_a_change_lead_from_the_value_before_to_the_value_now(small: Path) -> None:  # noqa: ARG001
+def test_waterfall_bars_add_up_from_the_earlier_to_the_current_value(small: Path) -> None:  # noqa: ARG001
     with warehouse.reading(warehouse.locate()) as connection:
         found = explain(
             connection,
@@ -77,7 +77,7 @@ def test_steps_of_a_change_lead_from_the_value_before_to_the_value_now(small: Pa
     assert bars[0].end + moved == pytest.approx(bars[-1].end)
 
 
-def test_what_changed_between_days_of_ones_own_is_what_the_query_explains(page_of_sample: Open) -> None:
+def test_what_changed_between_custom_dates_equals_the_explain_query(page_of_sample: Open) -> None:
     of_filters = {"period": "Dates", "dates": ["2026-05-01", "2026-05-31"]}
     at = page_of_sample(
         "what_changed", measure="on_time", against="days", before="2026-02-01..2026-02-28", **of_filters
@@ -96,13 +96,13 @@ def test_what_changed_between_days_of_ones_own_is_what_the_query_explains(page_o
 
 
 @pytest.mark.parametrize("before", ["0001-01-01..0001-01-02", "1970-01-01..2026-02-01", "9999-01-01..9999-12-31"])
-def test_days_nobody_could_choose_give_way_to_the_nearest(page_of_small: Open, before: str) -> None:
+def test_invalid_comparison_dates_are_replaced_by_the_nearest_valid_dates(page_of_small: Open, before: str) -> None:
     at = page_of_small("what_changed", against="days", before=before)
     assert not at.exception
     assert at.query_params["before"] != before
 
 
-def test_the_first_days_of_all_have_days_to_compare_with(page_of_small: Open) -> None:
+def test_period_before_the_first_data_can_be_compared_without_an_exception(page_of_small: Open) -> None:
     at = page_of_small("what_changed", against="days", period="Dates", dates=["1990-01-01", "1990-02-01"])
     assert not at.exception
 
@@ -120,14 +120,14 @@ def test_what_changed_between_two_publishes(tmp_path: Path, at_home: Callable[[P
     assert "better<" in markup(at) or "worse<" in markup(at)
 
 
-def test_a_definition_has_an_address_and_says_where_the_measure_is_shown(page_of_small: Open) -> None:
+def test_definition_has_its_own_url_and_links_to_the_page_of_the_measure(page_of_small: Open) -> None:
     first, rest = markup(page_of_small("definitions", measure="otif")).split("</section>", 1)
     assert '<details class="bv-def" id="otif" open>' in first
     assert "buyers-view?measure=otif" in first
     assert 'id="otif"' not in rest
 
 
-def test_data_quality_names_the_measures_a_failed_check_touches(page_of_small: Open) -> None:
+def test_data_quality_lists_the_measures_affected_by_a_failed_check(page_of_small: Open) -> None:
     html = markup(page_of_small("data_quality"))
     table = html.split("Failed checks and affected measures")[2].split("</table>")[0]
     assert "order_lines" in table
@@ -144,7 +144,7 @@ def test_data_quality_lists_the_warnings_of_loaded_records(page_of_small: Open) 
     assert "definitions?measure=on_time" in table
 
 
-def test_bars_stand_in_the_order_given_and_totals_are_marks() -> None:
+def test_bar_chart_keeps_the_given_order_and_draws_totals_as_marks() -> None:
     spec = chart_types.bar_chart(
         [Bar("b", 3, "three"), Bar("a", 5, "five", start=2, tone="bad-strong"), Bar("c", 4, "four", total=True)],
         is_dark=False,

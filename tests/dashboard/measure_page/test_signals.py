@@ -37,21 +37,21 @@ def weeks(*values: float | None, judged: float = 100) -> list[Point]:
         ((0.85, None, 0.85), ""),
     ],
 )
-def test_it_says_since_when_the_target_is_missed(values: tuple[float | None, ...], expected: str) -> None:
+def test_signal_text_says_since_when_the_target_is_missed(values: tuple[float | None, ...], expected: str) -> None:
     assert since_target(weeks(*values), TARGET, Direction.HIGHER, "week") == expected
 
 
-def test_a_lower_measure_is_above_its_target_and_without_a_target_nothing_is_said() -> None:
+def test_signal_text_if_lower_is_better_and_empty_text_without_a_target() -> None:
     assert since_target(weeks(0.95, 0.85, 0.85), TARGET, Direction.LOWER, "week") == "Above target in 1 of 3 weeks."
     assert since_target(weeks(0.85, 0.85, 0.85), None, Direction.HIGHER, "week") == ""
 
 
-def test_it_says_since_when_the_level_shifted() -> None:
+def test_signal_text_says_since_when_the_level_has_shifted() -> None:
     """Four weeks near 0.95, then eight near 0.85: the mean is 0.883, and the eight lie below it."""
     values = [0.95, 0.94, 0.96, 0.95, *[0.84, 0.86] * 4]
     assert shift(weeks(*values), Unit.SHARE, "week") == f"Shifted down since the week of {day(4)}."
 
 
-def test_it_says_that_nothing_shifted_or_nothing_with_few_weeks() -> None:
+def test_signal_text_reports_no_shift_and_is_empty_for_few_weeks() -> None:
     assert shift(weeks(*[0.9, 0.92] * 6), Unit.SHARE, "week") == "No significant change over 12 weeks."
     assert shift(weeks(*[0.9, 0.92] * 4), Unit.SHARE, "week") == ""

@@ -52,7 +52,7 @@ def weighted() -> float:
         ((("customer", ("C1", "C2")),), "all"),
     ],
 )
-def test_several_together_where_one_of_them_has_its_own(
+def test_target_of_several_groups_if_only_some_have_their_own_target(
     where: tuple[tuple[str, tuple[str, ...]], ...], scope: str
 ) -> None:
     with warehouse.reading(warehouse.locate()) as connection:
@@ -66,7 +66,7 @@ def test_several_together_where_one_of_them_has_its_own(
 
 
 @pytest.mark.usefixtures("small")
-def test_pages_and_commands_judge_several_segments_against_the_same(
+def test_pages_and_commands_use_the_same_weighted_target_for_several_segments(
     open_page: Open, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     wanted, generation = weighted(), warehouse.current(warehouse.locate())

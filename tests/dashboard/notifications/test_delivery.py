@@ -119,7 +119,7 @@ def place_with(tmp_path: Path, *channels: str, due_at: datetime = AT) -> Locatio
     return place
 
 
-def test_mail_and_webhook_get_the_news_once(
+def test_email_and_webhook_receive_each_message_once(
     tmp_path: Path, mailbox: tuple[Mailbox, str], hook: tuple[list[Any], str]
 ) -> None:
     place = place_with(tmp_path, "mailto:ops@example.org", "webhook:OPS")
@@ -151,7 +151,7 @@ def test_mail_and_webhook_get_the_news_once(
     assert len(headers["Idempotency-Key"]) == 32
 
 
-def test_what_cannot_leave_waits_says_why_and_leaves_later(tmp_path: Path, hook: tuple[list[Any], str]) -> None:
+def test_failed_message_is_stored_with_the_reason_and_sent_later(tmp_path: Path, hook: tuple[list[Any], str]) -> None:
     place = place_with(tmp_path, "webhook:OPS", "mailto:ops@example.org")
     down = {
         "BUYERVIEW_WEBHOOK_OPS": f"{hook[1]}/down",
@@ -169,14 +169,14 @@ def test_what_cannot_leave_waits_says_why_and_leaves_later(tmp_path: Path, hook:
     assert len(hook[0]) == 1
 
 
-def test_nothing_leaves_before_its_time(tmp_path: Path, hook: tuple[list[Any], str]) -> None:
+def test_message_is_not_sent_before_it_is_due(tmp_path: Path, hook: tuple[list[Any], str]) -> None:
     place = place_with(tmp_path, "webhook:OPS", due_at=AT + timedelta(hours=8))
     setting = {"BUYERVIEW_WEBHOOK_OPS": hook[1]}
     assert delivery.send_pending(place, now=AT, setting=setting) == (0, 0)
     assert delivery.send_pending(place, now=AT + timedelta(hours=8), setting=setting) == (1, 0)
 
 
-def test_a_missing_setting_is_named_and_no_secret_is_told(tmp_path: Path) -> None:
+def test_error_names_the_missing_setting_and_hides_secrets(tmp_path: Path) -> None:
     place = place_with(tmp_path, "webhook:OPS", "mailto:ops@example.org")
     delivery.send_pending(place, now=AT, setting={"BUYERVIEW_WEBHOOK_OPS": "s3cret"})
     with open_store(place) as store:
@@ -186,7 +186,7 @@ def test_a_missing_setting_is_named_and_no_secret_is_told(tmp_path: Path) -> Non
     assert "s3cret" not in errors
 
 
-def test_a_wrong_password_is_said_without_it(tmp_path: Path) -> None:
+def test_wrong_password_error_does_not_contain_the_password(tmp_path: Path) -> None:
     def refuse(*_: object) -> AuthResult:
         return AuthResult(success=False, handled=False)
 
@@ -210,7 +210,7 @@ def test_a_wrong_password_is_said_without_it(tmp_path: Path) -> None:
     assert "s3cret" not in message["error"]
 
 
-def test_an_address_that_is_none_spoils_nothing_and_is_not_told(tmp_path: Path) -> None:
+def test_invalid_addresses_are_reported_without_repeating_them(tmp_path: Path) -> None:
     place = place_with(tmp_path, "webhook:OPS", "webhook:TWO", "mailto:ops@example.org")
     setting = {
         "BUYERVIEW_WEBHOOK_OPS": "http://127.0.0.1/s3cret hook",
@@ -223,7 +223,7 @@ def test_an_address_that_is_none_spoils_nothing_and_is_not_told(tmp_path: Path) 
         assert all("is invalid" in one["error"] and "s3cret" not in one["error"] for one in storage.messages(store))
 
 
-def test_a_webhook_that_leads_elsewhere_has_not_taken_the_news(tmp_path: Path, hook: tuple[list[Any], str]) -> None:
+def test_webhook_redirect_is_not_followed_and_counts_as_failed(tmp_path: Path, hook: tuple[list[Any], str]) -> None:
     place = place_with(tmp_path, "webhook:OPS")
     assert delivery.send_pending(place, now=AT, setting={"BUYERVIEW_WEBHOOK_OPS": f"{hook[1]}/moved"}) == (0, 1)
     assert hook[0] == [], "the address behind the redirect is not asked, because it may be inside the network"
@@ -231,7 +231,7 @@ def test_a_webhook_that_leads_elsewhere_has_not_taken_the_news(tmp_path: Path, h
         assert "redirects to another address" in storage.messages(store)[0]["error"]
 
 
-def test_a_channel_can_be_tried_out(mailbox: tuple[Mailbox, str], hook: tuple[list[Any], str]) -> None:
+def test_channel_can_be_tested_with_a_test_message(mailbox: tuple[Mailbox, str], hook: tuple[list[Any], str]) -> None:
     setting = {"BUYERVIEW_SMTP": mailbox[1], "BUYERVIEW_MAIL_FROM": "b@example.com", "BUYERVIEW_WEBHOOK_OPS": hook[1]}
     delivery.send_test("mailto:ops@example.org", setting)
     delivery.send_test("webhook:OPS", setting)
@@ -246,7 +246,7 @@ def test_a_channel_can_be_tried_out(mailbox: tuple[Mailbox, str], hook: tuple[li
             delivery.send_test(channel, setting | {"BUYERVIEW_WEBHOOK_OPS": f"{hook[1]}/down"})
 
 
-def test_mail_needs_a_sender_and_a_server() -> None:
+def test_email_requires_a_sender_and_a_server() -> None:
     with pytest.raises(SettingRefused, match="BUYERVIEW_MAIL_FROM"):
         delivery.mail("a@example.org", "s", "t", identity="1", setting={})
     made = delivery.mail("a@example.org", "s", "t", identity="1", setting={"BUYERVIEW_MAIL_FROM": "b@example.com"})
@@ -254,7 +254,7 @@ def test_mail_needs_a_sender_and_a_server() -> None:
         delivery.send_mail(made, {})
 
 
-def test_a_round_looks_sends_and_is_quiet_the_second_time(
+def test_alert_check_sends_messages_once_and_nothing_on_the_second_check(
     sample: Location, tmp_path: Path, hook: tuple[list[Any], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert sample.folder is not None

@@ -24,7 +24,7 @@ def small(any_location: Location) -> Iterator[Connection]:
         yield connection
 
 
-def test_every_list_and_story(small: Connection) -> None:
+def test_order_lists_and_order_stories(small: Connection) -> None:
     """Test all lists at once, because each warehouse takes seconds to build."""
     _check_failed_orders(small)
     _check_counts_and_options(small)

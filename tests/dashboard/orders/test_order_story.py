@@ -31,7 +31,7 @@ def told(around: OrderContext, item: Item | None = None, comments: list[dict[str
     return [one.what for one in events(records(), around, item or Item("O"), comments or [])]
 
 
-def test_a_story_runs_from_the_inquiry_to_the_money_in_the_order_of_time() -> None:
+def test_order_story_lists_events_from_inquiry_to_payment_in_time_order() -> None:
     around = OrderContext(
         quotes=[quote(quote_id="Q", asked_at="2026-02-20T09:00:00Z", answered_at="2026-02-21T09:00:00Z")],
         quote_options=[
@@ -76,7 +76,7 @@ def test_a_story_runs_from_the_inquiry_to_the_money_in_the_order_of_time() -> No
     ]
 
 
-def test_lines_promised_or_moved_together_are_one_event_with_who_did_it() -> None:
+def test_promises_made_or_changed_together_are_one_event_with_the_author() -> None:
     first = {
         "revision_no": 1,
         "promised_by": "2026-03-10",
@@ -107,7 +107,7 @@ def test_lines_promised_or_moved_together_are_one_event_with_who_did_it() -> Non
     ]
 
 
-def test_what_people_did_is_told_once_not_again_as_the_case_it_was_made_into() -> None:
+def test_story_lists_a_user_edit_once_and_not_again_as_a_service_case() -> None:
     done = Item(
         "O",
         detected_at=START,
@@ -145,7 +145,7 @@ def step(number: int, begun: float | None, ended: float | None, **values: Any) -
     }
 
 
-def test_the_steps_stand_to_one_scale_with_the_deadline_through_them() -> None:
+def test_order_steps_share_one_time_scale_with_a_deadline_line() -> None:
     rows = [step(2, 0, 10, step_seconds=36_000), step(9, 20, 50, wait_seconds=36_000, attempts=2), step(10, 60, None)]
     drawn = steps.steps(
         rows, deadline=START + 75 * HOUR, as_of=START + 100 * HOUR, missed_step="09", slack={2: 7200, 9: -3600}
@@ -161,7 +161,7 @@ def test_the_steps_stand_to_one_scale_with_the_deadline_through_them() -> None:
     assert drawn.count("not recorded") == 10
 
 
-def test_a_promise_dead_from_the_start_is_told_above_the_steps() -> None:
+def test_promise_missed_from_the_start_is_shown_above_the_steps() -> None:
     assert "from the start" in steps.steps([step(2, 0, 1)], deadline=None, as_of=START, missed_step="00", slack={})
 
 
@@ -176,12 +176,12 @@ def test_a_promise_dead_from_the_start_is_told_above_the_steps() -> None:
         (-5, "0 min"),
     ],
 )
-def test_durations_are_told_in_the_units_that_matter(seconds: int, words: str) -> None:
+def test_durations_are_shown_in_the_most_significant_units(seconds: int, words: str) -> None:
     assert formatting.duration(seconds) == words
 
 
 @pytest.mark.parametrize("standing", list(SLACK_STATES))
-def test_a_row_of_an_order_at_risk_says_how_it_stands_and_is_never_markup(standing: str) -> None:
+def test_order_at_risk_row_shows_its_status_and_escapes_markup(standing: str) -> None:
     row = {
         "order_id": "O",
         "customer_id": "C",

@@ -39,9 +39,7 @@ def item(place: Location, order_id: str) -> Item:
         return work_items.item(store, order_id)
 
 
-def test_many_orders_are_given_to_somebody_at_once_and_the_list_shows_whose_they_are(
-    desk: Location, open_page: Open
-) -> None:
+def test_several_orders_can_be_assigned_at_once_and_the_list_shows_the_owner(desk: Location, open_page: Open) -> None:
     at = open_page("failed_orders", **DUE)
     at.checkbox(key="work_all").check().run()
     at.button(key="work_assign_go").click().run()
@@ -59,9 +57,7 @@ def test_many_orders_are_given_to_somebody_at_once_and_the_list_shows_whose_they
     assert not at.exception
 
 
-def test_an_order_is_put_right_on_its_page_and_leaves_the_list_of_what_is_to_do(
-    desk: Location, open_page: Open
-) -> None:
+def test_resolving_an_order_on_its_page_removes_it_from_the_open_list(desk: Location, open_page: Open) -> None:
     at = write(open_page("order_story", order="HAND-LATE"), "Bo")
     at.text_area(key="work_text").set_value("called <b>them</b>")
     at.button(key="FormSubmitter:work_comment-Add comment").click().run()
@@ -89,7 +85,7 @@ def test_an_order_is_put_right_on_its_page_and_leaves_the_list_of_what_is_to_do(
     assert item(desk, "HAND-LATE").status == "open"
 
 
-def test_the_moments_of_putting_right_are_those_of_the_business_time_zone(
+def test_resolution_times_are_entered_in_the_business_time_zone(
     desk: Location, open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(locale.ZONE, "Europe/Berlin")
@@ -105,7 +101,7 @@ def test_the_moments_of_putting_right_are_those_of_the_business_time_zone(
     assert "09:30 CEST" in markup(at)
 
 
-def test_an_assigned_order_can_be_resolved_as_the_form_offers_it(desk: Location, open_page: Open) -> None:
+def test_assigned_order_can_be_resolved_with_the_default_times_of_the_form(desk: Location, open_page: Open) -> None:
     """Assigning sets the moment of detection. The form offers the earlier moment of the buyer's message as well."""
     at = write(open_page("order_story", order="HAND-LATE"), "Bo")
     at.button(key="work_take").click().run()
@@ -118,7 +114,7 @@ def test_an_assigned_order_can_be_resolved_as_the_form_offers_it(desk: Location,
     assert item(desk, "HAND-LATE").status == "resolved"
 
 
-def test_a_moment_out_of_order_is_said_at_the_button(desk: Location, open_page: Open) -> None:
+def test_resolving_with_times_out_of_order_shows_an_error(desk: Location, open_page: Open) -> None:
     at = write(open_page("order_story", order="HAND-LATE"), "Bo")
     at.radio(key="work_remedy").set_value("replaced")
     at.datetime_input(key="work_resolved_at").set_value(datetime(2020, 1, 1))
@@ -129,7 +125,7 @@ def test_a_moment_out_of_order_is_said_at_the_button(desk: Location, open_page: 
     assert item(desk, "HAND-LATE").status == "open"
 
 
-def test_the_offered_moments_are_in_order_of_time() -> None:
+def test_default_resolution_times_are_in_chronological_order() -> None:
     nine, ten, noon = (datetime(2026, 6, 20, hour) for hour in (9, 10, 12))
     assert likely_moments(noon, (ten, None), (None, nine)) == {
         "detected": nine,
@@ -146,7 +142,7 @@ def test_the_offered_moments_are_in_order_of_time() -> None:
     }
 
 
-def test_who_saves_second_is_told_and_overwrites_nothing(desk: Location, open_page: Open) -> None:
+def test_second_save_of_the_same_order_is_rejected_and_names_the_first_user(desk: Location, open_page: Open) -> None:
     at = write(open_page("order_story", order="HAND-SHORT"), "Bo")
     with open_store(desk) as store:
         work_items.assign(store, "Ada", [Item("HAND-SHORT")], "Ada", at=AT)
@@ -155,7 +151,7 @@ def test_who_saves_second_is_told_and_overwrites_nothing(desk: Location, open_pa
     assert item(desk, "HAND-SHORT").owner == "Ada"
 
 
-def test_an_order_that_is_gone_is_still_told_by_what_was_written_of_it(desk: Location, open_page: Open) -> None:
+def test_order_missing_from_the_data_is_shown_with_its_saved_edits(desk: Location, open_page: Open) -> None:
     with open_store(desk) as store:
         work_items.assign(store, "Ada", [Item("GONE-1", customer="Acme & Sons")], "Ada", at=AT)
     at = open_page("order_story", order="GONE-1")
@@ -165,12 +161,12 @@ def test_an_order_that_is_gone_is_still_told_by_what_was_written_of_it(desk: Loc
     assert "no longer in the data:</b> <a" in markup(open_page("failed_orders", show="open", **DUE))
 
 
-def test_a_part_of_a_number_finds_orders(desk: Location, open_page: Open) -> None:  # noqa: ARG001
+def test_order_search_matches_part_of_the_order_number(desk: Location, open_page: Open) -> None:  # noqa: ARG001
     assert "HAND-DAMAGED" in markup(open_page("order_story", order="damag"))
     assert "No order chosen" in markup(open_page("order_story"))
 
 
-def test_a_store_that_cannot_be_read_leaves_the_orders_readable(desk: Location, open_page: Open) -> None:
+def test_order_list_is_shown_if_the_store_cannot_be_read(desk: Location, open_page: Open) -> None:
     assert desk.folder is not None
     (desk.folder / "store.sqlite").write_text("no database at all, though long enough to be looked at " * 20)
     at = open_page("failed_orders", **DUE)
@@ -179,14 +175,14 @@ def test_a_store_that_cannot_be_read_leaves_the_orders_readable(desk: Location, 
     assert 'class="bv bv-item"' in markup(at)
 
 
-def test_orders_at_risk_and_pages_without_feeds_say_what_is_missing(desk: Location, open_page: Open) -> None:  # noqa: ARG001
+def test_orders_at_risk_and_order_story_name_the_missing_feed(desk: Location, open_page: Open) -> None:  # noqa: ARG001
     at = open_page("at_risk")
     assert not at.exception
     assert "No feed: order_events" in markup(at) + " ".join(caption.value for caption in at.caption).replace("\\", "")
     assert "No feed: order_events" in markup(open_page("order_story", order="HAND-LATE"))
 
 
-def test_what_is_put_right_and_what_is_not_come_to_all_that_failed(desk: Location) -> None:
+def test_resolved_and_open_orders_add_up_to_all_failed_orders(desk: Location) -> None:
     with reading(desk) as connection:
         whole = failed_orders(connection, size=500)
         ids = [row["order_id"] for row in whole.rows]

@@ -48,7 +48,7 @@ def answered(measure: str, segment: str | None, value: float | None, of: int = M
     )
 
 
-def test_it_says_last_weeks_numbers_as_the_scorecard_does(message: EmailMessage) -> None:
+def test_digest_shows_the_scorecard_numbers_of_last_week(message: EmailMessage) -> None:
     text = parts(message)["text/plain"].get_content()
     with warehouse.reading(warehouse.locate()) as connection:
         found = answer.answer(connection, Question(TILES, start=START, end=END))
@@ -60,7 +60,7 @@ def test_it_says_last_weeks_numbers_as_the_scorecard_does(message: EmailMessage)
     assert "Data version 1" in text
 
 
-def test_its_picture_comes_along_with_words(message: EmailMessage) -> None:
+def test_digest_embeds_a_chart_image_with_alt_text(message: EmailMessage) -> None:
     found = parts(message)
     assert found["image/png"].get_content().startswith(b"\x89PNG")
     assert found["image/png"]["Content-ID"] == "<trend>"
@@ -71,14 +71,14 @@ def test_its_picture_comes_along_with_words(message: EmailMessage) -> None:
     assert "http://" not in body  # nothing is loaded from elsewhere
 
 
-def test_its_links_name_the_days_and_the_generation(small: Path) -> None:  # noqa: ARG001
+def test_digest_links_contain_the_dates_and_the_data_version(small: Path) -> None:  # noqa: ARG001
     view = digest.digest_text(1, (("segment", ("A & B",)),), "https://service.example.org")
     asked = parse_qs(urlsplit(view["link"]).query)
     assert asked == {"period": ["Dates"], "dates": [str(START), str(END)], "segment": ["A & B"], "v": ["1"]}
     assert view["tiles"][0]["link"].startswith("https://service.example.org/behind?measure=perfect_order&part=counted")
 
 
-def test_only_what_is_provably_worse_is_told_the_largest_fall_first() -> None:
+def test_digest_lists_only_significant_declines_largest_first() -> None:
     now = [
         answered("otif", None, 0.90),
         answered("otif", "A", 0.60),
@@ -103,7 +103,7 @@ def test_only_what_is_provably_worse_is_told_the_largest_fall_first() -> None:
     ]
 
 
-def test_data_text_is_never_markup() -> None:
+def test_markup_in_data_is_escaped() -> None:
     evil = '<img src=x onerror="alert(1)">'
     tile = {
         "title": evil,
@@ -127,7 +127,7 @@ def test_data_text_is_never_markup() -> None:
     assert digest.NO_ORDERS in digest.in_words(view)
 
 
-def test_a_file_of_it_is_the_mail(message: EmailMessage, tmp_path: Path) -> None:
+def test_digest_file_contains_the_complete_email(message: EmailMessage, tmp_path: Path) -> None:
     digest.write(tmp_path / "week.eml", message)
     read = message_from_bytes((tmp_path / "week.eml").read_bytes(), policy=policy.default)
     assert read["To"] == "ada@example.org"
@@ -136,11 +136,11 @@ def test_a_file_of_it_is_the_mail(message: EmailMessage, tmp_path: Path) -> None
     assert read["Date"]
 
 
-def test_a_file_needs_no_setting(small: Path) -> None:  # noqa: ARG001
+def test_digest_file_requires_no_settings(small: Path) -> None:  # noqa: ARG001
     assert "localhost:8501" in parts(digest.made(to="", setting={}))["text/plain"].get_content()
 
 
-def test_a_mail_server_takes_it_and_a_missing_one_is_named(
+def test_digest_is_sent_by_smtp_and_a_missing_server_setting_is_named(
     message: EmailMessage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     box = Mailbox()

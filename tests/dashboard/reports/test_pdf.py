@@ -45,7 +45,7 @@ def view(**changes: Any) -> dict[str, Any]:
     return {**told, **changes}
 
 
-def test_it_is_one_page_and_tagged_whatever_stands_in_it() -> None:
+def test_pdf_has_one_page_and_accessibility_tags_for_any_content() -> None:
     made = pdf.pdf(view())
     assert b"/Type/Pages/Count 1/" in made
     assert b"/StructTreeRoot" in made
@@ -57,7 +57,7 @@ def test_the_same_view_gives_the_same_bytes() -> None:
 
 
 # the warehouse
-def test_it_says_what_the_scorecard_says(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
+def test_pdf_shows_the_scorecard_numbers(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
     seen: list[dict[str, Any]] = []
     monkeypatch.setattr(pdf, "pdf", lambda one: seen.append(one) or b"%PDF")
     pdf.write(tmp_path / "x.pdf", choice="13W", start=None, end=None, where=(("segment", ("C",)),))
@@ -71,6 +71,6 @@ def test_it_says_what_the_scorecard_says(small: Path, tmp_path: Path, monkeypatc
     assert "<" not in told["headline"]
 
 
-def test_the_command_writes_it(small: Path, tmp_path: Path) -> None:  # noqa: ARG001
+def test_pdf_is_written_to_a_file(small: Path, tmp_path: Path) -> None:  # noqa: ARG001
     pdf.write(tmp_path / "x.pdf", choice=CHOICES[0], start=date(2026, 5, 1), end=date(2026, 6, 1), where=())
     assert (tmp_path / "x.pdf").read_bytes().startswith(b"%PDF-1.7")

@@ -36,7 +36,7 @@ def links_of(html: str) -> dict[str, dict[str, list[str]]]:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_number_of_a_page_leads_behind_itself(page: str | None, page_of_small: Open) -> None:
+def test_every_number_on_a_page_links_to_its_drill_down(page: str | None, page_of_small: Open) -> None:
     found = links_of(markup(page_of_small(page, segment="B")))
     shown = scorecard.TILES if page is None else measures_of(menu.entry_of_file(page))
     assert set(shown) <= set(found)
@@ -44,7 +44,7 @@ def test_every_number_of_a_page_leads_behind_itself(page: str | None, page_of_sm
 
 
 @pytest.mark.parametrize("part", drillable_parts(MEASURES["otif"]))
-def test_the_list_proves_itself(part: str, page_of_small: Open) -> None:
+def test_drill_down_list_matches_the_measure(part: str, page_of_small: Open) -> None:
     at = page_of_small("drill_down", measure="otif", part=part)
     assert not at.exception
     html = markup(at)
@@ -64,7 +64,7 @@ def test_the_list_proves_itself(part: str, page_of_small: Open) -> None:
     assert html.split('data-measure="otif">')[1].split("<")[0] == formatting.number(answer.value, MEASURES["otif"].unit)
 
 
-def test_what_a_table_says_a_number_is_out_of_is_what_the_list_holds(page_of_small: Open) -> None:
+def test_denominator_in_a_table_matches_its_drill_down_list(page_of_small: Open) -> None:
     html, answer = markup(page_of_small("buyers_view")), asked("on_time")
     cell = re.search(
         r'<td[^>]*><a href="[^"]*measure=on_time&amp;part=out_of[^"]*"[^>]*>([^<]*)</a>(?:<span '
@@ -76,7 +76,7 @@ def test_what_a_table_says_a_number_is_out_of_is_what_the_list_holds(page_of_sma
     assert cell.groups() == (formatting.number(answer.denominator), f"{formatting.number(answer.unknown)} unknown")
 
 
-def test_a_value_of_a_dimension_narrows_the_list_and_the_trail_leads_back(page_of_small: Open) -> None:
+def test_dimension_values_filter_the_list_and_appear_in_the_breadcrumbs(page_of_small: Open) -> None:
     html = markup(page_of_small("drill_down", measure="on_time", part="out_of", at=["carrier:Blitz", "segment:A"]))
     answer = asked("on_time", where=(("carrier", ("Blitz",)), ("segment", ("A",))))
     assert f"<b>{formatting.count(int(answer.denominator or 0), 'order')}</b>" in html
@@ -86,12 +86,12 @@ def test_a_value_of_a_dimension_narrows_the_list_and_the_trail_leads_back(page_o
     assert "Segment A" in trail
 
 
-def test_every_order_of_the_list_leads_to_its_story(page_of_small: Open) -> None:
+def test_listed_order_links_to_its_order_story(page_of_small: Open) -> None:
     html = markup(page_of_small("drill_down", measure="complete", part="rest"))
     assert f"{links.STORY}?order=HAND-SHORT" in html
 
 
-def test_a_number_made_of_others_leads_to_them(page_of_small: Open) -> None:
+def test_derived_measure_links_to_its_input_measures(page_of_small: Open) -> None:
     html = markup(page_of_small("drill_down", measure="dependability_gap"))
     assert "measure=cycle_p50" in html
     assert "measure=cycle_p95" in html
@@ -109,11 +109,11 @@ def test_a_number_made_of_others_leads_to_them(page_of_small: Open) -> None:
         {"measure": "zone"},
     ],
 )
-def test_nonsense_in_the_address_shows_a_page(nonsense: dict[str, str], page_of_small: Open) -> None:
+def test_invalid_url_parameters_cause_no_exception(nonsense: dict[str, str], page_of_small: Open) -> None:
     assert not page_of_small("drill_down", **nonsense).exception
 
 
-def test_days_of_a_trend_narrow_the_period(page_of_small: Open) -> None:
+def test_days_parameter_limits_the_list_to_those_days(page_of_small: Open) -> None:
     html = markup(page_of_small("drill_down", measure="on_time", part="out_of", days="2026-06-01..2026-06-07"))
     with warehouse.reading(warehouse.locate()) as connection:
         days = links.parse_days("2026-06-01..2026-06-07")
@@ -122,7 +122,7 @@ def test_days_of_a_trend_narrow_the_period(page_of_small: Open) -> None:
     assert f"matches the figure {formatting.integer(int(one.denominator or 0))}" in html
 
 
-def test_the_file_of_the_list_has_every_row_and_runs_no_formula(page_of_small: Open) -> None:
+def test_drill_down_file_has_every_row_and_escapes_formulas(page_of_small: Open) -> None:
     page_of_small("drill_down")
     one = drill_down.DrillDownRequest(MEASURES["complete"], "out_of", (), None, WEEKS.start, WEEKS.end, ())
     # published
@@ -133,7 +133,9 @@ def test_the_file_of_the_list_has_every_row_and_runs_no_formula(page_of_small: O
     assert not [cell for row in rows for cell in row if cell[:1] in ("=", "+", "@")]
 
 
-def test_a_held_number_is_shown_and_not_judged(page_of_small: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_withheld_measure_is_shown_without_a_target_status(
+    page_of_small: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
     kept_out = Mark((Failed("shipments", "received_at_fits_type", "received_at", 300, 0.2),))
     monkeypatch.setattr(quality_marks, "read_marks", lambda _: {"on_time": kept_out})
     html = markup(page_of_small())
@@ -146,7 +148,7 @@ def test_a_held_number_is_shown_and_not_judged(page_of_small: Open, monkeypatch:
     assert "held" not in html.split('data-measure="otif"')[1].split("</li>")[0]
 
 
-def test_where_most_numbers_are_held_it_is_said_once_above_them(
+def test_page_shows_one_message_if_most_measures_are_withheld(
     page_of_small: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept_out = Mark((Failed("shipments", "received_at_fits_type", "received_at", 300, 0.2),))

@@ -37,7 +37,7 @@ def drawn(question: Question, answers: list[Answer], **more: Any) -> export_char
     return export_charts.draw(question, answers, VIEW, **{"measure": "otif", "is_dark": False, **more})
 
 
-def test_over_time_there_is_a_line_for_each_value_and_bars_without_time() -> None:
+def test_chart_has_a_line_per_value_over_time_and_bars_without_a_grain() -> None:
     months = [date(2026, at, 1) for at in (4, 5, 6)]
     answers = [share(0.9, period=month, segment=segment) for segment in "AB" for month in months]
     (panel,) = drawn(Question(("otif",), by=("segment",), grain="month"), answers).panels
@@ -51,7 +51,7 @@ def test_over_time_there_is_a_line_for_each_value_and_bars_without_time() -> Non
     assert panel.spec["datasets"]["rows"][0]["of"] == "40 of 50"
 
 
-def test_two_dimensions_are_a_panel_for_each_value_of_the_second() -> None:
+def test_chart_of_two_dimensions_has_a_panel_per_value_of_the_second() -> None:
     answers = [share(0.9, segment=segment, region=region) for segment in "AB" for region in ("North", "South", "West")]
     found = drawn(Question(("otif", "on_time"), by=("segment", "region")), answers)
     assert [panel.title for panel in found.panels] == ["North", "South", "West"]
@@ -60,7 +60,7 @@ def test_two_dimensions_are_a_panel_for_each_value_of_the_second() -> None:
     assert {part["data"]["name"] for part in together["concat"]} == set(together["datasets"])
 
 
-def test_what_a_chart_leaves_out_is_said() -> None:
+def test_chart_names_the_number_of_omitted_values() -> None:
     answers = [share(0.9, customer=f"C{at:02d}", of=at + 1) for at in range(40)]
     found = drawn(Question(("otif",), by=("customer",)), answers)
     assert len(found.panels[0].spec["datasets"]["rows"]) == export_charts.BARS_MOST
@@ -68,7 +68,7 @@ def test_what_a_chart_leaves_out_is_said() -> None:
     assert "15 of 40 customer values" in found.left_out
 
 
-def test_the_table_has_every_row_on_some_page() -> None:
+def test_table_pages_contain_every_row() -> None:
     question = Question(("otif",), by=("customer",))
     answers = [share(0.9, customer=f"C{at:03d}") for at in range(120)]
     found = export_charts.keys(question, answers)
@@ -76,7 +76,7 @@ def test_the_table_has_every_row_on_some_page() -> None:
     assert all(f"C{at:03d}</th>" in pages for at in range(120))
 
 
-def test_names_of_the_data_are_text_in_the_table_and_in_the_charts() -> None:
+def test_markup_in_names_is_escaped_in_tables_and_plain_text_in_charts() -> None:
     question = Question(("otif",), by=("customer",))
     answers = [share(0.9, customer=EVIL), share(None, customer="empty", of=0)]
     told = export_charts.table(question, export_charts.keys(question, answers), VIEW, [], page=1)
@@ -85,7 +85,7 @@ def test_names_of_the_data_are_text_in_the_table_and_in_the_charts() -> None:
     assert panel.spec["datasets"]["rows"][0]["label"] == EVIL
 
 
-def test_every_choice_stands_in_the_address_and_comes_from_it(page_of_small: Open) -> None:
+def test_every_export_choice_is_read_from_and_written_to_the_url(page_of_small: Open) -> None:
     at = page_of_small("export", m=["otif", "cycle_days"], by=["segment", "region"], per="month", show="table")
     assert not at.exception
     assert at.multiselect(key="explore_m").value == ["otif", "cycle_days"]
@@ -107,17 +107,17 @@ SHAPES: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("address", SHAPES)
-def test_every_shape_of_question_is_shown(address: dict[str, Any], page_of_small: Open) -> None:
+def test_export_page_shows_every_kind_of_query(address: dict[str, Any], page_of_small: Open) -> None:
     at = page_of_small("export", **address)
     assert not at.exception
     assert "On time" in markup(at)
 
 
-def test_each_measure_is_found_by_its_question() -> None:
+def test_every_measure_has_a_question_on_the_export_page() -> None:
     assert set(export.QUESTIONS) == set(MEASURES)
 
 
-def test_a_picture_says_what_it_shows_and_brings_its_font() -> None:
+def test_chart_image_has_a_title_and_embeds_its_font() -> None:
     spec = charts.trend([], MEASURES["otif"], target=None, grain="week", is_dark=False)
     framed = chart_download.with_title(spec, title="On time in full", under=f"segment {EVIL}", is_dark=False)
     assert framed["width"] != "container"
@@ -129,14 +129,16 @@ def test_a_picture_says_what_it_shows_and_brings_its_font() -> None:
     assert chart_download.render_image(framed, "png").startswith(b"\x89PNG")
 
 
-def test_a_picture_reads_nothing_from_elsewhere() -> None:
+def test_chart_image_rejects_external_data() -> None:
     with pytest.raises(ValueError, match=r"not allowed|External data"):
         chart_download.render_image(
             {"data": {"url": "http://127.0.0.1:9/x.csv"}, "mark": "point", "encoding": {"x": {"field": "a"}}}, "svg"
         )
 
 
-def test_a_held_number_is_not_judged_here_either(page_of_small: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_export_page_shows_no_target_status_for_a_withheld_measure(
+    page_of_small: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def judged() -> int:
         at = page_of_small("export", m=["on_time", "otif"], show="table")
         return markup(at).split('aria-label="Answers"', 1)[1].split("</table>")[0].count('class="bv-state')

@@ -25,7 +25,7 @@ def desk(small_home: Path, tmp_path: Path, at_home: Callable[[Path], None]) -> L
     return Location(folder=home)
 
 
-def test_what_is_on_the_screen_is_kept_without_the_generation(desk: Location, open_page: Open) -> None:
+def test_saved_view_stores_page_and_filters_without_the_data_version(desk: Location, open_page: Open) -> None:
     at = open_page(segment=["A"], period="26W")
     at.text_input("view_by").input("Ada")
     at.text_input("view_name").input("Half a year of A")
@@ -39,7 +39,7 @@ def test_what_is_on_the_screen_is_kept_without_the_generation(desk: Location, op
     assert "Half a year of A" in html
 
 
-def test_a_view_says_what_is_no_longer_there_and_others_see_only_what_is_shared(
+def test_saved_view_names_missing_values_and_private_views_are_hidden_from_others(
     desk: Location, open_page: Open
 ) -> None:
     with open_store(desk) as store:
@@ -50,7 +50,7 @@ def test_a_view_says_what_is_no_longer_there_and_others_see_only_what_is_shared(
     assert "Mine" not in html
 
 
-def test_the_same_name_replaces_and_views_are_renamed_and_deleted(desk: Location) -> None:
+def test_saved_views_can_be_replaced_renamed_and_deleted(desk: Location) -> None:
     with open_store(desk) as store:
         first = saved_views.save(store, "Ada", "A", "", "segment=A", shared=False, at=AT)
         assert saved_views.save(store, "Ada", "A", "", "segment=B", shared=False, at=AT) == first
@@ -61,7 +61,7 @@ def test_the_same_name_replaces_and_views_are_renamed_and_deleted(desk: Location
         assert [(view["name"], view["owner"]) for view in saved_views.views(store, "Bob")] == [("Z", "Ada")]
 
 
-def test_a_rule_is_written_with_what_it_would_have_said(desk: Location, open_page: Open) -> None:
+def test_alert_rule_form_shows_past_firings_and_saves_the_rule(desk: Location, open_page: Open) -> None:
     at = open_page("views_and_alerts")
     assert "No alert rules yet" in markup(at)
     assert "Over the last 26 weeks it would have fired" in markup(at)
@@ -76,7 +76,9 @@ def test_a_rule_is_written_with_what_it_would_have_said(desk: Location, open_pag
     assert "Late" in markup(at)
 
 
-def test_a_rule_is_narrowed_by_any_dimension_and_says_how_much_must_be_known(desk: Location, open_page: Open) -> None:
+def test_alert_rule_can_be_filtered_by_any_dimension_and_has_a_minimum_coverage(
+    desk: Location, open_page: Open
+) -> None:
     at = open_page("views_and_alerts")
     at.text_input("rule_name_0_0").input("A slow carrier")
     at.multiselect("rule_by_0_0").set_value(["carrier", "customer"]).run()
@@ -90,7 +92,7 @@ def test_a_rule_is_narrowed_by_any_dimension_and_says_how_much_must_be_known(des
     assert at.multiselect("rule_carrier_1_1_next").value == ["Blitz"]
 
 
-def test_a_rule_that_cannot_be_says_why_and_is_not_saved(desk: Location, open_page: Open) -> None:
+def test_invalid_alert_rule_shows_the_reason_and_is_not_saved(desk: Location, open_page: Open) -> None:
     at = open_page("views_and_alerts")
     at.text_input("rule_name_0_0").input("Late")
     at.text_input("rule_mail_0_0").input("nobody").run()
@@ -100,7 +102,7 @@ def test_a_rule_that_cannot_be_says_why_and_is_not_saved(desk: Location, open_pa
         assert storage.rules(store) == []
 
 
-def test_what_waits_says_why(desk: Location, open_page: Open) -> None:
+def test_pending_message_shows_the_reason(desk: Location, open_page: Open) -> None:
     with open_store(desk) as store:
         storage.save(store, "Ada", Rule("Late", "gone", BELOW, limit=0.5), at=AT)
         storage.write_message(store, "1", "webhook:OPS", "Alert: Late", {}, due_at=AT)

@@ -18,14 +18,16 @@ from tests.dashboard.conftest import Open
     ("case", "lost_now", "lost_then", "gain", "net"),
     [("Study problem", 3_855_000, 1_542_000, 2_313_000, 313_000), ("Paper2Go", 2_070_000, 517_500, 1_552_500, 552_500)],
 )
-def test_known_cases(case: str, lost_now: int, lost_then: int, gain: int, net: int) -> None:
+def test_calculator_gives_the_known_results_of_published_cases(
+    case: str, lost_now: int, lost_then: int, gain: int, net: int
+) -> None:
     found = calculate({name: Decimal(str(value)) for name, value in PRESETS[case].items()})
     assert (found.low.cash, found.high.cash, found.gain, found.net) == (lost_now, lost_then, gain, net)
     assert f"{gain:,}" in result(found)
 
 
 @pytest.mark.parametrize("where", [(), (("segment", ("B",)),)], ids=["all", "a segment"])
-def test_our_numbers_come_to_the_gain_of_a_year_that_the_payback_rests_on(
+def test_calculator_with_own_data_gives_the_yearly_gain_of_fill_payback(
     where: tuple[tuple[str, tuple[str, ...]], ...], sample: Location
 ) -> None:
     view = Question(("fill_payback",), start=date(2025, 7, 1), end=date(2026, 6, 30), where=where)
@@ -40,7 +42,7 @@ def test_our_numbers_come_to_the_gain_of_a_year_that_the_payback_rests_on(
     assert found.payback_years == pytest.approx(float(payback.value), rel=1e-6)
 
 
-def test_without_an_order_in_view_orders_and_fill_are_the_textbooks(sample: Location) -> None:
+def test_calculator_uses_textbook_orders_and_fill_if_no_order_is_in_view(sample: Location) -> None:
     with reading(sample) as connection:
         start = fill_rate_inputs(connection, Question((), start=date(2020, 1, 1), end=date(2020, 1, 31)))
     case = ours(start)
@@ -51,7 +53,7 @@ def test_without_an_order_in_view_orders_and_fill_are_the_textbooks(sample: Loca
     assert [case[name] for name in ("high", "cost", "deduction", "profit", "invest")] == [98, 60, 0, 450, 250_000]
 
 
-def test_the_page_starts_from_our_numbers_where_somebody_set_one(
+def test_page_starts_with_own_numbers_if_an_assumption_is_set(
     sample: Location, at_home: Callable[..., None], open_page: Open
 ) -> None:
     assert sample.folder is not None
@@ -64,7 +66,7 @@ def test_the_page_starts_from_our_numbers_where_somebody_set_one(
     assert any("Illustrative, because not set: fill to reach, invoice deduction." in part.value for part in at.caption)
 
 
-def test_the_page_says_that_it_starts_from_the_textbook_where_nobody_set_one(page_of_small: Open) -> None:
+def test_page_says_that_it_uses_textbook_numbers_if_no_assumption_is_set(page_of_small: Open) -> None:
     at = page_of_small("stockouts")
     assert not at.exception
     assert {field.label: field.value for field in at.number_input}["Orders a year"] == PRESETS[TEXTBOOK]["orders"]

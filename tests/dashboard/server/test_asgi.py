@@ -72,7 +72,7 @@ def get(path: str) -> tuple[int, dict[bytes, bytes], bytes]:
 
 
 # the warehouse
-def test_a_page_waits_for_the_warm_up_and_health_says_so(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
+def test_page_stream_waits_for_the_warm_up_and_healthz_reports_it(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
     warm = threading.Event()
     monkeypatch.setattr(asgi, "_warm", warm)
     status, _, body = get("/healthz")
@@ -90,7 +90,7 @@ def test_a_page_waits_for_the_warm_up_and_health_says_so(small: Path, monkeypatc
     assert (status, json.loads(body)) == (200, {"status": "ok", "generation": 1})
 
 
-def test_a_warm_up_that_fails_keeps_no_page_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_warm_up_does_not_block_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asgi, "_warm", threading.Event())
     monkeypatch.setattr(asgi, "warm_up", lambda: 1 / 0)
     with pytest.raises(ZeroDivisionError):
@@ -101,7 +101,7 @@ def test_a_warm_up_that_fails_keeps_no_page_waiting(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("path", "status"), [("/assets/inter-latin.woff2", 200), ("/assets/other.woff2", 404), ("/nothing", 404)]
 )
-def test_no_answer_may_be_framed_or_sniffed(path: str, status: int) -> None:
+def test_every_response_forbids_framing_and_content_sniffing(path: str, status: int) -> None:
     found, headers, _ = get(path)
     assert found == status
     assert headers[b"x-frame-options"] == b"DENY"

@@ -31,7 +31,7 @@ SETTINGS = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
         ("client", "disableDataExport", True),
     ],
 )
-def test_setting_is_the_required_one(section: str, name: str, value: object) -> None:
+def test_streamlit_setting_has_the_required_value(section: str, name: str, value: object) -> None:
     assert SETTINGS[section][name] == value
 
 
@@ -48,11 +48,11 @@ def start(**environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_start_is_content_with_the_settings_that_are_shipped() -> None:
+def test_start_accepts_the_shipped_settings() -> None:
     assert start().returncode == 0
 
 
-def test_hosts_behind_a_proxy_are_named_by_a_variable_and_a_star_is_refused() -> None:
+def test_allowed_hosts_come_from_a_variable_and_a_wildcard_is_rejected() -> None:
     assert start(BUYERVIEW_ALLOWED_HOSTS="dash.example.com, localhost").returncode == 0
     refused = start(BUYERVIEW_ALLOWED_HOSTS="*")
     assert refused.returncode != 0
@@ -77,12 +77,12 @@ GOOD = {
         ("server.enableAgentApi", True),
     ],
 )
-def test_each_loosened_setting_is_named(name: str, value: object) -> None:
+def test_insecure_setting_is_named_in_the_error(name: str, value: object) -> None:
     assert insecure_settings(GOOD.__getitem__) is None
     assert name in str(insecure_settings({**GOOD, name: value}.__getitem__))
 
 
-def test_a_damaged_warehouse_gives_a_message_and_no_traceback(
+def test_damaged_warehouse_shows_a_message_without_a_traceback(
     tmp_path: Path, at_home: Callable[[Path], None], open_page: Open
 ) -> None:
     folder = tmp_path / "home"
@@ -95,7 +95,7 @@ def test_a_damaged_warehouse_gives_a_message_and_no_traceback(
 
 
 @pytest.mark.parametrize(("failures", "shown"), [(1, "No data yet"), (99, "Buyerview cannot show this page")])
-def test_a_server_that_fails_is_asked_once_more_and_then_the_page_says_so(
+def test_page_retries_a_failed_server_once_and_then_shows_an_error(
     failures: int,
     shown: str,
     tmp_path: Path,

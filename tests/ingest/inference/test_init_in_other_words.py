@@ -142,7 +142,7 @@ PUBLIC: Sequence[tuple[str, Callable[[random.Random], Sequence[Sequence[object]]
 
 
 @pytest.mark.parametrize(("header", "rows", "truth"), PUBLIC, ids=["superstore", "employees"])
-def test_public_tables_are_not_read_as_what_they_are_not(
+def test_columns_of_public_tables_are_not_mapped_wrongly(
     tmp_path: Path,
     header: str,
     rows: Callable[[random.Random], Sequence[Sequence[object]]],

@@ -36,7 +36,7 @@ TRUTH = {
 
 
 @pytest.mark.postgres
-def test_northwind_is_mapped_with_questions_about_its_receipts_and_loads(
+def test_northwind_is_mapped_after_questions_about_receipts_and_can_be_loaded(
     tmp_path: Path, location: Location, postgres_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script = (data("northwind") / "northwind.sql").read_text(encoding="utf-8")

@@ -78,7 +78,7 @@ def write_workbook(path: Path) -> None:
         sheet.write(3 + len(ROWS), 9, 32)
 
 
-def test_a_flat_workbook_becomes_eight_feeds_with_hand_worked_verdicts(tmp_path: Path, location: Location) -> None:
+def test_flat_workbook_is_mapped_to_eight_feeds_with_the_expected_verdicts(tmp_path: Path, location: Location) -> None:
     write_workbook(tmp_path / "Sales report.xlsx")
     result = counted(proposed(tmp_path), TRUTH)
     assert (result.wrong, result.asked, result.unmapped) == ([], [], [])
@@ -132,7 +132,7 @@ def test_atliq_is_mapped_without_a_question_and_gives_the_published_figures(tmp_
     }
 
 
-def test_a_folder_of_rubbish_says_what_it_lacks(tmp_path: Path) -> None:
+def test_missing_feeds_of_a_folder_with_unrelated_files_are_listed(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("Call Anna about the price list.\nThen lunch.\n")
     (tmp_path / "empty.csv").write_text("")
     (tmp_path / "people.csv").write_text("employee_id,birth_date,title\n1,1948-12-08,Ms\n2,1952-02-19,Dr\n")

@@ -77,7 +77,7 @@ def as_parts(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("write", [as_gzip, as_json, as_parquet, as_sheets, as_parts])
-def test_the_same_records_are_mapped_alike(tmp_path: Path, write: Callable[[Path], None]) -> None:
+def test_same_records_get_the_same_mapping_in_every_file_format(tmp_path: Path, write: Callable[[Path], None]) -> None:
     write(tmp_path)
     proposal = proposed(tmp_path)
     mapped = {

@@ -20,25 +20,25 @@ from metrics.schema import FEEDS
         ("colour", {"?colour"}),
     ],
 )
-def test_a_name_is_read_in_our_own_words(name: str, words: set[str]) -> None:
+def test_column_name_is_translated_to_vocabulary_words(name: str, words: set[str]) -> None:
     assert words_of(name) == words
 
 
-def test_a_prefix_of_most_columns_has_no_meaning() -> None:
+def test_prefix_shared_by_most_columns_is_ignored() -> None:
     columns = ["ord_no", "ord_customer", "ord_qty", "ord_price", "note"]
     assert shared_prefix(columns) == "ord"
     assert column_scores("ord_qty", "shipment_lines", prefix="ord")["shipped_qty"] > 0.9
     assert "shipped_qty" not in column_scores("ord_qty", "shipment_lines", alone=False)
 
 
-def test_a_name_with_a_meaning_of_its_own_table_has_none_elsewhere() -> None:
+def test_generic_column_name_matches_only_in_a_table_of_a_single_feed() -> None:
     assert column_scores("quantity", "order_lines")["ordered_qty"] > 0.9
     assert column_scores("quantity", "order_lines", alone=False) == {}
     assert table_score("fact_order_lines.xlsx", "order_lines") == 1 > table_score("fact_order_lines.xlsx", "orders")
     assert table_score("us_states", "shipments") == 0
 
 
-def test_the_vocabulary_names_columns_that_exist_in_words_that_exist() -> None:
+def test_vocabulary_uses_only_existing_columns_and_known_words() -> None:
     known = vocabulary()
     ours = {word for words in known.words.values() for word in words}
     for feed, words in known.feeds.items():

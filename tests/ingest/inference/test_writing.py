@@ -14,7 +14,7 @@ def column(source: str, **settings: object) -> ProposedColumn:
     return ProposedColumn(source, settings, f"evidence of {ODD}", (ODD,))
 
 
-def test_odd_names_survive_in_columns_selects_codes_and_comments(tmp_path: Path) -> None:
+def test_mapping_text_preserves_unusual_names_in_columns_selects_codes_and_comments(tmp_path: Path) -> None:
     quoted = ODD.replace('"', '""')
     select = f'select "{quoted}" as order_id, "b" as customer_id, "c" as ordered_at\nfrom extract'
     orders = {name: column(name) for name in ("order_id", "customer_id", "ordered_at")}

@@ -23,7 +23,7 @@ BILLS = (
 SENT = "delivery,item,no,pos,qty\nS1,1,O1,1,10\nS2,1,O2,1,7\n"
 
 
-def test_i9_a_discount_line_is_billed_and_is_no_goods(any_source: Source) -> None:
+def test_i9_discount_line_is_billed_and_not_counted_as_goods(any_source: Source) -> None:
     """O1: 10 at 10 less a voucher of 20 is 80. A negative fee is a discount; goods and services stay positive.
 
     A deduction without an order line loads. A negative bill of goods does not.
@@ -49,7 +49,7 @@ def test_i9_a_discount_line_is_billed_and_is_no_goods(any_source: Source) -> Non
         assert (orders["O1"].ordered_amount, orders["O1"].line_count) == (Decimal(80), 2)
 
 
-def test_i9_the_bill_of_a_discount_is_judged_like_that_of_a_fee(source: Source) -> None:
+def test_i9_billed_discount_is_judged_like_a_billed_fee(source: Source) -> None:
     """O1 bills its voucher of 20 as agreed, as -1 at 20. O2 bills 10 of 20."""
     source.write(
         "order_lines.csv",

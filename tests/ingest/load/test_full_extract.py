@@ -25,7 +25,7 @@ def present(connection: Connection) -> set[tuple[str, str]]:
     return {(row.order_id, row.line_no) for row in rows}
 
 
-def test_i8_a_full_extract_withdraws_what_is_missing_and_takes_it_back(any_source: Source) -> None:
+def test_i8_full_extract_withdraws_missing_records_and_restores_them_if_they_return(any_source: Source) -> None:
     """1 of 9 loaded lines is gone (11 %): it is withdrawn. So is the waiting line of O9. A rejected line is present."""
     any_source.write("order_lines.csv", TEN)
     full(any_source).take_in()
@@ -48,7 +48,7 @@ def test_i8_a_full_extract_withdraws_what_is_missing_and_takes_it_back(any_sourc
         assert ("O2", "2") in present(connection)
 
 
-def test_i8_more_than_the_limit_refuses_the_run(source: Source) -> None:
+def test_i8_run_is_refused_if_more_records_than_the_limit_are_missing(source: Source) -> None:
     """2 of 9 loaded lines are gone: 22 % is more than 20 %."""
     source.write("order_lines.csv", TEN)
     full(source).take_in()
@@ -81,7 +81,7 @@ def test_i8_one_record_of_a_small_extract_may_be_gone(source: Source) -> None:
 
 
 @pytest.mark.long  # several whole runs
-def test_i8_an_extract_of_several_files_counts_as_a_whole(source: Source) -> None:
+def test_i8_several_files_are_treated_as_one_full_extract(source: Source) -> None:
     """A file that did not change is a part of the extract; a file that is gone is missing from it."""
     source.write("order_lines.csv", HEADER + "O1,1,P1,10\nO1,2,P2,5\n")
     source.write("order_lines_2.csv", HEADER + "O2,1,P1,7\n")
@@ -97,7 +97,7 @@ def test_i8_an_extract_of_several_files_counts_as_a_whole(source: Source) -> Non
 
 
 @pytest.mark.long  # several whole runs
-def test_i8_per_order_compares_the_orders_of_the_extract_only(source: Source) -> None:
+def test_i8_per_order_extract_withdraws_records_of_its_own_orders_only(source: Source) -> None:
     source.write("order_lines.csv", LINES)
     full(source, '"per_order"', 0.5).take_in()
     source.write("order_lines.csv", HEADER + "O1,1,P1,10\n")
@@ -110,7 +110,7 @@ def test_i8_per_order_compares_the_orders_of_the_extract_only(source: Source) ->
 
 
 @pytest.mark.long  # several whole runs
-def test_i8_without_a_declaration_the_run_says_what_is_gone(source: Source) -> None:
+def test_i8_run_warns_about_missing_records_if_full_is_not_declared(source: Source) -> None:
     source.take_in()
     source.write("order_lines.csv", LINES.replace("O1,2,P2,5\n", ""))
     (warning,) = source.take_in().warnings
@@ -122,7 +122,7 @@ def test_i8_without_a_declaration_the_run_says_what_is_gone(source: Source) -> N
 
 
 @pytest.mark.long  # several whole runs
-def test_i8_nothing_is_withdrawn_while_a_record_cannot_be_read(source: Source) -> None:
+def test_i8_full_extract_with_an_unreadable_record_withdraws_nothing(source: Source) -> None:
     source.write("order_lines.csv", TEN)
     full(source).take_in()
     source.write("order_lines.csv", TEN.replace("O2,2,P2,1\n", "O2,2\n"))

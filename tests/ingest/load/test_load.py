@@ -34,7 +34,7 @@ def test_every_row_of_every_file_is_in_exactly_one_of_three_states(any_source: S
     } == {(name, *numbers) for name, numbers in counts.items()}
 
 
-def test_running_twice_is_running_once(any_source: Source) -> None:
+def test_second_run_with_the_same_files_changes_nothing(any_source: Source) -> None:
     any_source.take_in()
     with reading(any_source.location) as connection:
         before = everything(connection)
@@ -159,7 +159,7 @@ def test_an_older_version_arriving_late_is_superseded(source: Source) -> None:
         assert connection.scalar(select(func.count()).select_from(restatements)) == 0
 
 
-def test_a_tombstone_and_its_undoing_are_versions_like_any_other(source: Source) -> None:
+def test_deletion_and_its_reversal_are_recorded_as_versions(source: Source) -> None:
     source.columns["orders"]["deleted"] = '"gone"'
     head = "no,customer,placed,promised,gone\n"
     for gone in ("false", "true", "false"):
@@ -201,7 +201,7 @@ def test_a_rejected_record_is_dropped_when_its_key_comes_again_as_it_is_loaded(s
             assert connection.scalar(line) == 10
 
 
-def test_a_rejected_record_is_dropped_when_a_good_one_of_its_key_arrives(any_source: Source) -> None:
+def test_rejected_record_is_dropped_when_a_valid_record_of_its_key_arrives(any_source: Source) -> None:
     any_source.origin["orders"] = 'read = "orders*.csv"'
     any_source.write("orders_2.csv", "no,customer,placed,promised\nO3,C1,2026-02-30,\n")
     any_source.take_in()
@@ -213,7 +213,7 @@ def test_a_rejected_record_is_dropped_when_a_good_one_of_its_key_arrives(any_sou
         assert len(rows(connection, "orders")) == 3
 
 
-def test_a_changed_mapping_reads_the_file_again(source: Source) -> None:
+def test_file_is_read_again_after_its_mapping_has_changed(source: Source) -> None:
     source.write("order_lines.csv", LINES.replace("O2,1,P1,7", 'O2,1,P1,"7,5"'))
     source.take_in()
     with reading(source.location) as connection:
@@ -225,7 +225,7 @@ def test_a_changed_mapping_reads_the_file_again(source: Source) -> None:
         assert str(rows(connection, "order_lines")[2]["ordered_qty"]) == "7.5000"
 
 
-def test_a_shipment_received_before_the_order_is_quarantined_at_its_lines(any_source: Source) -> None:
+def test_lines_of_a_shipment_received_before_its_order_are_quarantined(any_source: Source) -> None:
     any_source.write("shipments.csv", SHIPMENTS.replace("S1,2026-03-08,2026-03-09", "S1,,2026-03-01"))
     any_source.take_in()
     with reading(any_source.location) as connection:
@@ -234,7 +234,7 @@ def test_a_shipment_received_before_the_order_is_quarantined_at_its_lines(any_so
         assert json.loads(found[0].rules)[0]["rule"] == "received_at_not_before_ordered_at"
 
 
-def test_a_reversal_waits_for_the_invoice_it_takes_back(source: Source) -> None:
+def test_reversal_waits_for_the_invoice_it_reverses(source: Source) -> None:
     source.columns["invoices"] = {
         "invoice_id": '"no"',
         "invoice_kind": '"kind"',
@@ -276,7 +276,7 @@ def all_there_is(place: Location) -> object:
         ]
 
 
-def test_a_dry_run_says_what_the_run_after_it_does(any_source: Source) -> None:
+def test_dry_run_reports_the_same_results_as_the_following_run(any_source: Source) -> None:
     """A correction, an orphan line, a line whose order arrives, an invalid number, and a repeated key."""
     any_source.write("order_lines.csv", LINES + "O7,1,P1,10\n")
     any_source.take_in()
@@ -295,7 +295,7 @@ def test_a_dry_run_says_what_the_run_after_it_does(any_source: Source) -> None:
     )
 
 
-def test_no_key_is_there_twice(source: Source) -> None:
+def test_no_table_contains_a_duplicate_key(source: Source) -> None:
     source.write("orders.csv", ORDERS + ORDERS.partition("\n")[2])
     source.take_in()
     with reading(source.location) as connection:

@@ -31,7 +31,7 @@ def repeat_orders(source: Source, keys: str = "") -> None:
     source.origin["orders"] = f'read = "orders.csv"\n{keys}'
 
 
-def test_i7_undeclared_the_later_record_is_loaded_and_report_and_page_warn(any_source: Source) -> None:
+def test_i7_later_record_of_a_repeated_key_is_loaded_with_a_warning_by_default(any_source: Source) -> None:
     any_source.write("orders.csv", TWICE.replace("O2,,", "O2,C2,"))
     any_source.columns["orders"].update(cancelled_at='"cancelled"', cancelled_by='"by"')
     report = any_source.take_in()
@@ -64,7 +64,9 @@ def test_i7_first_filled_takes_the_first_value_of_each_column(any_source: Source
         assert kept(connection) == []
 
 
-def test_i7_sum_adds_quantities_once_per_different_record_and_rejects_what_cannot_be_added(any_source: Source) -> None:
+def test_i7_sum_adds_quantities_of_distinct_records_and_rejects_records_that_cannot_be_added(
+    any_source: Source,
+) -> None:
     """S1/1: 6 + 4 = 10, the repeat of 4 is not added. S2/1 names two order lines; S2/2 has an unreadable quantity.
 
     S2/3 is twice the same record: it counts once, with a warning.
@@ -87,7 +89,7 @@ def test_i7_sum_adds_quantities_once_per_different_record_and_rejects_what_canno
         }
 
 
-def test_i7_refuse_refuses_the_file_and_last_says_nothing(source: Source) -> None:
+def test_i7_refuse_rejects_the_file_and_last_loads_it_without_a_warning(source: Source) -> None:
     repeat_orders(source, 'same_key = "refuse"')
     source.write("orders.csv", TWICE.replace("O2,,", "O2,C2,"))
     with pytest.raises(SourceRefused, match=r"orders.csv, orders: 1 key occurs more than once.*order_id O2"):
@@ -96,7 +98,7 @@ def test_i7_refuse_refuses_the_file_and_last_says_nothing(source: Source) -> Non
     assert source.take_in().warnings == ()
 
 
-def test_i7_versions_of_one_key_are_no_conflict(source: Source) -> None:
+def test_i7_versions_of_one_key_cause_no_warning(source: Source) -> None:
     source.write(
         "orders.csv",
         "no,customer,placed,promised,changed\nO1,C1,2026-03-02,2026-03-10,2026-03-02\nO1,C1,2026-03-02,2026-03-12,"

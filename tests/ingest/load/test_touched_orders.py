@@ -29,7 +29,7 @@ def touched_orders(monkeypatch: pytest.MonkeyPatch) -> list[set[str] | None]:
     return found
 
 
-def test_each_feed_has_the_orders_judged_again_that_it_may_change(
+def test_each_feed_causes_only_the_orders_it_affects_to_be_judged_again(
     source: Source, touched_orders: list[set[str] | None]
 ) -> None:
     with_invoices(source, "I1,2026-03-20\n", "I1,1,O1,1,100\n")
@@ -44,7 +44,7 @@ def test_each_feed_has_the_orders_judged_again_that_it_may_change(
     }
 
 
-def test_a_payment_that_moves_to_another_invoice_touches_both(
+def test_payment_moved_to_another_invoice_affects_the_orders_of_both(
     source: Source, touched_orders: list[set[str] | None]
 ) -> None:
     with_invoices(source, "I1,2026-03-20\nI2,2026-03-20\n", "I1,1,O1,1,100\nI2,1,O2,1,100\n")
@@ -54,7 +54,7 @@ def test_a_payment_that_moves_to_another_invoice_touches_both(
     assert touched_orders == [None, {"O1", "O2"}]
 
 
-def test_a_reversal_that_names_another_invoice_touches_the_orders_of_both(
+def test_reversal_moved_to_another_invoice_affects_the_orders_of_both(
     source: Source, touched_orders: list[set[str] | None]
 ) -> None:
     add(
@@ -72,7 +72,7 @@ def test_a_reversal_that_names_another_invoice_touches_the_orders_of_both(
     assert touched_orders == [None, {"O1", "O2"}]
 
 
-def test_orders_that_share_a_document_with_rows_that_became_impossible_are_judged_again(
+def test_orders_that_share_a_document_with_newly_rejected_rows_are_judged_again(
     source: Source, touched_orders: list[set[str] | None]
 ) -> None:
     """S1 carries O1 and O2. A changed order date moves O1's row to quarantine, so O2's share of the freight changes."""

@@ -55,7 +55,7 @@ def broken(connection: Connection) -> dict[tuple[str, str], list[str]]:
     }
 
 
-def test_r12_the_factor_valid_on_the_local_day_of_the_order_converts(any_source: Source) -> None:
+def test_r12_conversion_uses_the_factor_valid_on_the_local_order_day(any_source: Source) -> None:
     in_boxes(any_source).take_in()
     with reading(any_source.location) as connection:
         # 12 until 31 March, 16 from 1 April. O3 is placed at 00:00 on 1 April in Berlin, O4 at 22:00 on 31 March in Los
@@ -73,7 +73,7 @@ def test_r12_the_factor_valid_on_the_local_day_of_the_order_converts(any_source:
         assert kept(connection) == []
 
 
-def test_r12_without_a_factor_a_row_waits_and_is_not_guessed(any_source: Source) -> None:
+def test_r12_row_without_a_conversion_factor_waits(any_source: Source) -> None:
     in_boxes(any_source)
     any_source.write("unit_factors.csv", FACTORS.replace("2026-01-01", "2026-03-31"))
     any_source.take_in()
@@ -93,7 +93,7 @@ def test_r12_without_a_factor_a_row_waits_and_is_not_guessed(any_source: Source)
         assert ledger(connection)["order_lines.csv"] == (5, 5, 0, 0)
 
 
-def test_r12_two_factors_of_one_day_contradict_each_other(source: Source) -> None:
+def test_r12_two_factors_valid_from_the_same_day_are_quarantined(source: Source) -> None:
     in_boxes(source).write("unit_factors.csv", FACTORS + "P1,box,2026-01-01,10\n")
     source.take_in()
     with reading(source.location) as connection:
@@ -109,7 +109,7 @@ def test_r12_two_factors_of_one_day_contradict_each_other(source: Source) -> Non
         assert broken(connection).keys() == {("unit_factors", "dropped")}
 
 
-def test_r12_a_corrected_factor_converts_what_came_and_not_its_result(any_source: Source) -> None:
+def test_r12_corrected_factor_converts_the_original_quantity_again(any_source: Source) -> None:
     in_boxes(any_source).take_in()
     any_source.write("unit_factors.csv", "product_id,unit,valid_from,factor\nP1,box,2026-01-01,24\n")
     any_source.take_in()
@@ -134,7 +134,7 @@ def test_r12_a_corrected_factor_converts_what_came_and_not_its_result(any_source
         assert rows(connection, "order_lines")[0]["unit_price_amount"] == Decimal("8.33333333")
 
 
-def test_r12_a_withdrawn_factor_takes_rows_out_and_its_return_brings_them_back(any_source: Source) -> None:
+def test_r12_withdrawn_factor_removes_rows_and_a_restored_factor_loads_them_again(any_source: Source) -> None:
     in_boxes(any_source)
     head = "product_id,unit,valid_from,factor,deleted\n"
     for january, withdrawn in (("12", "false"), ("12", "true"), ("12", "false"), ("24", "false")):
@@ -154,7 +154,7 @@ def test_r12_a_withdrawn_factor_takes_rows_out_and_its_return_brings_them_back(a
             assert ledger(connection)["order_lines.csv"] == ((5, 2, 3, 0) if withdrawn == "true" else (5, 5, 0, 0))
 
 
-def test_r12_a_later_factor_and_a_corrected_order_day_convert_anew(any_source: Source) -> None:
+def test_r12_later_factor_or_corrected_order_day_triggers_a_new_conversion(any_source: Source) -> None:
     in_boxes(any_source).write("unit_factors.csv", "product_id,unit,valid_from,factor\nP1,box,2026-01-01,12\n")
     any_source.take_in()
     any_source.write("unit_factors.csv", "product_id,unit,valid_from,factor\nP1,box,2026-04-01,16\n")
@@ -185,7 +185,7 @@ def test_r12_the_base_unit_needs_no_factor(any_source: Source) -> None:
         ("0.00000001", "0", "999999999", "price_converts"),
     ],
 )
-def test_r12_a_quantity_that_vanishes_or_is_too_large_is_quarantined(
+def test_r12_line_whose_converted_quantity_or_price_is_out_of_range_is_quarantined(
     any_source: Source, factor: str, quantity: str, price: str, rule: str
 ) -> None:
     in_boxes(any_source).write("unit_factors.csv", FACTORS + f"P2,box,2026-01-01,{factor}\n")
@@ -196,7 +196,7 @@ def test_r12_a_quantity_that_vanishes_or_is_too_large_is_quarantined(
         assert len(quantities(connection)) == 5
 
 
-def test_r12_billed_quantities_convert_and_charges_without_an_order_line_stay(any_source: Source) -> None:
+def test_r12_billed_quantities_are_converted_except_charges_without_an_order_line(any_source: Source) -> None:
     in_boxes(any_source)
     add(any_source, "invoices", "invoice_id,invoiced_at\nI1,2026-04-05\n")
     head = "invoice_id,invoice_line_no,order_id,line_no,unit,billed_qty,unit_price_amount,line_amount\n"

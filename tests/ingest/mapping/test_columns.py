@@ -52,7 +52,7 @@ def typed(engine: Connection, feed: str, column: str, about: dict[str, object], 
         ("2026-10-25T02:30:00", datetime(2026, 10, 25, 0, 30), False),
     ],
 )
-def test_a_moment_is_an_instant_in_utc_or_a_bare_date(
+def test_timestamp_is_read_as_a_utc_instant_or_a_bare_date(
     engine: Connection, text: str, value: datetime, is_date: bool
 ) -> None:
     assert typed(engine, "orders", "promised_by", {}, text) == (value, is_date, True)
@@ -72,11 +72,11 @@ def test_a_moment_is_an_instant_in_utc_or_a_bare_date(
         "2026-03-05T10:00:00+99:00",
     ],
 )
-def test_what_is_no_moment_does_not_fit(engine: Connection, text: str) -> None:
+def test_invalid_timestamp_does_not_fit_its_type(engine: Connection, text: str) -> None:
     assert typed(engine, "orders", "promised_by", {}, text)[-1] is False
 
 
-def test_nothing_is_nothing_and_fits(engine: Connection) -> None:
+def test_empty_value_is_read_as_null_and_fits_its_type(engine: Connection) -> None:
     assert typed(engine, "orders", "promised_by", {}, None) == (None, None, True)
     assert typed(engine, "order_lines", "ordered_qty", {}, None) == (None, True)
 
@@ -90,7 +90,7 @@ def test_nothing_is_nothing_and_fits(engine: Connection) -> None:
         ("%d.%m.%Y %H:%M %z", "05.03.2026 10:00 +0500", datetime(2026, 3, 5, 5), False),
     ],
 )
-def test_a_declared_format_is_the_only_one(
+def test_only_the_declared_format_is_accepted(
     engine: Connection, form: str, text: str, value: datetime, is_date: bool
 ) -> None:
     assert typed(engine, "orders", "promised_by", {"format": form}, text) == (value, is_date, True)
@@ -108,7 +108,7 @@ def test_a_declared_format_is_the_only_one(
         ({"thousands": ","}, "1,234", "1234.0000"),
     ],
 )
-def test_a_number_is_exact(engine: Connection, about: dict[str, object], text: str, value: str) -> None:
+def test_number_is_read_exactly(engine: Connection, about: dict[str, object], text: str, value: str) -> None:
     number, fits = typed(engine, "order_lines", "ordered_qty", about, text)
     assert (str(number), fits) == (value, True)
 
@@ -117,7 +117,9 @@ def test_a_number_is_exact(engine: Connection, about: dict[str, object], text: s
     ("about", "text"),
     [({"decimal": ","}, "1.5"), ({"decimal": ",", "thousands": "."}, "1.23,5"), ({}, "1,5"), ({}, "1.23456")],
 )
-def test_a_number_written_otherwise_does_not_fit(engine: Connection, about: dict[str, object], text: str) -> None:
+def test_number_in_another_notation_does_not_fit_its_type(
+    engine: Connection, about: dict[str, object], text: str
+) -> None:
     assert typed(engine, "order_lines", "ordered_qty", about, text)[-1] is False
 
 
@@ -131,7 +133,7 @@ def test_an_unlisted_code_does_not_fit(engine: Connection) -> None:
     "zone",
     ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "Africa/Casablanca", "Pacific/Apia"],
 )
-def test_local_times_become_the_instants_pythons_calendar_names(engine: Connection, zone: str) -> None:
+def test_local_times_are_converted_to_utc_like_python_zoneinfo(engine: Connection, zone: str) -> None:
     query = (
         f"SELECT l, {to_utc('l', zone)} FROM (SELECT TIMESTAMP '2010-06-01' + n * INTERVAL 15 MINUTE AS l FROM "
         "range(80000) AS r(n))"

@@ -14,14 +14,14 @@ SECTIONS = dict(re.findall(r"^### `(\w+)`\n(.*?)(?=^### |\Z)", PAGE, flags=re.MU
 
 
 @pytest.mark.parametrize("feed", FEEDS)
-def test_every_column_of_a_feed_is_there_and_those_needed_are_marked(feed: str) -> None:
+def test_document_lists_every_column_and_marks_the_required_columns(feed: str) -> None:
     listed = re.findall(r"^\| `(\w+)`( \(needed\))? \|", SECTIONS[feed], flags=re.MULTILINE)
     documented = [column for column, _ in listed]
     assert documented == [column for column in mappable(FEEDS[feed]) if column not in ("source_updated_at", "deleted")]
     assert {column for column, needed in listed if needed} == set(required(feed))
 
 
-def test_every_rule_across_rows_is_there() -> None:
+def test_document_lists_every_cross_row_rule() -> None:
     found = {rule.name for feed, about in FEEDS.items() for rule in cross_row_rules.rules(feed, about.table)}
     found |= {"unit_has_factor", "quantity_converts", "price_converts"}
     listed = set(re.findall(r"`([\w…]+)`", PAGE))

@@ -92,7 +92,7 @@ def test_northwind_pulled_from_a_database_gives_its_known_answers(
 
 @pytest.mark.postgres
 @pytest.mark.long  # test_cursors.py pulls from PostgreSQL in every run
-def test_a_cursor_pulls_only_what_is_new_and_a_repeat_is_harmless(
+def test_cursor_pulls_only_new_rows_and_a_repeated_pull_changes_nothing(
     tmp_path: Path, location: Location, postgres_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ERP_URL", postgres_database)

@@ -91,12 +91,14 @@ def test_a_day_or_week_that_the_year_does_not_have_does_not_fit(
         ("2026-07-01 10:00 IST", "Asia/Kolkata", datetime(2026, 7, 1, 4, 30)),
     ],
 )
-def test_a_zone_abbreviation_is_its_own_offset(engine: Connection, text: str, zone: str, value: datetime) -> None:
+def test_time_zone_abbreviation_is_read_as_its_utc_offset(
+    engine: Connection, text: str, zone: str, value: datetime
+) -> None:
     assert typed(engine, "promised_by", {"format": "%Y-%m-%d %H:%M %Z"}, text, zone=zone) == (value, False, True)
 
 
 @pytest.mark.parametrize("text", ["2026-07-01 10:00 CST", "2026-07-01 10:00 IST", "2026-07-01 10:00 XYZ"])
-def test_an_abbreviation_with_several_meanings_does_not_fit(engine: Connection, text: str) -> None:
+def test_ambiguous_time_zone_abbreviation_does_not_fit_its_type(engine: Connection, text: str) -> None:
     assert typed(engine, "promised_by", {"format": "%Y-%m-%d %H:%M %Z"}, text)[-1] is False
     assert "CST or IST" in formats.zone_advice("%H %Z")
 

@@ -58,7 +58,7 @@ def problems(tmp_path: Path, text: str) -> list[str]:
         ("[source]", "[source", "not valid TOML"),
     ],
 )
-def test_a_mistake_is_named_with_its_key_and_what_to_write(tmp_path: Path, right: str, wrong: str, said: str) -> None:
+def test_mapping_error_names_the_key_and_the_correction(tmp_path: Path, right: str, wrong: str, said: str) -> None:
     assert right in GOOD
     found = problems(tmp_path, GOOD.replace(right, wrong, 1))
     assert any(said in one for one in found), found
@@ -74,12 +74,12 @@ def test_the_four_core_feeds_are_needed(tmp_path: Path) -> None:
     assert [one.split("]")[0] for one in found] == ["[orders", "[order_lines", "[shipments", "[shipment_lines"]
 
 
-def test_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:
+def test_missing_mapping_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(MappingRefused, match="file not found"):
         load_mapping(tmp_path / "none.toml")
 
 
-def test_a_connection_whose_variable_is_not_set_says_which(source: Source) -> None:
+def test_error_names_the_unset_environment_variable_of_a_connection(source: Source) -> None:
     source.origin["orders"] = 'connection = "env:NO_SUCH_URL"\nquery = "select 1"'
     with pytest.raises(MappingRefused, match=r"orders\.connection: the environment variable NO_SUCH_URL is not set"):
         source.take_in()
@@ -93,7 +93,7 @@ def test_a_connection_whose_variable_is_not_set_says_which(source: Source) -> No
         ("2026-04-30T12:00:00Z", datetime(2026, 4, 30, 12)),
     ],
 )
-def test_a_bare_date_as_data_as_of_is_the_end_of_that_day(source: Source, written: str, end: datetime) -> None:
+def test_data_as_of_given_as_a_date_means_the_end_of_that_day(source: Source, written: str, end: datetime) -> None:
     for quote in ('"', "") if len(written) == 10 else ('"',):
         source.head = f"data_as_of = {quote}{written}{quote}"
         assert load_mapping(source.mapping()).data_as_of == end

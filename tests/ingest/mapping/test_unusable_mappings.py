@@ -46,12 +46,12 @@ def refused(path: Path) -> str:
     return str(caught.value)
 
 
-def test_the_mapping_of_this_file_is_accepted(tmp_path: Path) -> None:
+def test_valid_base_mapping_is_accepted(tmp_path: Path) -> None:
     (tmp_path / "m.toml").write_text(GOOD)
     assert load_mapping(tmp_path / "m.toml").feeds["order_lines"].done == "*.ok"
 
 
-def test_a_path_that_is_no_readable_file_is_refused(tmp_path: Path) -> None:
+def test_mapping_path_that_is_not_a_readable_file_is_refused(tmp_path: Path) -> None:
     """Trust, T15: a folder, a link to itself, a name inside a file, and nothing."""
     (tmp_path / "folder").mkdir()
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
@@ -83,7 +83,7 @@ def test_a_path_that_is_no_readable_file_is_refused(tmp_path: Path) -> None:
         ("[source]", ".".join(["a"] * 3000) + " = 1\n[source]", "a"),
     ],
 )
-def test_a_value_that_nothing_can_use_is_refused(old: str, new: str, why: str, tmp_path: Path) -> None:
+def test_unusable_mapping_value_is_refused(old: str, new: str, why: str, tmp_path: Path) -> None:
     text = GOOD.replace(old, new, 1)
     assert text != GOOD
     (tmp_path / "m.toml").write_text(text)
@@ -131,7 +131,7 @@ def test_random_damage_to_a_mapping_never_ends_in_a_traceback(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("url", ["", "no address", "//u:secret@h/d", "postgresql://u:p@ss@h/d"])
-def test_an_address_of_a_database_that_cannot_be_used_is_refused_without_repeating_it(
+def test_invalid_database_url_is_refused_and_not_repeated_in_the_error(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ERP", url)

@@ -27,7 +27,7 @@ def write(path: Path, *, age: float = 0.0) -> Path:
     return path
 
 
-def test_a_file_that_grows_is_left_to_a_later_run(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_growing_file_is_skipped_until_a_later_run(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Trust, T12: the run waits once for `settle` seconds. The file that changed meanwhile is not read."""
     write(tmp_path / "orders-1.csv", age=60)
     growing = write(tmp_path / "orders-2.csv")
@@ -52,7 +52,9 @@ def test_a_file_that_grows_is_left_to_a_later_run(tmp_path: Path, caplog: pytest
     assert names(tmp_path, Origin(read=("orders-2*.csv",), settle=0.3)) == ["orders-2.csv"]
 
 
-def test_only_young_files_of_patterns_are_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_run_waits_only_for_recently_changed_files_matched_by_a_pattern(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     waits: list[float] = []
     monkeypatch.setattr(time, "sleep", waits.append)
     monkeypatch.delenv(complete_files.SETTING, raising=False)
@@ -85,7 +87,7 @@ def test_a_marker_shows_which_files_are_complete(tmp_path: Path, caplog: pytest.
         names(tmp_path, Origin(read=("d.csv",), done="*.ok"))
 
 
-def test_links_that_leave_the_folder_and_matches_that_are_no_files_are_named(tmp_path: Path) -> None:
+def test_links_outside_the_folder_and_matches_that_are_not_files_are_reported(tmp_path: Path) -> None:
     """Trust, T17: such a match was dropped, and the run went on without it."""
     folder, outside = tmp_path / "data", tmp_path / "outside"
     for one in (folder, outside, folder / "real"):
@@ -118,7 +120,7 @@ def test_links_that_leave_the_folder_and_matches_that_are_no_files_are_named(tmp
         find_files(tmp_path / "nowhere", Origin(read=("x.csv",)), "orders")
 
 
-def test_a_file_that_vanishes_or_is_not_valid_utf8_in_its_name_is_named(tmp_path: Path) -> None:
+def test_file_name_that_is_not_valid_utf8_is_refused(tmp_path: Path) -> None:
     Path(os.fsdecode(bytes(tmp_path) + b"/caf\xe9.csv")).write_text("no\n1\n")
     with pytest.raises(SourceRefused, match="not valid UTF-8"):
         find_files(tmp_path, Origin(read=("*.csv",)), "orders")

@@ -82,7 +82,7 @@ def pulls_again(
 
 @pytest.mark.postgres
 @pytest.mark.parametrize("chosen", [("timestamptz", "bytea"), EVERY_TYPE])
-def test_i2_a_cursor_of_any_type_pulls_again_from_postgresql(
+def test_i2_cursor_of_any_type_continues_the_pull_from_postgresql(
     chosen: tuple[str, ...], source: Source, postgres_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     types = only({**TYPES, "bytea": ('"0x00"', r"'\x0000000000000a00'", r"'\x0000000000000a01'")}, chosen)
@@ -91,7 +91,7 @@ def test_i2_a_cursor_of_any_type_pulls_again_from_postgresql(
 
 
 @pytest.mark.parametrize("chosen", [("date", "numeric(12,3)"), EVERY_TYPE])
-def test_i2_a_cursor_of_any_type_pulls_again_from_duckdb(
+def test_i2_cursor_of_any_type_continues_the_pull_from_duckdb(
     chosen: tuple[str, ...], source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     types = only({**TYPES, "blob": ('"0x00"', r"'\x00\x0A'::blob", r"'\x00\x0B'::blob")}, chosen)
@@ -104,7 +104,7 @@ def test_i2_a_cursor_of_any_type_pulls_again_from_duckdb(
 
 
 @pytest.mark.parametrize("chosen", [("datetime",), EVERY_TYPE])
-def test_i2_a_cursor_of_any_type_pulls_again_from_sqlite(
+def test_i2_cursor_of_any_type_continues_the_pull_from_sqlite(
     chosen: tuple[str, ...], source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     types = {
@@ -121,7 +121,7 @@ def test_i2_a_cursor_of_any_type_pulls_again_from_sqlite(
 
 
 @pytest.mark.postgres
-def test_i2_a_start_without_a_zone_is_in_the_zone_of_the_source(
+def test_i2_cursor_start_without_a_time_zone_uses_the_zone_of_the_source(
     source: Source, postgres_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The source is in Berlin, the server's own zone is Kolkata: 00:00 in Berlin is 23:00 UTC of the day before."""
@@ -160,7 +160,7 @@ def test_i2_every_failure_names_feed_column_and_remedy(
         source.take_in()
 
 
-def test_i16_a_select_is_called_by_the_sources_it_names_and_ignores_the_others(source: Source) -> None:
+def test_i16_select_is_named_after_its_sources_and_ignores_changes_of_other_sources(source: Source) -> None:
     def read_by_select() -> None:
         for feed in ("orders", "order_lines"):
             source.origin[feed] = f"select = '''select * from all_{feed}'''"

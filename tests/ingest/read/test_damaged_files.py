@@ -114,14 +114,16 @@ def check(read: Reader, folder: Path, seeds: range) -> Counter[str]:
     return reasons
 
 
-def test_a_drawn_file_is_read_like_the_independent_reader_or_refused(read: Reader, tmp_path: Path) -> None:
+def test_random_file_is_read_like_the_independent_reader_or_refused(read: Reader, tmp_path: Path) -> None:
     reasons = check(read, tmp_path, range(SEED, SEED + OFTEN))
     assert reasons["read"] > OFTEN / 2
     assert len(reasons) > 4
 
 
 @pytest.mark.long
-def test_thousands_of_drawn_files(read: Reader, tmp_path: Path) -> None:
+def test_thousands_of_random_files_are_read_like_the_independent_reader_or_refused(
+    read: Reader, tmp_path: Path
+) -> None:
     reasons = check(read, tmp_path, range(SEED + OFTEN, SEED + OFTEN + DRAWN))
     print(reasons)
     assert reasons["read"] > DRAWN / 2

@@ -183,7 +183,7 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
         yield one
 
 
-def test_a_typed_date_does_not_pass_through_a_format_and_a_typed_number_does(read: Reader, tmp_path: Path) -> None:
+def test_format_applies_to_typed_numbers_but_not_to_typed_dates(read: Reader, tmp_path: Path) -> None:
     table = pyarrow.table(
         {"no": ["S1"], "left": [date(2026, 3, 4)], "proof": pyarrow.array([20260305], pyarrow.int64())}
     )
@@ -230,7 +230,7 @@ def test_floats_are_the_shortest_decimal_rounded_to_the_decimals_of_the_column(
     ]  # fmt: skip
 
 
-def test_midnights_next_to_times_are_instants_and_alone_are_days(read: Reader, tmp_path: Path) -> None:
+def test_midnights_are_instants_if_the_column_also_has_times_and_days_otherwise(read: Reader, tmp_path: Path) -> None:
     """I4: in every kind of file, and not if the mapping says day = false."""
     midnight, morning = datetime(2026, 3, 10), datetime(2026, 3, 10, 8)
     utc = midnight.replace(tzinfo=UTC) - timedelta(hours=1)  # midnight in Berlin

@@ -77,7 +77,7 @@ def test_a_csv_of_every_layout_gives_the_same_rows(read: Reader, tmp_path: Path,
     assert found(staged(read, tmp_path, name, content, **keys)) == RIGHT
 
 
-def test_a_totals_word_in_a_complete_record_is_a_record(read: Reader, tmp_path: Path) -> None:
+def test_complete_record_with_the_word_total_is_read_as_a_record(read: Reader, tmp_path: Path) -> None:
     """Only a row that cannot be a record ends the records: here the last row has every needed column."""
     rows = staged(read, tmp_path, "f.csv", HEADER + ROWS + "Total,DHL,1\n")
     assert [one["shipment_id"] for one in rows.rows] == ["S1", "S2", "Total"]
@@ -111,7 +111,7 @@ def test_a_header_with_invisible_characters_loses_no_record(read: Reader, tmp_pa
         assert json.dumps(name) in refused.value.do
 
 
-def test_the_message_names_the_delimiter_that_the_header_shows(read: Reader, tmp_path: Path) -> None:
+def test_error_suggests_the_delimiter_found_in_the_header(read: Reader, tmp_path: Path) -> None:
     with pytest.raises(SourceRefused, match=r'delimiter = ";"'):
         staged(read, tmp_path, "f.csv", (HEADER + ROWS).replace(",", ";"))
 
@@ -130,7 +130,9 @@ def test_a_huge_record_is_rejected_and_the_others_are_read(read: Reader, tmp_pat
     ("text", "carrier"),
     [('5" pipe', '5" pipe'), (' "a"', ' "a"'), ('"a ""b"""', 'a "b"'), ('"two\r\nlines"', "two\r\nlines")],
 )
-def test_a_row_is_the_same_whatever_its_neighbours_are(read: Reader, tmp_path: Path, text: str, carrier: str) -> None:
+def test_row_is_read_the_same_regardless_of_neighbouring_rows(
+    read: Reader, tmp_path: Path, text: str, carrier: str
+) -> None:
     """T17: a broken neighbour, a quoted line break or a stray line end changes no other row and no row number."""
     row = f"S1,{text},5\n"
     for before, number in (("", 1), ("S0,x\n", 2), ('S0,"a\nb",1\n', 2), ("S0,x,1\r\n", 2), ('S0,"a"b,1\n', 2)):
@@ -163,7 +165,7 @@ def test_a_file_that_cannot_be_opened_is_refused(read: Reader, tmp_path: Path, m
         assert refused.value.object_name == name
 
 
-def test_a_file_cut_after_the_line_end_is_refused_up_to_its_very_end(read: Reader, tmp_path: Path) -> None:
+def test_file_without_a_final_line_break_is_refused(read: Reader, tmp_path: Path) -> None:
     """T7: a line end three bytes before the end is no line end at the end."""
     for content, keys in ((HEADER + ROWS + "S3", {}), ((HEADER + ROWS + "S").encode("utf-16"), {"encoding": "utf-16"})):
         with pytest.raises(SourceRefused, match="does not end with a line break"):
@@ -197,7 +199,7 @@ def test_a_file_that_differs_from_its_manifest_is_refused(read: Reader, tmp_path
         staged(read, tmp_path, "f.csv", content, manifest="m.json")
 
 
-def test_a_feed_without_records_is_noted_and_refused_if_it_had_records(read: Reader, tmp_path: Path) -> None:
+def test_empty_feed_is_noted_and_refused_if_earlier_runs_had_records(read: Reader, tmp_path: Path) -> None:
     """I18: a header and no records."""
     assert staged(read, tmp_path, "f.csv", HEADER).notes == ["f.csv has no records; check its export"]
     with pytest.raises(SourceRefused, match="earlier runs had records"):
@@ -259,7 +261,7 @@ def test_an_open_document_sheet_is_read(read: Reader, tmp_path: Path) -> None:
     assert found(read.read(tmp_path, "shipments", {"read": "f.ods", "columns": COLUMNS})) == RIGHT
 
 
-def test_parquet_with_reserved_names_and_not_a_number(read: Reader, tmp_path: Path) -> None:
+def test_parquet_with_reserved_column_names_and_nan_is_read(read: Reader, tmp_path: Path) -> None:
     names = {"NO": ["S1", "S2"], "BY": ["DHL", "UPS"], "COST": [5.0, float("nan")], "_row_no": [7, 8], "rowid": [1, 2]}
     pyarrow.parquet.write_table(pyarrow.table(names), tmp_path / "f.parquet")
     columns = {**COLUMNS, "received_place": "_row_no"}
@@ -274,7 +276,9 @@ def test_parquet_with_reserved_names_and_not_a_number(read: Reader, tmp_path: Pa
 @pytest.mark.parametrize(
     "content", [b"", b"PK\x03\x04", b"PAR1\x00\x00PAR1", b"\xd0\xcf\x11\xe0" + b"\x00" * 600, b"a,b\n"]
 )
-def test_what_is_no_such_file_is_refused(read: Reader, tmp_path: Path, name: str, content: bytes) -> None:
+def test_file_with_invalid_content_for_its_extension_is_refused(
+    read: Reader, tmp_path: Path, name: str, content: bytes
+) -> None:
     with pytest.raises(SourceRefused) as refused:
         staged(read, tmp_path, name, content)
     assert (refused.value.object_name, bool(refused.value.reason), bool(refused.value.do)) == (name, True, True)

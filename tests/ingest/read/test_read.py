@@ -53,7 +53,7 @@ def test_an_object_that_cannot_be_trusted_is_refused_and_nothing_is_published(
     assert [row["outcome"] for row in history_runs(source.location)] == ["failed"]
 
 
-def test_a_gzip_that_swells_beyond_what_records_do_is_refused(source: Source) -> None:
+def test_gzip_with_an_excessive_compression_ratio_is_refused(source: Source) -> None:
     source.origin["orders"] = 'read = "orders.csv.gz"'
     with gzip.open(source.folder / "orders.csv.gz", "wb") as bomb:
         bomb.write(HEADER.encode())
@@ -65,7 +65,7 @@ def test_a_gzip_that_swells_beyond_what_records_do_is_refused(source: Source) ->
 
 
 @pytest.mark.parametrize("later", ["append", "remove"])
-def test_a_file_that_changes_while_it_is_read_is_refused_and_the_next_run_takes_it(source: Source, later: str) -> None:
+def test_file_changed_while_being_read_is_refused_and_read_by_the_next_run(source: Source, later: str) -> None:
     def writer(doing: str, _: float) -> None:
         # Orders are read before shipments.
         if doing == "read shipments":
@@ -84,7 +84,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused_and_the_next_run_takes_
         assert len(rows(connection, "orders")) == 3
 
 
-def test_a_gzip_cut_anywhere_is_refused(source: Source) -> None:
+def test_truncated_gzip_is_refused(source: Source) -> None:
     whole = gzip.compress(ORDERS.encode())
     source.origin["orders"] = 'read = "orders.csv.gz"'
     for length in (len(whole) // 2, len(whole) - 4):
@@ -93,7 +93,7 @@ def test_a_gzip_cut_anywhere_is_refused(source: Source) -> None:
             source.take_in()
 
 
-def test_no_file_found_is_refused_with_the_folder(source: Source) -> None:
+def test_pattern_without_matching_files_is_refused(source: Source) -> None:
     source.origin["orders"] = 'read = "nowhere*.csv"'
     with pytest.raises(SourceRefused, match="finds no such file"):
         source.take_in()
@@ -184,7 +184,7 @@ def test_every_form_of_the_same_records_gives_the_same_rows(
         assert rows(connection, "orders") == as_plain_csv
 
 
-def test_short_and_long_records_are_quarantined_with_their_line_and_the_others_keep_their_numbers(
+def test_records_with_too_few_or_too_many_cells_are_quarantined_with_their_row_number(
     source: Source,
 ) -> None:
     source.write(
@@ -204,7 +204,7 @@ def test_short_and_long_records_are_quarantined_with_their_line_and_the_others_k
         assert ledger(connection)["orders.csv"] == (5, 2, 3, 0)
 
 
-def test_quoted_line_breaks_beside_a_broken_record_are_numbered_by_the_strict_reader(source: Source) -> None:
+def test_row_numbers_are_correct_with_quoted_line_breaks_next_to_a_broken_record(source: Source) -> None:
     source.columns["orders"]["special_request"] = '"wish"'
     source.write(
         "orders.csv",
@@ -228,7 +228,7 @@ def test_a_record_with_a_control_or_direction_character_is_quarantined_in_both_m
         assert [row["order_id"] for row in rows(connection, "orders")] == ["O1"]
 
 
-def test_what_is_no_plain_number_is_quarantined(source: Source) -> None:
+def test_invalid_number_is_quarantined(source: Source) -> None:
     bad = ["two", "1,5", "1.5E3", " 7 ", "+7", "\u0663", "NaN", "0x10", "1_000", "1.23456", "9" * 15, "-1", "7."]
     source.write("order_lines.csv", LINES + "".join(f'O1,{n},P1,"{text}"\n' for n, text in enumerate(bad, start=3)))
     source.take_in()
@@ -238,7 +238,7 @@ def test_what_is_no_plain_number_is_quarantined(source: Source) -> None:
         ]
 
 
-def test_what_is_no_plausible_date_is_quarantined(source: Source) -> None:
+def test_implausible_date_is_quarantined(source: Source) -> None:
     bad = [
         "2026-02-30",
         "2026-03-02T24:00:00",
@@ -257,14 +257,14 @@ def test_what_is_no_plausible_date_is_quarantined(source: Source) -> None:
         assert [(row.feed, row.row_no) for row in kept(connection)] == [("orders", n) for n in range(3, 3 + len(bad))]
 
 
-def test_identifiers_stay_byte_for_byte(source: Source) -> None:
+def test_identifiers_are_stored_unchanged(source: Source) -> None:
     source.write("orders.csv", HEADER + "00010,1E5,2026-03-02,\n")
     source.take_in()
     with reading(source.location) as connection:
         assert [(row["order_id"], row["customer_id"]) for row in rows(connection, "orders")] == [("00010", "1E5")]
 
 
-def test_a_header_and_no_records_is_no_error(source: Source) -> None:
+def test_file_with_only_a_header_is_accepted(source: Source) -> None:
     source.write("shipments.csv", "delivery,left,proof\n")
     report = source.take_in()
     assert report.outcome == "published"
@@ -272,7 +272,7 @@ def test_a_header_and_no_records_is_no_error(source: Source) -> None:
         assert ledger(connection)["shipments.csv"] == (0, 0, 0, 0)
 
 
-def test_a_json_line_that_is_none_is_quarantined(source: Source) -> None:
+def test_invalid_json_line_is_quarantined(source: Source) -> None:
     good = '{"no": "O1", "customer": "C1", "placed": "2026-03-02", "promised": null}\n'
     source.write(
         "orders.jsonl", good + '{"no": "O2", "no": "O3"}\n{"no": NaN}\n' + "[" * 5000 + "\n" + good.replace("O1", "O5")

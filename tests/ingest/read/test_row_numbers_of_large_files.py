@@ -11,7 +11,7 @@ from metrics.warehouse import Location, reading
 ROWS, BROKEN = 400_000, 390_001
 
 
-def test_a_broken_record_far_into_a_large_file_keeps_its_number(tmp_path: Path) -> None:
+def test_broken_record_deep_in_a_large_file_has_the_correct_row_number(tmp_path: Path) -> None:
     filler = "x" * 20
     rows = (f"{'' if number == BROKEN else f'C{number}'},{filler},no" for number in range(1, ROWS + 1))
     (tmp_path / "customers.csv").write_text("id,name,gone\n" + "\n".join(rows) + "\n")

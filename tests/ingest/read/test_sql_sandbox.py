@@ -55,7 +55,7 @@ def locked(tmp_path: Path) -> Iterator[Connection]:
         "",
     ],
 )
-def test_what_leaves_the_sandbox_or_answers_differently_each_time_is_refused(
+def test_sql_with_external_access_or_nondeterministic_results_is_refused(
     locked: Connection, statement: str, tmp_path: Path
 ) -> None:
     outside = tmp_path / "outside"

@@ -83,7 +83,7 @@ def test_typed_records_are_read_as_they_were_written(
 
 
 @pytest.mark.parametrize("seed", [5, 40, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(100, 108))])
-def test_the_run_ledger_counts_what_the_independent_reader_counts(source: Source, seed: int) -> None:
+def test_run_ledger_counts_equal_those_of_the_independent_reader(source: Source, seed: int) -> None:
     """I18: a whole run. Loaded + quarantined + superseded = the records of the file."""
     drawn = draw(seed)
     about = mapping(drawn)

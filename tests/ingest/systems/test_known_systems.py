@@ -100,7 +100,7 @@ CASES: Sequence[tuple[str, dict[str, int], Verdicts]] = (
 
 
 @pytest.mark.parametrize(("name", "rows", "verdicts"), CASES, ids=[case[0] for case in CASES])
-def test_an_export_is_recognised_and_judged_as_worked_by_hand(
+def test_system_export_is_recognised_and_gives_the_expected_verdicts(
     tmp_path: Path, location: Location, name: str, rows: dict[str, int], verdicts: Verdicts
 ) -> None:
     folder = HERE / name
@@ -142,7 +142,7 @@ def test_a_database_of_an_older_odoo_without_invoices_is_recognised(
     assert "select id, name, partner_id" in mapping.read_text(encoding="utf-8")
 
 
-def test_a_system_that_is_not_there_is_refused_by_its_missing_tables(tmp_path: Path) -> None:
+def test_missing_or_unknown_system_is_refused_with_a_reason(tmp_path: Path) -> None:
     (tmp_path / "orders.csv").write_text("a,b\n1,2\n")
     with scratch() as place:
         connection = place.connect()

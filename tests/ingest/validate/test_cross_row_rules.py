@@ -70,7 +70,7 @@ def test_r33_a_child_waits_for_its_parent_and_is_released_with_it(any_source: So
         assert counts_add_up(connection)
 
 
-def test_r22_a_return_of_nothing_we_know_is_quarantined(any_source: Source) -> None:
+def test_r22_return_of_an_unknown_order_line_is_quarantined(any_source: Source) -> None:
     head = "return_id,return_line_no,order_id,line_no,returned_qty,reason,announced_at\n"
     add(
         any_source,
@@ -91,7 +91,7 @@ def test_r22_a_return_of_nothing_we_know_is_quarantined(any_source: Source) -> N
         ("2026-03-21T00:00:00Z", "2026-03-20T00:00:00Z", False),
     ],
 )
-def test_r22_a_return_that_is_linked_right_later_waits_no_longer(
+def test_r22_corrected_return_is_loaded_and_only_a_newer_version_keeps_waiting(
     source: Source, first: str, second: str, dropped: bool
 ) -> None:
     head = "return_id,return_line_no,order_id,line_no,returned_qty,announced_at,source_updated_at\n"
@@ -112,7 +112,7 @@ def test_r22_a_return_that_is_linked_right_later_waits_no_longer(
         assert counts_add_up(connection)
 
 
-def test_a_record_that_waits_is_there_once_when_its_file_is_read_under_another_mapping(any_source: Source) -> None:
+def test_waiting_record_is_not_duplicated_if_its_file_is_read_with_another_mapping(any_source: Source) -> None:
     any_source.write("order_lines.csv", LINES + "O9,1,P1,1\n")
     any_source.take_in()
     del any_source.columns["order_lines"]["product_id"]
@@ -148,7 +148,7 @@ def test_a_record_that_waits_is_there_once_when_its_file_is_read_under_another_m
         ),
     ],
 )
-def test_r34_what_happens_to_an_order_does_not_happen_before_it_is_placed(
+def test_r34_order_event_before_the_order_date_is_rejected(
     any_source: Source, feed: str, content: str, rule: str
 ) -> None:
     # O1 is placed on 2 March 10:00 in Berlin, 09:00 UTC.
@@ -173,7 +173,7 @@ def test_r34_inquiries_requests_payments_and_promises_may_come_before_the_order(
         assert kept(connection) == []
 
 
-def test_r34_a_corrected_parent_makes_loaded_children_impossible_and_possible_again(any_source: Source) -> None:
+def test_r34_corrected_parent_makes_loaded_children_invalid_and_valid_again(any_source: Source) -> None:
     add(
         any_source,
         "returns",
@@ -204,7 +204,7 @@ def test_r34_a_corrected_parent_makes_loaded_children_impossible_and_possible_ag
         assert counts_add_up(connection)
 
 
-def test_r34_which_of_two_contradicting_records_came_first_decides_nothing(source: Source) -> None:
+def test_r34_arrival_order_of_two_contradicting_records_does_not_matter(source: Source) -> None:
     wrong, right = SHIPMENTS.replace("S1,2026-03-08,2026-03-09", "S1,,2026-03-01"), SHIPMENTS
     source.write("shipments.csv", wrong)
     source.take_in()
@@ -217,7 +217,7 @@ def test_r34_which_of_two_contradicting_records_came_first_decides_nothing(sourc
         assert counts_add_up(connection)
 
 
-def test_r14_a_changed_quantity_is_kept_with_the_watermark_of_the_run(any_source: Source) -> None:
+def test_r14_changed_quantity_is_stored_with_the_watermark_of_the_run(any_source: Source) -> None:
     any_source.take_in()
     any_source.head = 'data_as_of = "2026-04-15T12:00:00Z"'
     any_source.write("order_lines.csv", LINES.replace("O1,1,P1,10", "O1,1,P1,8"))
@@ -231,7 +231,7 @@ def test_r14_a_changed_quantity_is_kept_with_the_watermark_of_the_run(any_source
         assert as_of.isoformat() == "2026-04-15T12:00:00"
 
 
-def test_r14_a_withdrawn_line_and_another_column_are_no_change_of_quantity(source: Source) -> None:
+def test_r14_withdrawn_line_or_change_of_another_column_is_not_a_quantity_change(source: Source) -> None:
     source.columns["order_lines"]["deleted"] = '"gone"'
     for gone, item in (("false", "P1"), ("true", "P1"), ("false", "P1"), ("false", "P2")):
         source.write("order_lines.csv", f"no,pos,item,qty,gone\nO1,1,{item},{9 if gone == 'true' else 10},{gone}\n")
@@ -250,7 +250,7 @@ def test_r33_a_withdrawn_record_of_any_feed_stays_as_a_tombstone(source: Source)
         assert [row["deleted"] for row in rows(connection, "holds")] == [True]
 
 
-def test_events_of_every_feed_move_the_watermark_and_plans_do_not(source: Source) -> None:
+def test_events_of_every_feed_advance_the_watermark_but_planned_dates_do_not(source: Source) -> None:
     source.take_in()
     with reading(source.location) as connection:
         before = connection.scalar(select(runs.c.data_as_of))

@@ -31,7 +31,7 @@ def test_both_shapes_of_a_raised_exception_abort_the_run() -> None:
     refuse_exceptions(result({"raised_exception": False}))
 
 
-def test_failing_rows_are_found_all_of_them_and_a_missing_column_aborts() -> None:
+def test_all_failing_rows_are_found_and_a_missing_column_aborts_the_run() -> None:
     staging = duckdb.connect()
     staging.execute(f"CREATE TABLE {staging_table('orders')} AS SELECT n AS q FROM range(1000) AS r(n)")
     even = RowRule("even", "q", "true", "Make it even.", claim="q % 2 = 0")
@@ -164,7 +164,7 @@ C1,their-2,2026-12-10,2026-10-09,-1,maybe,passed_fits_type received_at_has_happe
 """Every feed beyond the core: rows, and the rules that each row breaks."""
 
 
-def test_every_feed_is_judged_row_by_row_and_says_which_rules_each_row_breaks(any_source: Source) -> None:
+def test_every_feed_is_validated_row_by_row_with_the_rules_each_row_breaks(any_source: Source) -> None:
     for feed, content in ROWS.items():
         add(any_source, feed, content)
     any_source.take_in()

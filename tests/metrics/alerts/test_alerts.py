@@ -59,7 +59,7 @@ def events(rule: Rule, values: list[Reading], direction: Direction = HIGHER) -> 
     return told
 
 
-def test_it_fires_once_and_is_over_only_beyond_the_value_that_ends_it() -> None:
+def test_alert_fires_once_and_clears_only_beyond_its_clear_value() -> None:
     assert events(RULE, [saw(0.95), saw(0.89), saw(0.85), saw(0.91), saw(0.93), saw(0.89)]) == [
         None,
         FIRED,
@@ -70,12 +70,12 @@ def test_it_fires_once_and_is_over_only_beyond_the_value_that_ends_it() -> None:
     ]
 
 
-def test_so_often_in_a_row() -> None:
+def test_alert_fires_only_after_the_required_consecutive_readings() -> None:
     twice = replace(RULE, in_a_row=2)
     assert events(twice, [saw(0.8), saw(0.95), saw(0.8), saw(0.8), saw(0.8)]) == [None, None, None, FIRED, None]
 
 
-def test_what_is_not_proven_neither_fires_nor_clears() -> None:
+def test_inconclusive_reading_neither_fires_nor_clears_an_alert() -> None:
     few, little, none = saw(0.1, denominator=29), saw(0.1, coverage=0.5), saw(None, why="no feed: messages")
     assert events(RULE, [few, little, none]) == [None] * 3
     assert [inconclusive_because(RULE, one) for one in (few, little, none)] == [
@@ -87,7 +87,7 @@ def test_what_is_not_proven_neither_fires_nor_clears() -> None:
     assert next_state(replace(RULE, in_a_row=3), State(streak=2), few, HIGHER) == (State(streak=2), None)
 
 
-def test_off_target_knows_the_tolerance_and_which_way_is_better() -> None:
+def test_off_target_alert_uses_the_tolerance_and_the_direction_of_the_measure() -> None:
     rule = Rule("Days", "cycle_days", OFF_TARGET)
     aim = {"target": 8.0, "tolerance": 1.0}
     assert events(rule, [saw(8.9, **aim), saw(9.1, **aim), saw(8.5, **aim), saw(8.0, **aim)], LOWER) == [
@@ -103,14 +103,14 @@ def test_off_target_knows_the_tolerance_and_which_way_is_better() -> None:
     assert events(replace(rule, measure="otif"), [edge], HIGHER) == [None]
 
 
-def test_a_rule_says_itself_how_much_must_be_known() -> None:
+def test_alert_rule_sets_its_own_minimum_coverage() -> None:
     patient = replace(RULE, min_coverage=0.6)
     assert inconclusive_because(RULE, saw(0.5, coverage=0.7)) == "only 70.0% known, 90.0% required"
     assert inconclusive_because(patient, saw(0.5, coverage=0.7)) is None
     assert inconclusive_because(patient, saw(0.5, coverage=0.59)) == "only 59.0% known, 60.0% required"
 
 
-def test_other_than_before_fires_either_way_whichever_is_better() -> None:
+def test_alert_on_a_changed_value_fires_in_both_directions() -> None:
     other = Rule("Moved", "cycle_days", OTHER, limit=2)
     readings = [saw(value, before=before) for before, value in ((10, 12), (10, 13), (10, 12), (10, 7))]
     for direction in Direction:
@@ -119,7 +119,7 @@ def test_other_than_before_fires_either_way_whichever_is_better() -> None:
     assert inconclusive_because(other, saw(5.0)) == "no earlier value to compare with"
 
 
-def test_worse_than_before_by_more_than_the_limit() -> None:
+def test_alert_fires_if_the_value_worsens_by_more_than_the_limit() -> None:
     rule = Rule("Fell", "on_time", MOVED, limit=0.02)
     assert events(rule, [saw(0.90, before=0.91), saw(0.88, before=0.91), saw(0.91, before=0.88)]) == [None, FIRED, OVER]
     assert events(rule, [saw(9.0, before=5.0)], LOWER) == [FIRED]
@@ -140,7 +140,7 @@ def test_a_provisional_period_is_not_compared() -> None:
 
 
 @given(st.lists(st.one_of(st.none(), st.floats(0, 1)), max_size=40), st.integers(1, 4))
-def test_firing_and_being_over_always_alternate(values: list[float | None], in_a_row: int) -> None:
+def test_fired_and_cleared_events_always_alternate(values: list[float | None], in_a_row: int) -> None:
     told = [event for event in events(replace(RULE, in_a_row=in_a_row), [saw(value) for value in values]) if event]
     assert told == [FIRED, OVER] * (len(told) // 2) + [FIRED] * (len(told) % 2)
 
@@ -155,7 +155,7 @@ def test_firing_and_being_over_always_alternate(values: list[float | None], in_a
         ((2026, 3, 28, 23, 0), (2026, 3, 29, 7, 0)),  # the clocks go forward that night
     ],
 )
-def test_quiet_hours_are_those_of_the_business(local: tuple[int, ...], leaves: tuple[int, ...]) -> None:
+def test_quiet_hours_use_the_business_time_zone(local: tuple[int, ...], leaves: tuple[int, ...]) -> None:
     def utc(parts: tuple[int, ...]) -> datetime:
         year, month, day, hour, minute = parts
         return datetime(year, month, day, hour, minute, tzinfo=BERLIN).astimezone(ZoneInfo("UTC")).replace(tzinfo=None)
@@ -164,7 +164,9 @@ def test_quiet_hours_are_those_of_the_business(local: tuple[int, ...], leaves: t
 
 
 @given(st.datetimes(datetime(2026, 1, 1), datetime(2026, 12, 31)), st.times(), st.times())
-def test_nothing_leaves_in_quiet_hours_nor_before_it_happened(at: datetime, start: time, end: time) -> None:
+def test_notification_time_is_outside_quiet_hours_and_not_before_the_event(
+    at: datetime, start: time, end: time
+) -> None:
     rule = replace(
         RULE,
         quiet_from=start.replace(microsecond=0),
@@ -176,7 +178,7 @@ def test_nothing_leaves_in_quiet_hours_nor_before_it_happened(at: datetime, star
     assert notify_at(rule, leaves, BERLIN) == leaves
 
 
-def test_periods_are_whole_and_follow_each_other() -> None:
+def test_last_full_periods_are_complete_and_consecutive() -> None:
     wednesday = date(2026, 4, 1)
     assert last_full_period("week", wednesday) == (date(2026, 3, 23), date(2026, 3, 29))
     assert last_full_period("week", date(2026, 3, 29)) == (date(2026, 3, 23), date(2026, 3, 29))
@@ -202,7 +204,7 @@ def test_periods_are_whole_and_follow_each_other() -> None:
         ({"in_a_row": 0}, "1 or more"),
     ],
 )
-def test_a_rule_that_cannot_be_is_refused_in_words(change: dict[str, object], said: str) -> None:
+def test_invalid_alert_rule_is_refused_with_a_message(change: dict[str, object], said: str) -> None:
     assert validation_errors(RULE, HIGHER) == []
     (wrong,) = validation_errors(replace(RULE, **change), HIGHER)  # type: ignore[arg-type]
     assert said in wrong
@@ -238,7 +240,7 @@ def warehouse() -> Iterator[Connection]:
         yield connection
 
 
-def test_a_back_test_tells_what_would_have_fired_with_both_halves(warehouse: Connection) -> None:
+def test_back_test_lists_past_firings_with_numerator_and_denominator(warehouse: Connection) -> None:
     seen = evaluate.back_test(warehouse, SMALL, date(2026, 3, 29), periods=4)
     assert [(one.reading.numerator, one.reading.denominator, one.event) for one in seen] == [
         (10, 10, None), (10, 10, None), (6, 10, FIRED), (10, 10, OVER),
@@ -248,7 +250,9 @@ def test_a_back_test_tells_what_would_have_fired_with_both_halves(warehouse: Con
     assert [check.event for check in checks] == [None, None, FIRED, OVER]
 
 
-def test_every_generation_is_looked_at_once_and_news_is_written_once(warehouse: Connection, tmp_path: Path) -> None:
+def test_every_generation_is_checked_once_and_its_messages_are_written_once(
+    warehouse: Connection, tmp_path: Path
+) -> None:
     place, at = Location(folder=tmp_path), datetime(2026, 3, 23, 12)
 
     def watch(generation: int, as_of: datetime) -> list[str | None]:
@@ -286,7 +290,7 @@ def test_every_generation_is_looked_at_once_and_news_is_written_once(warehouse: 
             storage.save(store, "Bob", replace(rule, limit=0.7), at=at)
 
 
-def test_an_alert_held_back_until_it_is_over_does_not_leave_as_an_alert(warehouse: Connection, tmp_path: Path) -> None:
+def test_muted_alert_that_clears_before_sending_is_sent_as_one_message(warehouse: Connection, tmp_path: Path) -> None:
     """The alert fires while muted, so its message waits. It clears before the mute ends: one message reports both."""
     place, at, mute = Location(folder=tmp_path), datetime(2026, 3, 23, 12), datetime(2026, 4, 2)
     with open_store(place) as store:
@@ -313,7 +317,9 @@ def test_an_alert_held_back_until_it_is_over_does_not_leave_as_an_alert(warehous
     ).replace("\u202f", "")
 
 
-def test_a_rule_whose_measure_is_gone_says_so_and_stops_nobody(warehouse: Connection, tmp_path: Path) -> None:
+def test_alert_rule_with_a_removed_measure_is_reported_and_other_rules_are_checked(
+    warehouse: Connection, tmp_path: Path
+) -> None:
     place, at = Location(folder=tmp_path), datetime(2026, 3, 23, 12)
     with open_store(place) as store:
         storage.save(store, "Ada", replace(SMALL, measure="gone"), at=at)
@@ -323,7 +329,7 @@ def test_a_rule_whose_measure_is_gone_says_so_and_stops_nobody(warehouse: Connec
     assert good.event == FIRED
 
 
-def test_a_message_is_tried_again_later_each_time_and_given_up_in_the_end(tmp_path: Path) -> None:
+def test_failed_message_is_retried_with_growing_delays_and_finally_given_up(tmp_path: Path) -> None:
     place, at = Location(folder=tmp_path), datetime(2026, 3, 23, 12)
     with open_store(place) as store:
         storage.write_message(store, "one", "mailto:a@example.org", "s", {}, due_at=at)
@@ -338,7 +344,7 @@ def test_a_message_is_tried_again_later_each_time_and_given_up_in_the_end(tmp_pa
         assert storage.due_messages(store, datetime(2027, 1, 1)) == []
 
 
-def test_in_a_row_counts_periods_however_often_data_of_one_are_published(warehouse: Connection, tmp_path: Path) -> None:
+def test_consecutive_count_increases_once_per_period_and_not_per_publish(warehouse: Connection, tmp_path: Path) -> None:
     place, at = Location(folder=tmp_path), datetime(2026, 3, 23, 12)
     never_below = replace(SMALL, limit=1.5, clear_at=None, in_a_row=2)
     with open_store(place) as store:

@@ -121,25 +121,25 @@ def _told(one: Answer | None) -> tuple[Any, ...]:
 
 
 @pytest.mark.long  # several whole runs
-def test_the_preview_is_what_comes_and_taken_back_all_is_as_before(filled: Location) -> None:
+def test_edit_preview_equals_the_result_and_undo_restores_the_data(filled: Location) -> None:
     what_is_previewed_is_what_comes(filled, ["a stockout cost", "a zone cut", "a package", "a target"])
 
 
 @pytest.mark.long
-def test_the_preview_of_every_kind_is_what_comes(filled: Location) -> None:
+def test_preview_of_every_kind_of_edit_equals_the_result(filled: Location) -> None:
     what_is_previewed_is_what_comes(filled, list(EVERY_KIND))
 
 
 @pytest.mark.long
 @pytest.mark.postgres
-def test_on_a_server_too(server_location: Location) -> None:
+def test_edit_preview_equals_the_result_on_a_server(server_location: Location) -> None:
     small_warehouse.publish(server_location, count=30)
     what_is_previewed_is_what_comes(server_location, ["a stockout cost", "a target"])
     close(server_location)
 
 
 @pytest.mark.long
-def test_an_edit_touches_only_the_measures_it_is_previewed_on(filled: Location) -> None:
+def test_edit_changes_only_the_measures_listed_in_its_preview(filled: Location) -> None:
     nothing: dict[str, list[Any]] = {feed: [] for feed in edits.TABLES}
     with reading(filled) as connection:
         now = numbers(connection)
@@ -157,7 +157,7 @@ def test_an_edit_touches_only_the_measures_it_is_previewed_on(filled: Location) 
         assert {key[0] for key in {**now, **then} if then.get(key) != now.get(key)} <= {*measures}, names
 
 
-def test_who_changed_what_can_be_read(filled: Location) -> None:
+def test_change_history_lists_the_user_and_the_old_and_new_values(filled: Location) -> None:
     edit = EVERY_KIND["a target"]
     with reading(filled) as connection:
         was = edits.value_at("targets", edits.rows_of(connection, "targets"), edit)
@@ -178,14 +178,14 @@ def test_who_changed_what_can_be_read(filled: Location) -> None:
     }
 
 
-def test_two_who_change_the_same_are_told(filled: Location) -> None:
+def test_second_user_who_changes_the_same_edit_gets_an_error(filled: Location) -> None:
     edit = EVERY_KIND["a target"]
     save(filled, edit)
     with pytest.raises(ChangedMeanwhile, match="Ada"), open_store(filled) as store:
         edits.save(store, "Bo", edit, None)
 
 
-def test_an_edit_whose_run_failed_waits_with_its_reason(filled: Location, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_edit_of_a_failed_run_stays_pending_with_the_reason(filled: Location, monkeypatch: pytest.MonkeyPatch) -> None:
     edit = EVERY_KIND["a stockout cost"]
     save(filled, edit)
 
@@ -233,7 +233,7 @@ REFUSED = (
 )
 
 
-def test_nonsense_is_refused_in_words(filled: Location) -> None:
+def test_invalid_edit_is_refused_with_a_message(filled: Location) -> None:
     with reading(filled) as connection:
         for edit, why in REFUSED:
             with pytest.raises(ValueError, match=why):

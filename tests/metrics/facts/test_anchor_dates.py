@@ -86,7 +86,7 @@ def verdicts(connection: Connection) -> dict[str, tuple[object, ...]]:
     }
 
 
-def test_r01_who_moved_the_promise_and_when_decides_which_date_counts(built: Connection) -> None:
+def test_r01_author_and_time_of_a_promise_change_decide_which_date_counts(built: Connection) -> None:
     """First promise, latest promise, request, due day."""
     assert verdicts(built) == {
         "A": (False, True, False, date(2026, 3, 12)),
@@ -131,7 +131,7 @@ def test_r01_policies_change_verdicts_but_never_the_due_day(connection: Connecti
     assert (c["on_time"], c["promised_day"], c["due_day"]) == (True, date(2026, 3, 20), date(2026, 3, 12))
 
 
-def test_without_the_feed_promises_the_current_promise_is_not_known(connection: Connection) -> None:
+def test_on_time_by_current_promise_names_the_missing_promises_feed(connection: Connection) -> None:
     without = frozenset(name for name in MAPPED if not name.startswith("promises."))
     build(connection, HISTORIES, END_OF_APRIL, without)
     latest, first = answer(connection, Question(("on_time_current_promise", "on_time")))

@@ -36,7 +36,7 @@ def test_without_a_row_the_default_applies(connection: Connection) -> None:
     assert assumed(connection, "z") == Decimal("1.645")
 
 
-def test_a_stated_number_differs_from_a_default(connection: Connection) -> None:
+def test_stated_assumption_is_distinguished_from_the_default(connection: Connection) -> None:
     connection.execute(insert(customers), [customer(), customer(customer_id="D", service_segment="B")])
     assert stated(connection, "carrying_rate") is None
     give(connection, assumed_value="0.15", scope="segment:A")
@@ -52,7 +52,7 @@ def test_a_stated_number_differs_from_a_default(connection: Connection) -> None:
         stated(connection, "carying_rate")
 
 
-def test_the_preset_of_the_rule_book_equals_2132_50() -> None:
+def test_default_stockout_cost_equals_2132_50_of_the_rule_book() -> None:
     defaults = {name: assumption.default for name, assumption in ASSUMPTIONS.items()}
     assert (
         sum(defaults[f"stockout_{outcome}_share"] for outcome in ("waited", "back_ordered", "sale_lost", "buyer_lost"))
@@ -75,7 +75,7 @@ def test_the_newest_row_valid_on_the_day_wins(connection: Connection) -> None:
     assert assumed(connection, "carrying_rate", on=date(2026, 5, 1)) == Decimal("0.40")
 
 
-def test_a_customer_precedes_their_segment_and_a_segment_precedes_everyone(connection: Connection) -> None:
+def test_customer_assumption_overrides_segment_and_segment_overrides_all(connection: Connection) -> None:
     connection.execute(insert(customers), [customer(), customer(customer_id="D", service_segment="B")])
     give(connection, assumed_value="0.25")
     give(connection, assumed_value="0.15", scope="segment:A")
@@ -91,7 +91,7 @@ def test_a_customer_precedes_their_segment_and_a_segment_precedes_everyone(conne
     }
 
 
-def test_a_column_has_the_number_of_each_rows_customer_or_segment(connection: Connection) -> None:
+def test_assumed_column_has_the_value_of_each_rows_customer_or_segment(connection: Connection) -> None:
     give(connection, assumed_value="0.15", scope="segment:A")
     give(connection, assumed_value="0.05", scope="customer:C")
     for customer_id, segment, expected in (("C", "A", "0.05"), ("D", "A", "0.15"), ("D", "B", "0.20")):

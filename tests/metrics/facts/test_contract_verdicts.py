@@ -81,7 +81,7 @@ HISTORIES = loaded(
 )
 
 
-def test_r35_an_order_is_judged_by_the_contract_of_its_own_day(connection: Connection) -> None:
+def test_r35_order_is_judged_by_the_contract_valid_on_its_order_day(connection: Connection) -> None:
     build(connection, HISTORIES, END_OF_APRIL, everything(*FEEDS))
     c = contract_facts_table.c
     verdicts = {
@@ -117,7 +117,7 @@ def test_without_the_feed_policies_no_order_is_under_contract(connection: Connec
     assert connection.execute(select(contract_facts_table.c.order_id)).all() == []
 
 
-def test_empty_settings_of_a_contract_are_strict(connection: Connection) -> None:
+def test_empty_contract_settings_use_the_strict_policy(connection: Connection) -> None:
     build(connection, HISTORIES, END_OF_APRIL, everything(*FEEDS))
     rows = list(connection.execute(select(policies).order_by(policies.c.policy_id, policies.c.valid_from)).mappings())
     assert policy_of(rows[0]) == STRICT

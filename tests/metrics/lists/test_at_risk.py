@@ -83,7 +83,7 @@ def slacks(connection: Connection, **asked: Any) -> list[tuple[str, str, float |
     ]
 
 
-def test_what_can_still_be_saved_stands_first_by_the_slack_it_has_left(database: Connection) -> None:
+def test_orders_at_risk_are_listed_by_status_and_slack_with_paging_and_filters(database: Connection) -> None:
     build(database, world(), NOW, MAPPED)
     assert slacks(database) == [("BEHIND", "behind", -8), ("NEW", "behind", -18), ("TIGHT", "tight", 17)]
     assert [name for name, *_ in slacks(database, sort="deadline")] == ["BEHIND", "NEW", "TIGHT"]
@@ -95,7 +95,7 @@ def test_what_can_still_be_saved_stands_first_by_the_slack_it_has_left(database:
     assert whole.rows[0]["step_standing"] == "waiting after it"
 
 
-def test_an_order_of_which_a_line_is_late_already_is_lost_and_stands_last(database: Connection) -> None:
+def test_order_with_a_line_already_late_is_lost_and_listed_last(database: Connection) -> None:
     first, line, events = placed("LOST", 60, 190, {2: 68})
     late = order_line(order_id="LOST", line_no="2", promised_by=at(90))
     made = world((first, line, events))
@@ -104,13 +104,13 @@ def test_an_order_of_which_a_line_is_late_already_is_lost_and_stands_last(databa
     assert [(name, standing) for name, standing, _ in slacks(database)][-1] == ("LOST", "lost")
 
 
-def test_without_steps_what_is_due_within_a_day_is_told_and_its_slack_is_not_known(database: Connection) -> None:
+def test_orders_due_within_a_day_are_listed_without_slack_if_steps_are_missing(database: Connection) -> None:
     near = placed("NEAR", 60, 120, {})
     build(database, world(near) | {"order_events": []}, NOW, everything())
     assert slacks(database) == [("NEAR", "near", None)]
 
 
-def test_what_has_arrived_and_what_is_judged_is_not_at_risk(database: Connection) -> None:
+def test_arrived_and_judged_orders_are_not_at_risk(database: Connection) -> None:
     made = world(placed("LATE", 0, 90, {2: 8}), placed("HERE", 60, 101, {2: 68}))
     made["shipments"].append(shipment(shipment_id="HERE", shipped_at=at(70), received_at=at(99)))
     made["shipment_lines"].append(shipment_line(shipment_id="HERE", order_id="HERE"))

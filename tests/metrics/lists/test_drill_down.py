@@ -41,12 +41,12 @@ def connection(request: pytest.FixtureRequest, sample: Location) -> Iterator[Con
         warehouse.close(place)
 
 
-def test_every_measure_has_rows_or_is_made_of_measures_that_do() -> None:
+def test_every_measure_has_rows_or_is_derived_from_measures_with_rows() -> None:
     assert set(WITH_ROWS) | set(MADE) == set(MEASURES)
 
 
 @pytest.mark.parametrize("name", WITH_ROWS)
-def test_the_rows_come_to_the_number_in_all_and_by_segment(name: str, connection: Connection) -> None:
+def test_listed_rows_add_up_to_the_measure_in_total_and_by_segment(name: str, connection: Connection) -> None:
     question = Question((name,), **HALF)
     views = [()] + [
         (("segment", one.dimensions["segment"]),) for one in answer(connection, replace(question, by=("segment",)))
@@ -62,7 +62,7 @@ def test_the_rows_come_to_the_number_in_all_and_by_segment(name: str, connection
 
 
 @pytest.mark.parametrize("name", [name for name in WITH_ROWS if isinstance(MEASURES[name].formula, Total | Ratio)])
-def test_the_file_of_a_list_adds_up_by_hand(name: str, connection: Connection) -> None:
+def test_rows_of_the_list_file_add_up_to_the_measure(name: str, connection: Connection) -> None:
     for part in drillable_parts(MEASURES[name]):
         question = Question((name,), **HALF)
         columns, *rows = all_rows(connection, question, part)
@@ -74,7 +74,7 @@ def test_the_file_of_a_list_adds_up_by_hand(name: str, connection: Connection) -
             assert sum(row[columns.index(ADDED)] or 0 for row in rows) == found.number
 
 
-def test_pages_of_a_list_are_the_whole_list(connection: Connection) -> None:
+def test_pages_of_a_list_contain_the_whole_list(connection: Connection) -> None:
     question = Question(("billed_accurately",), **HALF)
     _, *rows = all_rows(connection, question, "out_of")
     paged = [
@@ -86,20 +86,20 @@ def test_pages_of_a_list_are_the_whole_list(connection: Connection) -> None:
     assert len(rows) > 40
 
 
-def test_the_value_at_a_percentile_is_the_first_row_of_those_counted(connection: Connection) -> None:
+def test_first_row_counted_for_a_percentile_has_the_percentile_value(connection: Connection) -> None:
     found = drill_down(connection, Question(("cycle_p90",), **HALF), size=1)
     assert found.rows[0][ADDED] == found.answer.value == found.adds_up
     assert found.total / found.answer.denominator >= 0.9
 
 
-def test_rest_is_what_failed(connection: Connection) -> None:
+def test_rest_part_lists_the_failed_orders(connection: Connection) -> None:
     found = drill_down(connection, Question(("on_time",), **HALF), "rest", size=500)
     assert found.rows
     assert {row["on_time"] for row in found.rows} == {False}
     assert all(row["on_time_reason"] for row in found.rows)
 
 
-def test_a_value_that_is_empty_in_the_data_has_its_rows(connection: Connection) -> None:
+def test_empty_dimension_value_has_its_own_rows(connection: Connection) -> None:
     """Message kinds, outcomes and similar columns of a fact table may be empty. The breakdown shows them as (none)."""
     checked = 0
     for name, dimension in (("books_matched", "cause"), ("books_agree", "cause")):
@@ -113,14 +113,14 @@ def test_a_value_that_is_empty_in_the_data_has_its_rows(connection: Connection) 
 
 
 @pytest.mark.parametrize("name", MADE)
-def test_what_has_no_rows_says_what_it_is_made_of(name: str, connection: Connection) -> None:
+def test_measure_without_rows_lists_its_input_measures(name: str, connection: Connection) -> None:
     made = inputs(connection, Question((name,), **HALF))
     assert made
     assert name not in made
     assert all(one in MEASURES for one in made)
 
 
-def test_a_part_there_is_not_is_refused(connection: Connection) -> None:
+def test_unknown_part_or_dimension_is_refused(connection: Connection) -> None:
     with pytest.raises(UnknownName, match="counted"):
         drill_down(connection, Question(("orders",), **HALF), "out_of")
     with pytest.raises(UnknownName):

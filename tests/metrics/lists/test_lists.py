@@ -21,7 +21,9 @@ VIEWS = (Question((), start=date(2026, 1, 1), end=date(2026, 6, 30)), Question((
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=["half a year", "two segments"])
-def test_combinations_add_up_to_the_failed_orders_and_each_test_to_its_own(view: Question, sample: Location) -> None:
+def test_failure_combinations_add_up_to_all_failed_orders_and_to_each_failed_test(
+    view: Question, sample: Location
+) -> None:
     with reading(sample) as connection:
         found = failure_combinations(connection, view)
         known = {
@@ -38,7 +40,7 @@ def test_combinations_add_up_to_the_failed_orders_and_each_test_to_its_own(view:
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=["half a year", "two segments"])
-def test_days_rest_on_the_orders_the_mean_rests_on(view: Question, sample: Location) -> None:
+def test_cycle_day_counts_use_the_same_orders_as_the_mean(view: Question, sample: Location) -> None:
     with reading(sample) as connection:
         found = cycle_day_counts(connection, view)
         (mean,) = answer(connection, Question(("cycle_days",), start=view.start, end=view.end, where=view.where))
@@ -49,7 +51,7 @@ def test_days_rest_on_the_orders_the_mean_rests_on(view: Question, sample: Locat
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=["half a year", "two segments"])
-def test_promised_days_are_those_of_the_orders_that_arrived(view: Question, sample: Location) -> None:
+def test_promised_day_counts_include_only_arrived_orders(view: Question, sample: Location) -> None:
     expected: dict[int, int] = {}
     with reading(sample) as connection:
         for row in connection.execute(select(*order_facts_table.c)).mappings():
@@ -85,7 +87,7 @@ def missing_by_product(connection: Connection) -> dict[str, Decimal]:
     return found
 
 
-def test_missing_goods_are_those_of_the_lines_page_by_page(sample: Location) -> None:
+def test_pages_of_missing_goods_equal_the_missing_quantities_of_the_lines(sample: Location) -> None:
     with reading(sample) as connection:
         expected = missing_by_product(connection)
         first = most_often_short(connection, Question(()), page=1, size=3)
@@ -98,7 +100,7 @@ def test_missing_goods_are_those_of_the_lines_page_by_page(sample: Location) -> 
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=["half a year", "two segments"])
-def test_missing_goods_add_up_to_what_the_fill_rates_lack(view: Question, sample: Location) -> None:
+def test_missing_goods_add_up_to_the_unfilled_part_of_the_fill_rates(view: Question, sample: Location) -> None:
     """Money adds up over all products, quantities only within one base unit (N7: unlike units are never added)."""
     with reading(sample) as connection:
         rows = most_often_short(connection, view, size=1000).rows

@@ -32,7 +32,7 @@ def asked(connection: Connection, view: Question, *names: str) -> list[Answer]:
 
 
 @VIEWS
-def test_notices_given_in_time_are_the_late_orders_warned(connection: Connection, view: Question) -> None:
+def test_notices_sent_in_time_equal_the_warned_late_orders(connection: Connection, view: Question) -> None:
     (warned,) = asked(connection, view, "late_warned")
     found = notice_buckets(connection, view)
     assert sum(found[name] for name in IN_TIME) == warned.numerator
@@ -42,7 +42,9 @@ def test_notices_given_in_time_are_the_late_orders_warned(connection: Connection
 
 
 @VIEWS
-def test_the_chain_of_failures_is_the_halves_of_its_measures(connection: Connection, view: Question) -> None:
+def test_recovery_funnel_equals_the_numerators_and_denominators_of_its_measures(
+    connection: Connection, view: Question
+) -> None:
     detect, acknowledge, resolve = asked(
         connection, view, "detect_hours_p50", "acknowledge_hours_p50", "resolve_hours_p50"
     )
@@ -54,7 +56,7 @@ def test_the_chain_of_failures_is_the_halves_of_its_measures(connection: Connect
 
 
 @VIEWS
-def test_late_orders_listed_are_those_counted_and_died_where_they_say(connection: Connection, view: Question) -> None:
+def test_listed_late_orders_and_missed_promises_equal_their_measures(connection: Connection, view: Question) -> None:
     observed, missed = asked(connection, view, "late_orders_observed", "promises_missed")
     listed = late_by_step(connection, view, size=10_000)
     assert listed.total == len(listed.rows) == observed.value
@@ -64,7 +66,7 @@ def test_late_orders_listed_are_those_counted_and_died_where_they_say(connection
     ]
 
 
-def test_orders_that_stand_longest_are_of_the_work_in_progress(connection: Connection) -> None:
+def test_oldest_orders_by_step_equal_the_work_in_progress_and_are_sorted_by_age(connection: Connection) -> None:
     (under_way,) = asked(connection, HALF, "work_in_progress")
     found = oldest_by_step(connection, HALF)
     assert found.total == under_way.value
@@ -73,7 +75,9 @@ def test_orders_that_stand_longest_are_of_the_work_in_progress(connection: Conne
 
 
 @VIEWS
-def test_verdicts_and_disputes_are_the_orders_of_both_books(connection: Connection, view: Question) -> None:
+def test_verdict_counts_and_disputed_orders_equal_the_two_books_measures(
+    connection: Connection, view: Question
+) -> None:
     matched, agree, dispute, money = asked(
         connection, view, "books_matched", "books_agree", "books_dispute", "failed_value_disputed"
     )
@@ -88,7 +92,7 @@ def test_verdicts_and_disputes_are_the_orders_of_both_books(connection: Connecti
     assert sum(row["failing_amount"] or 0 for row in listed.rows) == money.value
 
 
-def test_the_nearest_day_is_one_on_which_the_measure_has_rows(connection: Connection) -> None:
+def test_nearest_day_is_a_day_with_rows_of_the_measure(connection: Connection) -> None:
     day = nearest_day(connection, date(2026, 5, 1), measure="quotes_answered")
     assert day is not None
     assert day <= date(2026, 5, 1)

@@ -80,7 +80,7 @@ def marked(connection: Connection) -> dict[str, Mark]:
     return quality_marks(connection, NOW)
 
 
-def test_nothing_is_marked_while_nothing_is_kept_out(connection: Connection) -> None:
+def test_no_measure_is_marked_if_no_record_is_quarantined(connection: Connection) -> None:
     assert marked(connection) == {}
 
 
@@ -116,7 +116,7 @@ def test_nothing_is_marked_while_nothing_is_kept_out(connection: Connection) -> 
         ("orders", "order_id", {"otif", "orders", "cycle_days", "books_matched"}, {"quotes_answered", "product_cost"}),
     ],
 )
-def test_a_failed_check_marks_exactly_the_numbers_whose_column_it_concerns(
+def test_failed_check_marks_exactly_the_measures_that_use_its_column(
     feed: str, column: str, marks_these: set[str], leaves_these: set[str], connection: Connection
 ) -> None:
     keep_out(connection, feed, column, 3)
@@ -127,7 +127,7 @@ def test_a_failed_check_marks_exactly_the_numbers_whose_column_it_concerns(
     assert all(one.records == 3 and not one.held for one in found.values())
 
 
-def test_more_than_a_tenth_of_a_feed_kept_out_holds_what_it_concerns(connection: Connection) -> None:
+def test_affected_measures_are_withheld_if_over_a_tenth_of_a_feed_is_quarantined(connection: Connection) -> None:
     keep_out(connection, "shipments", "received_at", 100)
     assert not marked(connection)["otif"].held  # a tenth is not more than a tenth
     keep_out(connection, "shipments", "received_at", 1)
@@ -136,12 +136,12 @@ def test_more_than_a_tenth_of_a_feed_kept_out_holds_what_it_concerns(connection:
     assert "product_cost" not in found
 
 
-def test_a_record_that_was_released_marks_nothing(connection: Connection) -> None:
+def test_released_record_marks_no_measure(connection: Connection) -> None:
     keep_out(connection, "shipments", "received_at", 9, status="released")
     assert marked(connection) == {}
 
 
-def test_a_record_that_cannot_be_read_concerns_every_number_of_its_feed(connection: Connection) -> None:
+def test_unreadable_record_marks_every_measure_of_its_feed(connection: Connection) -> None:
     keep_out(connection, "messages", "ok_text", 2)
     found = marked(connection)
     assert set(found) == {name for name, measure in MEASURES.items() if "messages" in measure.feeds}
@@ -155,7 +155,7 @@ def test_a_feed_is_late_after_twice_its_usual_gap(connection: Connection) -> Non
     assert set(late) == {name for name, measure in MEASURES.items() if measure.feeds}
 
 
-def test_what_measures_rest_on_are_columns_there_are() -> None:
+def test_columns_behind_measures_exist() -> None:
     known = {f"{name}.{column.name}" for name, feed in FEEDS.items() for column in feed.table.columns} | {
         f"{name}.*" for name in FEEDS
     }

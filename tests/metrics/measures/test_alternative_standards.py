@@ -48,7 +48,7 @@ def judged(connection: Connection, policy: Policy) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize(("anchor", "name"), [(Anchor.REQUESTED, "requested"), (Anchor.CURRENT_PROMISE, "current")])
-def test_judging_only_orders_whose_dates_differ_gives_what_judging_all_gives(
+def test_judging_only_orders_whose_dates_differ_equals_judging_all_orders(
     connection: Connection, anchor: Anchor, name: str
 ) -> None:
     every = {
@@ -90,7 +90,7 @@ def test_every_order_under_contract_is_judged_by_the_version_of_its_day(connecti
         assert [found[order_id][name] for name in names] == [row[name] for name in names], order_id
 
 
-def test_scors_four_part_roll_up_is_the_perfect_order(connection: Connection) -> None:
+def test_four_part_scor_result_equals_the_perfect_order(connection: Connection) -> None:
     """RL.2.1: complete, item, overage. RL.2.2: on time, place. RL.2.3: billed accurately. RL.2.4: damage free."""
     o = order_facts_table.c
     parts = (o.complete, o.item_ok, o.overage_ok, o.on_time, o.place_ok, o.billed_accurately, o.damage_free)

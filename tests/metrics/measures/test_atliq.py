@@ -52,7 +52,7 @@ def ask(connection: Connection, *measures: str, policy: Policy | None = None, **
         ("order_fill_final", 16_747, 31_729),
     ],
 )
-def test_published_ratios_come_out_to_the_last_order(
+def test_published_ratios_are_reproduced_exactly(
     atliq: Connection, measure: str, numerator: int, denominator: int
 ) -> None:
     (one,) = ask(atliq, measure)
@@ -60,7 +60,7 @@ def test_published_ratios_come_out_to_the_last_order(
     assert one.value == numerator / denominator
 
 
-def test_volumes(atliq: Connection) -> None:
+def test_volumes_equal_the_published_figures(atliq: Connection) -> None:
     values = {
         one.measure: one.value
         for one in ask(atliq, "orders", "order_lines", "ordered_units", "received_units", "judged_orders")
@@ -74,7 +74,7 @@ def test_volumes(atliq: Connection) -> None:
     }
 
 
-def test_cycle_time_and_its_spread(atliq: Connection) -> None:
+def test_cycle_time_measures_equal_the_expected_figures(atliq: Connection) -> None:
     names = ("cycle_days", "cycle_sd", "cycle_cv", "cycle_p50", "cycle_p90", "cycle_p95", "days_late")
     values = {one.measure: round(float(one.value or 0), 4) for one in ask(atliq, *names)}
     assert values == {
@@ -102,7 +102,9 @@ def test_the_wilson_interval_of_otif(atliq: Connection) -> None:
         ("Vadodara", 6_362, 5_657, 3_048, 10_972),
     ],
 )
-def test_every_city(atliq: Connection, city: str, on_time: int, complete: int, otif: int, orders: int) -> None:
+def test_service_of_every_city_equals_the_published_counts(
+    atliq: Connection, city: str, on_time: int, complete: int, otif: int, orders: int
+) -> None:
     answers = ask(atliq, "on_time", "complete", "otif", where=(("region", (city,)),))
     assert [(one.numerator, one.denominator) for one in answers] == [
         (on_time, orders),
@@ -111,7 +113,7 @@ def test_every_city(atliq: Connection, city: str, on_time: int, complete: int, o
     ]
 
 
-def test_months_go_by_the_day_the_order_was_due(atliq: Connection) -> None:
+def test_months_are_counted_by_the_due_day(atliq: Connection) -> None:
     months = [
         (one.period, one.numerator, one.denominator)
         for one in ask(atliq, "otif", grain="month")
@@ -122,20 +124,20 @@ def test_months_go_by_the_day_the_order_was_due(atliq: Connection) -> None:
 
 
 @pytest.mark.parametrize(("days", "otif"), [(1, 12_982), (2, 15_208), (3, 16_747)])
-def test_what_if_so_many_days_late_were_in_time(atliq: Connection, days: int, otif: int) -> None:
+def test_otif_with_a_late_tolerance_in_days(atliq: Connection, days: int, otif: int) -> None:
     (one,) = ask(atliq, "otif", policy=Policy(late_tolerance_days=days))
     assert (one.numerator, one.denominator) == (otif, 31_729)
 
 
 @pytest.mark.parametrize(("days", "flips"), [(1, 3_774), (2, 6_000), (3, 7_539)])
-def test_so_many_days_of_tolerance_flip_exactly_these_orders(atliq: Connection, days: int, flips: int) -> None:
+def test_late_tolerance_flips_the_expected_number_of_orders(atliq: Connection, days: int, flips: int) -> None:
     found = policy_diff(atliq, Policy(late_tolerance_days=days))
     assert (found.judged, len(found.flips)) == (31_729, flips)
     assert {(one.before, one.after, one.rule) for one in found.flips} == {(False, True, "late_tolerance_days")}
     assert found.numerators[1] - found.numerators[0] == flips
 
 
-def test_a_window_flips_exactly_the_early_orders_back(atliq: Connection) -> None:
+def test_window_timing_fails_exactly_the_early_orders(atliq: Connection) -> None:
     found = policy_diff(atliq, Policy(timing="WINDOW"))  # type: ignore[arg-type]  # a settings file's plain text
     assert {(one.before, one.after, one.reason_after) for one in found.flips} == {(True, False, "too_early")}
     assert len(found.flips) == 2_127
@@ -143,7 +145,7 @@ def test_a_window_flips_exactly_the_early_orders_back(atliq: Connection) -> None
     assert early.numerators == (18_730, 15_406)
 
 
-def test_the_ladder_without_a_request_damage_or_bills(atliq: Connection) -> None:
+def test_definition_ladder_without_requested_dates_damage_and_invoices(atliq: Connection) -> None:
     """Everything arrived and nothing was cancelled, so each rung counts all orders. +3 days without completeness fails
     31,729 orders fewer.
     """
@@ -156,7 +158,7 @@ def test_the_ladder_without_a_request_damage_or_bills(atliq: Connection) -> None
     assert steps["L6"].numerator == steps["L7"].numerator == steps["L10"].numerator == 9_208
 
 
-def test_the_other_ways_to_cut_months_give_what_was_published_and_are_not_offered(atliq: Connection) -> None:
+def test_months_by_order_or_arrival_day_equal_the_published_counts(atliq: Connection) -> None:
     """By order date and by actual date. By actual date, only late orders fall in September, which is an artefact."""
     o = order_facts_table.c
     by_order: dict[int, list[int]] = {}
@@ -180,7 +182,7 @@ def test_the_other_ways_to_cut_months_give_what_was_published_and_are_not_offere
     assert [by_arrival[month] for month in sorted(by_arrival)] == arrived_months
 
 
-def test_wrong_ways_that_were_published_differ_from_ours(atliq: Connection) -> None:
+def test_published_wrong_formulas_give_other_results(atliq: Connection) -> None:
     """The mean of line ratios (96.5886), ordered over delivered (103.53 %), OT × IF (31.1575 %), and the estimate
     LFR^(lines per order) (47.29 %).
     """
@@ -195,7 +197,7 @@ def test_wrong_ways_that_were_published_differ_from_ours(atliq: Connection) -> N
     assert round(100 * float(complete.value or 0), 2) == 52.78
 
 
-def test_lines_that_were_early_or_late(atliq: Connection) -> None:
+def test_counts_of_early_and_late_lines(atliq: Connection) -> None:
     line = order_line_facts_table.c
     off = [(settled - due).days for settled, due in atliq.execute(select(line.settled_day, line.due_day))]
     assert sum(days == -1 for days in off) == 3_607
@@ -204,13 +206,13 @@ def test_lines_that_were_early_or_late(atliq: Connection) -> None:
     assert round(sum(off) / len(off), 4) == 0.4242  # signed, so not a measure: early lines would offset late ones
 
 
-def test_what_if_too_early_failed_as_well(atliq: Connection) -> None:
+def test_on_time_and_otif_if_early_orders_fail(atliq: Connection) -> None:
     # a settings file's plain text
     on_time, otif = ask(atliq, "on_time", "otif", policy=Policy(timing="WINDOW"))  # type: ignore[arg-type]
     assert (on_time.numerator, otif.numerator) == (15_406, 7_081)
 
 
-def test_customers_otif_is_never_averaged(atliq: Connection) -> None:
+def test_otif_is_not_the_mean_of_the_customer_rates(atliq: Connection) -> None:
     """The mean of 35 percentages, 30.3845 %, is a published wrong way; the ratio of sums is 29.0208 %."""
     customers = ask(atliq, "otif", by=("customer",))
     assert len(customers) == 35
@@ -229,7 +231,7 @@ def test_customers_otif_is_never_averaged(atliq: Connection) -> None:
         ("ordered_value", "no data: unit_price_amount"),
     ],
 )
-def test_what_has_no_feed_or_column_says_so(atliq: Connection, measure: str, reason: str) -> None:
+def test_measure_without_its_feed_or_column_gives_the_reason(atliq: Connection, measure: str, reason: str) -> None:
     (one,) = ask(atliq, measure)
     assert one.value is None
     assert (one.no_data or "").startswith(reason)

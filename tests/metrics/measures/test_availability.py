@@ -95,7 +95,7 @@ def halves(one: Answer) -> tuple[Any, ...]:
     return one.numerator, one.denominator, one.unknown
 
 
-def test_each_order_answers_the_three_questions(connection: Connection) -> None:
+def test_availability_facts_judge_what_when_and_quantity_of_each_order(connection: Connection) -> None:
     build(connection, records(**world()), END_OF_APRIL, CORE)
     a = availability_facts_table.c
     found = {
@@ -114,7 +114,7 @@ def test_each_order_answers_the_three_questions(connection: Connection) -> None:
     }
 
 
-def test_the_three_questions_and_all_three_with_both_halves(connection: Connection) -> None:
+def test_availability_measures_have_the_expected_numerators_and_denominators(connection: Connection) -> None:
     # of eight orders one (WAY) is unknown in all. what: ALL LATE SHORT SUB; when: ALL SHORT SUB; quantity: ALL LATE
     # SUB; all three: ALL SUB
     build(connection, records(**world()), END_OF_APRIL, CORE)
@@ -123,7 +123,7 @@ def test_the_three_questions_and_all_three_with_both_halves(connection: Connecti
     assert (found["available_as_wanted"].worst, found["available_as_wanted"].best) == (2 / 8, 3 / 8)
 
 
-def test_all_three_is_decided_per_order_not_multiplied(connection: Connection) -> None:
+def test_available_as_wanted_is_decided_per_order_and_not_multiplied(connection: Connection) -> None:
     # LATE fails when, SHORT fails quantity: each question 1/2, all three 0/2 and not 1/4
     parts = together(
         wanted("LATE"),
@@ -136,7 +136,7 @@ def test_all_three_is_decided_per_order_not_multiplied(connection: Connection) -
     assert [halves(one)[:2] for one in found.values()] == [(1, 2), (1, 2), (0, 2)]
 
 
-def test_an_order_whose_request_is_not_yet_due_is_judged_for_what_but_not_for_when(connection: Connection) -> None:
+def test_order_with_a_future_requested_date_is_judged_for_what_but_not_for_when(connection: Connection) -> None:
     # Promised for the 10th and requested by 20 May: at the end of April the request is in the future.
     later = {"orders": [order(requested_by="2026-05-20")], "order_lines": [order_line()]}
     build(connection, records(**together(later, came("O", "2026-03-07", "2026-03-08"))), END_OF_APRIL, CORE)
@@ -148,7 +148,7 @@ def test_an_order_whose_request_is_not_yet_due_is_judged_for_what_but_not_for_wh
     ]
 
 
-def test_without_a_request_when_is_not_known_and_without_the_column_it_says_so(connection: Connection) -> None:
+def test_got_when_wanted_is_unknown_without_a_requested_date_and_names_a_missing_column(connection: Connection) -> None:
     build(
         connection,
         records(
@@ -166,7 +166,7 @@ def test_without_a_request_when_is_not_known_and_without_the_column_it_says_so(c
     )
 
 
-def test_a_quarantined_line_makes_what_unknown(connection: Connection) -> None:
+def test_got_what_wanted_is_unknown_if_a_line_is_quarantined(connection: Connection) -> None:
     held = {
         "file_id": 1,
         "run_id": 1,
@@ -183,7 +183,7 @@ def test_a_quarantined_line_makes_what_unknown(connection: Connection) -> None:
     assert halves(asked(connection, "got_what_wanted")["got_what_wanted"]) == (0, 0, 1)
 
 
-def test_substitutes_and_back_orders_of_all_judged_lines(connection: Connection) -> None:
+def test_substitution_and_back_order_shares_use_all_judged_lines(connection: Connection) -> None:
     # ten lines. Substituted: SUB. Short at first pass with the rest sent later: BACK (60 on the 7th, 40 on the 12th);
     # SHORT's rest never went.
     parts = together(

@@ -64,12 +64,12 @@ def halves(connection: Connection, measure: str) -> tuple[Any, Any]:
     return found.numerator, found.denominator
 
 
-def test_days_late_are_those_of_the_worst_line(judged: Connection) -> None:
+def test_days_late_use_the_worst_line(judged: Connection) -> None:
     """Two late orders, each three days late by line 1: 6 / 2. By the latest line they would be 0 days late."""
     assert halves(judged, "days_late") == (6, 2)
 
 
-def test_a_warning_counts_before_the_deadline_of_the_first_line_that_failed(judged: Connection) -> None:
+def test_warning_must_precede_the_deadline_of_the_first_failed_line(judged: Connection) -> None:
     """The notice of the 9th came after the deadline of line 1 (5th), that of the 4th before it: 1 / 2."""
     assert halves(judged, "late_warned") == (1, 2)
     (hours,) = answer(judged, Question(("notice_hours",)))
@@ -87,7 +87,7 @@ def test_a_promise_is_missed_against_the_deadline_of_the_line_that_failed(judged
     assert ledger.missed_step == 11
 
 
-def test_padding_and_lead_use_the_promise_as_first_made(judged: Connection) -> None:
+def test_padding_and_lead_time_use_the_first_promise(judged: Connection) -> None:
     """The buyer's postponement to the 20th is not our padding: 12 - 10 = 2 days, and 12 - 1 = 11 days of lead.
 
     The other two orders have no request. Their latest promise is the 20th: 19 days of lead each.

@@ -38,7 +38,7 @@ def nothing() -> Iterator[Connection]:
 
 
 @EVERY
-def test_every_measure_says_what_it_is(measure: Measure) -> None:
+def test_every_measure_has_complete_texts(measure: Measure) -> None:
     for text in (
         measure.title,
         measure.definition,
@@ -57,7 +57,7 @@ def test_every_measure_says_what_it_is(measure: Measure) -> None:
 
 
 @EVERY
-def test_without_any_order_a_rate_is_no_data_and_a_count_is_nothing(measure: Measure, nothing: Connection) -> None:
+def test_rate_has_no_data_and_count_is_zero_without_orders(measure: Measure, nothing: Connection) -> None:
     (one,) = answer(nothing, Question((measure.name,)))
     if isinstance(measure.formula, Total) and not measure.needs:
         assert one.value == 0
@@ -90,7 +90,7 @@ def test_every_dimension_is_a_column_of_every_fact_table() -> None:
         assert set(DIMENSIONS.values()) <= set(table.columns.keys())
 
 
-def test_rollups_hold_every_measure_that_adds_up_and_only_exact_types() -> None:
+def test_rollups_contain_every_additive_measure_in_exact_types() -> None:
     """HUGEINT columns are 78 times slower to sum again, and floating sums depend on their order.
 
     Money keeps the decimals of quantity, price and rate. A wide decimal takes twice as long to sum as a narrow one.
@@ -111,7 +111,7 @@ def test_rollups_hold_every_measure_that_adds_up_and_only_exact_types() -> None:
 @pytest.mark.parametrize(
     ("dimension", "name"), [(dimension, name) for dimension, names in ABOUT.items() for name in names]
 )
-def test_what_a_measure_is_about_is_a_dimension_it_has(dimension: str, name: str) -> None:
+def test_default_dimension_of_a_measure_is_one_of_its_dimensions(dimension: str, name: str) -> None:
     measure = find(name)
     column = dimension_column(dimension, measure)
     assert (
@@ -122,7 +122,7 @@ def test_what_a_measure_is_about_is_a_dimension_it_has(dimension: str, name: str
     assert default_dimension(measure) == dimension  # named once
 
 
-def test_a_break_down_begins_with_the_segment_where_a_measure_is_about_nothing_else() -> None:
+def test_default_dimension_is_the_segment_if_none_is_declared() -> None:
     assert [
         default_dimension(find(name)) for name in ("otif", "net_sales_value", "cycle_hours", "stockout_unit_cost")
     ] == ["segment"] * 4
@@ -143,14 +143,14 @@ def test_wilson_intervals_of_the_rule_book(numerator: int, denominator: int, low
     assert tuple(round(100 * bound, 2) for bound in interval) == (low, high)
 
 
-def test_there_is_no_interval_of_nothing() -> None:
+def test_wilson_interval_of_zero_rows_is_none() -> None:
     assert wilson(0, 0) is None
 
 
 RECEIPT = re.compile(r"\b(received|receipt|arriv\w+|late orders?|on time)\b")
 
 
-def test_a_definition_that_rests_on_receipt_says_that_collection_counts() -> None:
+def test_definitions_based_on_receipt_mention_collection_by_the_buyer() -> None:
     """R2: where the buyer collects, leaving our place is the receipt. Every text about receipts of goods says so."""
     for measure in MEASURES.values():
         texts = " ".join((measure.definition.replace(COLLECTION, ""), measure.numerator, measure.denominator))
@@ -160,7 +160,7 @@ def test_a_definition_that_rests_on_receipt_says_that_collection_counts() -> Non
 
 
 @pytest.mark.parametrize(("alias", "name"), ALIASES.items())
-def test_n21_an_alias_resolves_and_says_so(alias: str, name: str, nothing: Connection) -> None:
+def test_n21_alias_gives_the_same_answer_with_a_remark(alias: str, name: str, nothing: Connection) -> None:
     """N21: one measure each; another name of it gives the same answer and a remark."""
     assert alias not in MEASURES
     assert find(alias) is MEASURES[name]

@@ -111,7 +111,7 @@ QUICK = ("shipment_lines",)
         if feed not in ("targets", "assumptions")
     ],
 )
-def test_n14_without_a_feed_a_number_is_named_or_stands_on_other_feeds(feed: str, sample: Location) -> None:
+def test_n14_measure_without_a_feed_names_the_feed_or_uses_other_feeds(feed: str, sample: Location) -> None:
     """N14: what had a value has one, or names the feed. What was more than 0 is not 0 for want of the feed."""
     with reading(sample) as connection:
         before = {found.measure: found for found in answer(connection, Question(tuple(MEASURES)))}

@@ -29,7 +29,7 @@ PRE = [
 ]
 
 
-def test_acknowledged_in_time_counts_what_was_due_and_the_unsent_as_late() -> None:
+def test_acknowledged_in_time_counts_due_messages_and_unsent_messages_as_late() -> None:
     """Six due: three in time, one late, one never sent, one that a bare date leaves open."""
     with built(**sale("O"), messages=PRE) as connection:
         found = one(connection, "ack_on_time")
@@ -52,7 +52,7 @@ def test_replies_after_the_transaction_are_counted_by_their_phase_and_due_day() 
         assert by(connection, "info_timely", "message_kind") == {"acknowledgement": (2, 3)}
 
 
-def test_what_was_sent_after_as_of_had_not_been_sent() -> None:
+def test_message_sent_after_as_of_counts_as_not_sent() -> None:
     with built(datetime(2026, 3, 5, 12, 0, 0), **sale("O"), messages=PRE) as connection:
         assert halves(connection, "ack_on_time") == (2, 5)  # the day of 5 March is not over: no bare date has happened
         rows = fact_rows(connection, message_facts_table, "message_id")
@@ -61,7 +61,7 @@ def test_what_was_sent_after_as_of_had_not_been_sent() -> None:
         assert rows["day by day"]["due"] is False
 
 
-def test_a_message_without_an_order_stands_for_its_customer_as_of_that_day() -> None:
+def test_message_without_an_order_has_the_customer_attributes_of_its_day() -> None:
     versions = [customer(service_segment="B"), customer(valid_from="2026-03-06", service_segment="A", region="South")]
     messages = [
         told("before", "2026-03-05T12:00Z", "2026-03-05T11:00Z", order_id=None),
@@ -75,7 +75,7 @@ def test_a_message_without_an_order_stands_for_its_customer_as_of_that_day() -> 
         assert by(connection, "ack_on_time", "customer") == {"C": (1, 3)}
 
 
-def test_a_day_is_local_to_where_the_order_goes() -> None:
+def test_due_day_of_a_message_is_in_the_ship_to_time_zone() -> None:
     """00:30 UTC on 6 March is still the 5th in New York, and a due day of the 5th ends there at 05:00 UTC."""
     messages = [
         told("M", "2026-03-05", "2026-03-06T00:30Z"),
@@ -109,14 +109,14 @@ def test_late_orders_whose_buyer_was_warned_before_the_deadline() -> None:
         assert (found.numerator, found.denominator, found.value) == (1, 3, 1 / 3)
 
 
-def test_notice_hours_keep_what_is_below_nothing() -> None:
+def test_notice_hours_include_negative_hours() -> None:
     """From 9 March 12:00 to the end of the 10th are 36 h; from 12 March 00:00 -24 h. P50 of two is the smaller."""
     with built(**LATE) as connection:
         found = one(connection, "notice_hours")
         assert (found.value, found.denominator) == (-24.0, 2)
 
 
-def test_a_notice_on_the_very_deadline_is_no_warning_and_a_bare_date_may_leave_it_open() -> None:
+def test_notice_at_the_deadline_is_no_warning_and_a_bare_date_may_be_unknown() -> None:
     late = {"promised_by": "2026-03-10T14:00Z"}
     records = together(
         sale("at the deadline", received="2026-03-12", **late),
@@ -133,7 +133,7 @@ def test_a_notice_on_the_very_deadline_is_no_warning_and_a_bare_date_may_leave_i
         assert (found.numerator, found.denominator, found.unknown) == (0, 1, 1)
 
 
-def test_ship_notices_ahead_of_consignments_received() -> None:
+def test_ship_notice_ahead_counts_notices_sent_before_receipt() -> None:
     """Warned before, warned after, never warned, and warned at an unknown time of that day. The fifth has not been
     received.
     """
@@ -152,7 +152,7 @@ def test_ship_notices_ahead_of_consignments_received() -> None:
         assert one(connection, "ship_notice_ahead").no_data == "no data: notice_sent_at (map shipments.notice_sent_at)"
 
 
-def test_a_consignment_for_two_channels_stands_under_several_and_counts_once() -> None:
+def test_consignment_of_two_channels_is_counted_once_under_several() -> None:
     records = together(sale("O", received="2026-03-09", notice="2026-03-07", channel="edi"), sale("P", channel="web"))
     records["shipment_lines"].append(shipment_line(shipment_id="O", shipment_line_no="2", order_id="P"))
     with built(**records) as connection:
@@ -182,7 +182,7 @@ def test_special_requests_granted_and_met() -> None:
         assert (met.numerator, met.denominator, met.unknown) == (1, 3, 1)
 
 
-def test_without_the_feed_the_words_say_which() -> None:
+def test_communication_measures_name_the_missing_feed() -> None:
     core = frozenset(name for name in ALL if not name.startswith(("messages.", "service_cases.")))
     with built(mapped=core, **sale("O", received="2026-03-12")) as connection:
         for measure in (

@@ -40,7 +40,7 @@ def database(request: pytest.FixtureRequest) -> Iterator[Connection]:
         yield connection
 
 
-def test_over_a_clock_change_the_hour_wanted_keeps_its_place_on_the_clock(database: Connection) -> None:
+def test_net_clock_start_keeps_its_local_hour_across_a_clock_change(database: Connection) -> None:
     """Wanted 30 October 2024 10:00 in Helsinki, lead 3 days: from the 27th 10:00 (08:00 UTC), on a day of 25 hours."""
     made = delivered(
         "2024-10-25T12:00Z",
@@ -55,7 +55,7 @@ def test_over_a_clock_change_the_hour_wanted_keeps_its_place_on_the_clock(databa
     assert ask(database, "cycle_hours_net", made).value == 72.0
 
 
-def test_r27_an_order_placed_ahead_is_timed_from_its_lead_time_before_the_day_wanted(database: Connection) -> None:
+def test_r27_net_clock_of_an_order_placed_ahead_starts_lead_time_before_the_request(database: Connection) -> None:
     """Ordered 1 March, wanted and received 1 June, lead 7 days: gross 92, net 7."""
     made = delivered("2026-03-01", "2026-06-01", requested_by="2026-06-01", promised_by="2026-06-01")
     june = datetime(2026, 6, 30)
@@ -75,11 +75,13 @@ def test_r27_an_order_placed_ahead_is_timed_from_its_lead_time_before_the_day_wa
         ("2026-03-30", "2026-03-11", 0),  # arrived before the net start
     ],
 )
-def test_the_net_clock_in_days(database: Connection, requested: str | None, received: str, net: int) -> None:
+def test_net_cycle_days_of_worked_examples(
+    database: Connection, requested: str | None, received: str, net: int
+) -> None:
     assert ask(database, "cycle_days_net", delivered("2026-03-01", received, requested_by=requested)).numerator == net
 
 
-def test_without_a_package_of_the_segment_the_net_clock_is_the_gross_one(database: Connection) -> None:
+def test_net_clock_equals_the_gross_clock_without_a_package_of_the_segment(database: Connection) -> None:
     made = delivered("2026-03-01", "2026-04-01", requested_by="2026-04-01") | {
         "service_packages": [service_package(service_segment="B")]
     }
@@ -88,7 +90,7 @@ def test_without_a_package_of_the_segment_the_net_clock_is_the_gross_one(databas
     assert (unfed.value, unfed.no_data) == (None, "no feed: service_packages")
 
 
-def test_the_net_clock_in_hours_starts_at_the_hour_wanted_less_the_lead_time(database: Connection) -> None:
+def test_net_clock_in_hours_starts_at_the_requested_hour_minus_the_lead_time(database: Connection) -> None:
     """Ordered 1 March 08:00, wanted 20 March 14:00, received 20 March 15:00: from 13 March 14:00 it is 7 days and an
     hour.
     """
@@ -116,7 +118,7 @@ WITH_EVENTS = everything() | everything("order_events")
 WITH_HOLDS = WITH_EVENTS | everything("holds")
 
 
-def test_r28_the_net_clock_stands_still_between_two_attempts_at_step_2(database: Connection) -> None:
+def test_r28_net_clock_stops_between_two_attempts_at_step_2(database: Connection) -> None:
     made = five_days(order_events=ATTEMPTS)
     assert ask(database, "cycle_hours", made, WITH_EVENTS).value == 120.0
     net = ask(database, "cycle_hours_net", made, WITH_EVENTS)
@@ -160,14 +162,14 @@ def test_holds_win_over_events_and_overlapping_holds_are_counted_once(database: 
     }
 
 
-def test_a_clock_with_a_bare_date_at_either_end_is_not_told_in_hours(database: Connection) -> None:
+def test_cycle_hours_are_unknown_if_start_or_end_is_a_bare_date(database: Connection) -> None:
     for clock in (("2026-03-01", "2026-03-06T08:00Z"), ("2026-03-01T08:00Z", "2026-03-06")):
         assert ask(database, "cycle_hours", delivered(*clock)).value is None
         assert ask(database, "cycle_days", delivered(*clock)).value == 5.0
     assert ask(database, "cycle_hours", delivered("2026-03-01T08:00Z", "2026-03-06T08:30Z")).value == 120.5
 
 
-def test_r29_late_by_the_buyers_own_doing_is_not_held_against_us(database: Connection) -> None:
+def test_r29_lateness_caused_by_the_buyer_is_not_attributed_to_the_seller(database: Connection) -> None:
     """Due 10, attempt 10, case opened 9, received 12: on_time F, attributable T; without the case F."""
     mapped = everything() | everything("order_events", "service_cases") - {
         "shipments.attempted_at",
@@ -195,7 +197,7 @@ def test_r29_late_by_the_buyers_own_doing_is_not_held_against_us(database: Conne
     assert answer(database, Question(("on_time",)))[0].value == 0.0
 
 
-def test_r29_a_failed_attempt_recorded_with_its_cause_wins_over_events_and_cases(database: Connection) -> None:
+def test_r29_failed_attempt_with_a_cause_overrides_events_and_cases(database: Connection) -> None:
     mapped = everything() | everything("order_events", "service_cases")
 
     came = {"shipped_at": "2026-03-09", "received_at": "2026-03-12"}
@@ -230,7 +232,7 @@ def test_r29_a_failed_attempt_recorded_with_its_cause_wins_over_events_and_cases
     }
 
 
-def test_r30_the_median_with_open_orders_is_kaplan_meiers(database: Connection) -> None:
+def test_r30_median_with_open_orders_uses_kaplan_meier(database: Connection) -> None:
     """Arrived 2, 4 days; open 5, 5 days: median 4, arrived only 2."""
     made = together(
         delivered("2026-03-10", "2026-03-12", name="A"),
@@ -251,7 +253,7 @@ def test_r30_the_median_with_open_orders_is_kaplan_meiers(database: Connection) 
     assert (waiting.value, waiting.no_data) == (None, "not reached: too many are still open")
 
 
-def test_excused_and_other_orders_wait_for_nothing(database: Connection) -> None:
+def test_excused_orders_and_orders_other_than_sales_are_not_open_orders(database: Connection) -> None:
     excused = {"cancelled_at": "2026-03-08", "cancelled_by": "buyer", "cancel_reason": "changed mind"}
     made = together(
         delivered("2026-03-01", None, name="A", **excused),
@@ -263,7 +265,7 @@ def test_excused_and_other_orders_wait_for_nothing(database: Connection) -> None
     assert database.scalars(select(cycle_facts_table.c.order_id)).all() == ["A"]
 
 
-def test_completion_days_are_those_of_complete_orders(database: Connection) -> None:
+def test_completion_days_use_only_complete_orders(database: Connection) -> None:
     made = together(
         delivered("2026-03-01", "2026-03-05", name="A"),
         delivered("2026-03-01", "2026-03-07", name="B"),
@@ -275,14 +277,14 @@ def test_completion_days_are_those_of_complete_orders(database: Connection) -> N
     assert (one.numerator, one.denominator, one.value) == (4 + 6 + 2, 3, 4.0)
 
 
-def test_lateness_never_offsets(database: Connection) -> None:
+def test_early_orders_do_not_offset_late_orders(database: Connection) -> None:
     """Lateness -5 and +5 days: beyond promise 50 %, not "0 days" (R30)."""
     made = together(delivered("2026-03-01", "2026-03-05", name="A"), delivered("2026-03-01", "2026-03-15", name="B"))
     one = ask(database, "beyond_promise", made)
     assert (one.numerator, one.denominator) == (1, 2)
 
 
-def test_the_days_of_an_open_order_are_local_ones(database: Connection) -> None:
+def test_wait_days_of_an_open_order_use_local_time(database: Connection) -> None:
     """as_of 15 March 20:00 UTC is the 16th in Tokyo."""
     made = delivered("2026-03-10", None, ship_to_time_zone="Asia/Tokyo")
     database.info.pop("built", None)
@@ -292,7 +294,7 @@ def test_the_days_of_an_open_order_are_local_ones(database: Connection) -> None:
     ]
 
 
-def test_dependability_is_what_the_slow_tail_adds(database: Connection) -> None:
+def test_dependability_gap_is_the_difference_of_p95_and_p50(database: Connection) -> None:
     """Twenty orders, nineteen of 2 to 4 days and one of 12: P50 3, P95 the 19th smallest."""
     days = [2] * 6 + [3] * 7 + [4] * 6 + [12]
     start = datetime(2026, 3, 1)

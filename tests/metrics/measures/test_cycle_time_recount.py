@@ -13,7 +13,7 @@ from tests.reference.cycle_times import business_time, buyers_holds, net_day, ne
 from tests.reference.dates import day_starts, shifted
 
 
-def test_the_clocks_of_the_sample_are_what_plain_python_reads(sample: Location) -> None:
+def test_clocks_of_the_sample_equal_an_independent_recount(sample: Location) -> None:
     """Compare the clocks of each sale: net time, holds and working time."""
     with reading(sample) as connection:
         kinds = recounted(connection)

@@ -60,7 +60,7 @@ def test_coyle_case_paper2go() -> None:
     assert found.net == 552_500
 
 
-def test_a_full_order_book_loses_nothing_and_gains_nothing() -> None:
+def test_fill_rate_of_100_percent_has_no_loss_and_no_gain() -> None:
     found = compare(coyle("1"), coyle("1"), investment=D(1))
     assert found.low.cash == found.gain == 0
     assert found.payback_years is None
@@ -104,13 +104,13 @@ def test_a_lower_fill_or_a_negative_investment_is_refused() -> None:
         compare(coyle("0.80"), coyle("0.92"), investment=D(-1))
 
 
-def test_a_buyer_who_waited_costs_no_back_order() -> None:
+def test_waiting_buyers_cause_no_back_order_cost() -> None:
     """1,000 incomplete: 500 back-ordered at 150, 300 waited at 0, 200 lost at 12,500: 75,000 + 2,500,000."""
     scenario = Scenario(D(5000), D("0.80"), D("0.50"), D(150), D(12_500), waited_share=D("0.30"))
     assert (cash_lost(scenario).back_ordered, cash_lost(scenario).lost) == (75_000, 2_500_000)
 
 
-def test_what_is_lost_is_lost_per_order() -> None:
+def test_lost_cash_is_proportional_to_the_number_of_orders() -> None:
     assert (
         cash_lost(coyle("0.5")).cash * 2 == cash_lost(Scenario(D(10_000), D("0.5"), D("0.70"), D(150), D(12_500))).cash
     )

@@ -114,12 +114,12 @@ IN_UNITS = ("ordered_units", "received_units", "returned_units", "return_share",
 
 
 @pytest.mark.parametrize("measure", [*IN_UNITS, "unit_fill_first_pass"])
-def test_n7_pieces_and_kilograms_are_withheld(units: Connection, measure: str) -> None:
+def test_n7_total_of_pieces_and_kilograms_is_withheld(units: Connection, measure: str) -> None:
     found = one(units, measure)
     assert (found.value, found.numerator, found.denominator, found.no_data) == (None, None, None, SEVERAL_UNITS)
 
 
-def test_n7_by_base_unit_every_quantity_has_its_own_number(units: Connection) -> None:
+def test_n7_quantities_by_base_unit_have_a_value_per_unit(units: Connection) -> None:
     assert by(units, "ordered_units", "base_unit") == {"kg": (10, None), "piece": (100, None)}
     assert by(units, "unit_fill_final", "base_unit") == {"kg": (10, 10), "piece": (100, 100)}
     assert by(units, "returned_units", "base_unit") == {"kg": (2, None), "piece": (5, None)}
@@ -128,7 +128,7 @@ def test_n7_by_base_unit_every_quantity_has_its_own_number(units: Connection) ->
     assert kilograms.value == Decimal(10)
 
 
-def test_n7_value_and_lines_need_no_unit(units: Connection) -> None:
+def test_n7_value_and_line_fill_rates_do_not_depend_on_units(units: Connection) -> None:
     assert halves(units, "value_fill_final") == (550, 550)
     assert halves(units, "line_fill_final") == (2, 2)
 
@@ -140,7 +140,7 @@ def test_every_quantity_can_be_broken_down_by_its_unit(measure: Measure) -> None
     assert "base_unit" in measure.facts.c
 
 
-def test_n7_a_line_without_a_quantity_in_the_measure_does_not_mix() -> None:
+def test_n7_line_without_a_quantity_does_not_cause_mixed_units() -> None:
     """A fee without a product has no base unit; it adds nothing to the units ordered: 100."""
     loaded = together(
         sale("O", received="2026-03-09"),

@@ -52,7 +52,7 @@ QUOTES = together(
 )
 
 
-def test_inquiries_answered_and_how_soon() -> None:
+def test_share_of_answered_inquiries_and_hours_to_answer() -> None:
     """Six asked, four answered after 2, 6, 48 and 1 hours. S: 5/6 at 1 h, 2/3 at 2 h, 1/2 at 6 h; P50 is 6 h, P90 is
     not reached.
     """
@@ -105,7 +105,7 @@ def test_lead_time_options_chosen() -> None:
         assert halves(connection, "lead_option_mix") == (3, 3)
 
 
-def test_the_price_of_one_day_less() -> None:
+def test_price_of_a_lead_time_shorter_by_one_day() -> None:
     """won: 620 - 500 for 4 days; lost: 300 - 280 for 7. (120 + 20) / 11, not the mean of 30 and 2.86."""
     with built(**QUOTES) as connection:
         found = one(connection, "lead_day_price")
@@ -166,7 +166,7 @@ def test_fulfilment_models_as_shares_of_all_sales_orders() -> None:
         assert halves(connection, "fulfilment_mix", where=(("fulfilment_model", ("make_to_order",)),)) == (1, 4)
 
 
-def test_without_quotes_the_words_say_so() -> None:
+def test_quote_measures_name_the_missing_quotes_feed() -> None:
     core = frozenset(name for name in ALL if not name.startswith(("quotes.", "quote_options.")))
     with built(mapped=core, **sale("O")) as connection:
         for measure in ("quotes_answered", "quote_hours_p50", "quote_conversion", "lead_option_mix"):

@@ -93,14 +93,14 @@ def test_invoices_right_first_time_count_documents(judged: Connection) -> None:
     assert (one(judged, "billed_accurately").numerator, one(judged, "billed_accurately").denominator) == (2, 3)
 
 
-def test_stage_means_stand_beside_medians(judged: Connection) -> None:
+def test_stage_hours_have_a_mean_and_a_median(judged: Connection) -> None:
     """Step 9 took 2 and 10 hours: mean 6, median 2."""
     mean = one(judged, "stage_hours_mean", by=("step",))
     assert (mean.value, mean.numerator, mean.denominator) == (6, 12, 2)
     assert one(judged, "stage_hours", by=("step",)).value == 2
 
 
-def test_an_order_has_the_region_it_names(judged: Connection) -> None:
+def test_region_of_an_order_overrides_the_region_of_the_customer(judged: Connection) -> None:
     o = order_facts_table.c
     assert dict(judged.execute(select(o.order_id, o.region)).all()) == {
         "E": "North",
@@ -119,7 +119,7 @@ def test_an_order_has_the_region_it_names(judged: Connection) -> None:
         ("ordered", 1, 1, 1, 3),
     ],
 )
-def test_a_question_may_date_orders_by_another_day(
+def test_query_can_date_orders_by_another_day(
     judged: Connection, date_by: str | None, first: int, last: int, perfect: int, known: int
 ) -> None:
     period = {"start": date(2026, 3, first), "end": date(2026, 3, last)}
@@ -127,7 +127,7 @@ def test_a_question_may_date_orders_by_another_day(
     assert (found.numerator, found.denominator) == (perfect, known)
 
 
-def test_a_measure_without_that_day_says_which_days_it_has(judged: Connection) -> None:
+def test_date_that_a_measure_does_not_support_is_explained(judged: Connection) -> None:
     assert one(judged, "net_sales_value", date="arrived").no_data == (
         "no data: net_sales_value cannot be dated by arrived, only by its own date"
     )

@@ -208,7 +208,7 @@ def test_r25_every_money_measure_converts_each_document_at_its_own_currency_and_
         assert [name for (name,), value in plain.items() if value is None] == []
 
 
-def test_r25_an_invoice_in_euros_on_an_order_in_dollars_keeps_its_own_rate() -> None:
+def test_r25_invoice_in_another_currency_than_its_order_uses_its_own_rate() -> None:
     """The order of 1 March is in pounds (0.80), the invoice of 10 March in euros (1.00): 500 and not 400.
 
     The invoice of 60 pounds on 12 March has a rate of its day: 60 × 0.90 = 54. Together 554.

@@ -41,7 +41,7 @@ BOOK = {2: 8.0, 9: 28.0, 10: 42.0, 11: 66.0}
 """Finish hours of on-time orders. They give budgets of 8, 20, 14 and 24 hours."""
 
 
-def test_the_slack_ledger_of_the_rule_book(database: Connection) -> None:
+def test_slack_ledger_equals_the_rule_book_example(database: Connection) -> None:
     """Due at hour 72, budgets 8, 20, 14, 24 h. Finishes 10, 45, 55, 76.
 
     Slack is +6 at order, then +4, -11, -7, -4: the promise was missed at step 9.
@@ -78,7 +78,7 @@ def test_the_slack_ledger_of_the_rule_book(database: Connection) -> None:
         ({2: 8, 9: 28, 10: 42}, "(none)"),  # slack left at the last observed step
     ],
 )
-def test_a_promise_dies_at_the_first_step_from_which_slack_stays_below_0(
+def test_promise_is_missed_at_the_first_step_after_which_slack_stays_negative(
     database: Connection, finishes: dict[int, float], step: str
 ) -> None:
     made = world(
@@ -89,7 +89,7 @@ def test_a_promise_dies_at_the_first_step_from_which_slack_stays_below_0(
     assert database.scalars(select(late_order_facts_table.c.step)).all() == [step]
 
 
-def test_a_promise_may_be_dead_when_it_is_given(database: Connection) -> None:
+def test_promise_can_be_missed_from_the_start(database: Connection) -> None:
     # Budgets are 8 and 32 h. LATE has no delay after step 2 (40 - 8 - 32) and a delay of 20 h after step 9. TIGHT was
     # 10 h short at the order.
     made = world({"GOOD": 40, "LATE": 70}, [*finished("GOOD", {2: 8, 11: 40}), *finished("LATE", BOOK)], due=40)
@@ -104,7 +104,7 @@ def test_a_promise_may_be_dead_when_it_is_given(database: Connection) -> None:
     assert missed == {"LATE": "09", "TIGHT": "00"}
 
 
-def test_budgets_are_the_segments_own_only_with_enough_on_time_orders(database: Connection) -> None:
+def test_segment_has_its_own_budgets_only_with_enough_on_time_orders(database: Connection) -> None:
     """Nineteen on-time orders of segment A take 10 hours, 30 of B take 20. A has too few and uses the median of all,
     20.
     """
@@ -143,7 +143,7 @@ def stage(connection: Connection, name: str) -> dict[str | None, Any]:
     }
 
 
-def test_stage_time_adds_up_attempts_and_the_wait_begins_at_the_latest_earlier_finish(database: Connection) -> None:
+def test_stage_time_sums_attempts_and_waiting_starts_at_the_latest_earlier_finish(database: Connection) -> None:
     events = [
         order_event(step=2, event_no=1, started_at=at(1), finished_at=at(3)),
         order_event(step=2, event_no=2, started_at=at(10), finished_at=at(10.5)),
@@ -167,7 +167,7 @@ def test_stage_percentiles_are_nearest_rank(database: Connection) -> None:
     assert (stage(database, "stage_hours"), stage(database, "stage_hours_p90")) == ({"09": 5.0}, {"09": 9.0})
 
 
-def test_a_bare_date_is_no_time_in_a_step(database: Connection) -> None:
+def test_step_with_bare_dates_has_no_stage_hours(database: Connection) -> None:
     events = [
         order_event(step=2, started_at="2026-03-01", finished_at="2026-03-02"),
         order_event(step=9, started_at="2026-03-03T08:00Z", finished_at="2026-03-03T09:00Z"),
@@ -177,7 +177,7 @@ def test_a_bare_date_is_no_time_in_a_step(database: Connection) -> None:
     assert stage(database, "stage_wait_hours") == {}
 
 
-def test_what_finishes_after_as_of_is_still_under_way(database: Connection) -> None:
+def test_step_that_finishes_after_as_of_is_still_in_progress(database: Connection) -> None:
     events = [
         *finished("A", {2: 10, 9: 20, 13: 30}),
         *finished("B", {2: 10, 9: 20}),
@@ -199,7 +199,7 @@ def test_what_finishes_after_as_of_is_still_under_way(database: Connection) -> N
     assert ages == {"02": 30.0, "09": 0.5}  # the first of 20 and half an hour
 
 
-def test_cancelled_orders_are_not_under_way(database: Connection) -> None:
+def test_cancelled_orders_are_not_work_in_progress(database: Connection) -> None:
     made = world({"A": None, "B": None}, [*finished("A", {2: 10}), *finished("B", {2: 10, 9: 20})])
     made["orders"][0] |= {"cancelled_at": datetime(2026, 3, 2), "cancelled_at_is_date": True, "cancelled_by": "seller"}
     build(database, made, END_OF_APRIL, MAPPED)
@@ -208,7 +208,7 @@ def test_cancelled_orders_are_not_under_way(database: Connection) -> None:
     ]  # B finished the last observed step
 
 
-def test_without_events_the_steps_say_so(database: Connection) -> None:
+def test_step_measures_name_the_missing_order_events_feed(database: Connection) -> None:
     build(database, world({"O": 66}, []), END_OF_APRIL, everything())
     for name in ("stage_hours", "work_in_progress", "missed_at_step", "promises_missed"):
         (one,) = answer(database, Question((name,)))
@@ -220,7 +220,7 @@ def test_every_step_has_a_name() -> None:
     assert list(STEPS) == list(range(1, 14))
 
 
-def test_steps_and_slack_are_what_plain_python_works_out(database: Connection) -> None:
+def test_steps_and_slack_equal_the_reference_implementation(database: Connection) -> None:
     """Compare 200 orders of two segments with the slack of the reference implementation."""
     drawn = random.Random(13)
     finishes: dict[str, dict[int, float]] = {}

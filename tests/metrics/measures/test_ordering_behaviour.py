@@ -49,7 +49,7 @@ def test_spearman(first: tuple[int, ...], second: tuple[int, ...], expected: flo
 
 
 @pytest.mark.parametrize("size", [10, 2**33, 2**60], ids=["fits 64 bits", "fits a float", "fits neither"])
-def test_ranks_are_those_of_exact_fractions_whatever_the_size(size: int) -> None:
+def test_ranks_of_fractions_of_any_size_are_exact(size: int) -> None:
     """Return ranks of fractions sorted by Python. Equal values share twice the mean of their places."""
     numbers = [
         Fraction(size * top, under) for top, under in ((3, 7), (0, 5), (6, 14), (-2, 3), (1, 1), (3, 8), (0, 1), (3, 7))
@@ -59,7 +59,7 @@ def test_ranks_are_those_of_exact_fractions_whatever_the_size(size: int) -> None
     assert ranks(numbers).tolist() == wanted
 
 
-def test_numbers_nearer_to_each_other_than_floats_can_tell_keep_their_ranks() -> None:
+def test_ranks_distinguish_numbers_closer_than_float_precision() -> None:
     """Ranks 2 1 3 4 against 1 2 3 4: squared differences 1 + 1; 1 - 6 × 2 / (4 × 15) = 0.8. As floats the first two
     would be a tie: 0.9487.
     """
@@ -131,7 +131,7 @@ def table(
     return {one.label: (one.orders, one.customers, one.cost) for one in bins(connection, question, start, end)}
 
 
-def test_how(warehouse: Connection) -> None:
+def test_bins_of_how_customers_order_give_cost_by_channel(warehouse: Connection) -> None:
     """Edi: O1 and O2, cost 30, 15 an order. Phone: O3 and O4, cost 70, 35 an order. X costs 15 an order, Y 100 with the
     visit, Z 30; X alone orders by edi: ranks of the edi share 3, 1.5, 1.5 against 1, 3, 2 give -0.8660.
     """
@@ -145,7 +145,7 @@ def test_how(warehouse: Connection) -> None:
     assert found["Channel: phone"].correlated == 3
 
 
-def test_cost_by_its_day_and_orders_by_theirs(warehouse: Connection) -> None:
+def test_bins_date_costs_by_cost_day_and_orders_by_order_day(warehouse: Connection) -> None:
     """In April no order was placed, and 5 of O2's cost fell then; in March 2 by edi cost 25."""
     april = {"start": date(2026, 4, 1), "end": date(2026, 4, 30)}
     (one,) = bins(warehouse, HOW, **april)
@@ -153,7 +153,7 @@ def test_cost_by_its_day_and_orders_by_theirs(warehouse: Connection) -> None:
     assert table(warehouse, HOW, date(2026, 3, 1), date(2026, 3, 31))["Channel: edi"] == (2, 1, Decimal(25))
 
 
-def test_how_much(warehouse: Connection) -> None:
+def test_bins_of_how_much_customers_order_give_cost_by_value_units_and_lines(warehouse: Connection) -> None:
     """Values 500, 1,000, 50, 200: quartiles (nearest rank) 50, 200, 500. Units 100, 200, 10, 40. Lines: O3 has two.
 
     Mean values X 750, Y 50, Z 200 against cost 15, 100, 30: exactly opposite, -1.
@@ -173,7 +173,7 @@ def test_how_much(warehouse: Connection) -> None:
     assert {one.correlation for one in bins(warehouse, HOW_MUCH) if one.trait == "Order value"} == {-1.0}
 
 
-def test_what(warehouse: Connection) -> None:
+def test_bins_of_what_customers_order_give_cost_by_category_model_and_request(warehouse: Connection) -> None:
     assert table(warehouse, WHAT) == {
         "Product category: tools": (4, 3, Decimal(100)),
         "Fulfilment model: (none)": (4, 3, Decimal(100)),
@@ -182,7 +182,7 @@ def test_what(warehouse: Connection) -> None:
     }
 
 
-def test_when(warehouse: Connection) -> None:
+def test_bins_of_when_customers_order_give_cost_by_weekday_and_notice(warehouse: Connection) -> None:
     """Notice 2, 13, 1 days and none. Package lead times: A 3 days, B 7: O1 (2 < 3) and O3 (1 < 7) are rush, O2 (13) is
     not, O4 is not known.
     """
@@ -203,7 +203,7 @@ def test_when(warehouse: Connection) -> None:
 
 
 @pytest.mark.parametrize("measure", [HOW, HOW_MUCH, WHAT, WHEN])
-def test_answers(measure: str, warehouse: Connection) -> None:
+def test_ordering_cost_equals_the_sum_of_its_bins(measure: str, warehouse: Connection) -> None:
     """Whole: 100 / 4 = 25; segment A 30 / 2, B 70 / 2. The bins of every trait add up to the whole."""
     (whole,) = answer(warehouse, Question((measure,)))
     assert (whole.value, whole.numerator, whole.denominator) == (25.0, Decimal(100), 4)
@@ -219,7 +219,7 @@ def test_answers(measure: str, warehouse: Connection) -> None:
     assert by_bin == {one.label: one.cost_per_order for one in bins(warehouse, measure)}
 
 
-def test_a_filter_keeps_to_its_segment(warehouse: Connection) -> None:
+def test_segment_filter_limits_the_bins(warehouse: Connection) -> None:
     (found,) = answer(warehouse, Question((HOW,), by=("bin",), where=(("segment", ("A",)),)))
     assert (found.dimensions, found.value) == ({"bin": "Channel: edi"}, 15.0)
     assert ordering_traits.DIMENSIONS.keys() == {"segment", "region"}

@@ -67,7 +67,9 @@ def test_the_default_packages_are_table_8_1() -> None:
         (5, 10, (False, None, True)),
     ],
 )
-def test_quality(defects: int, unknown: int, expected: tuple[bool | None, ...]) -> None:
+def test_product_quality_commitment_of_each_package(
+    defects: int, unknown: int, expected: tuple[bool | None, ...]
+) -> None:
     """Of 100 units: A needs less than 1, B at most 10, C at most 15; units without evidence may be either."""
     got = Evidence(received_qty=Decimal(100), defect_qty=Decimal(defects), defect_unknown_qty=Decimal(unknown))
     assert tuple(kept(one, got)["Product quality"] for one in DEFAULT_PACKAGES) == expected
@@ -84,7 +86,7 @@ def test_quality(defects: int, unknown: int, expected: tuple[bool | None, ...]) 
         (80, 10, (False, False, None)),
     ],
 )
-def test_fill(filled: int, unknown: int, expected: tuple[bool | None, ...]) -> None:
+def test_order_fill_commitment_of_each_package(filled: int, unknown: int, expected: tuple[bool | None, ...]) -> None:
     """Of 100 orders 98, 92 and 88 filled at first pass."""
     got = Evidence(filled=filled, fill_unknown=unknown, fill_orders=100)
     assert tuple(kept(one, got)["Order fill"] for one in DEFAULT_PACKAGES) == expected
@@ -106,7 +108,7 @@ def test_lead_time_and_delivery_need_the_package_share() -> None:
     assert kept(A, replace(got, hour_unknown=0))["Delivery time"] is False
 
 
-def test_terms_and_support() -> None:
+def test_payment_terms_and_support_commitments_of_each_package() -> None:
     """Every invoice on the package's terms, every case acknowledged; for A while there was a representative; C's web
     site is not tested.
     """
@@ -121,7 +123,7 @@ def test_without_evidence_every_row_is_unknown() -> None:
     assert kept(A, Evidence()) == dict.fromkeys(ROWS)
 
 
-def test_which_package_is_better() -> None:
+def test_package_order_and_packages_met_by_given_evidence() -> None:
     assert [is_better(A, B), is_better(B, C), is_better(C, A), is_better(A, A)] == [True, True, False, False]
     assert not is_better(replace(A, delivery_window=None), B)
     got = Evidence(
@@ -209,7 +211,7 @@ def by(connection: Connection, measure: str, *dimensions: str) -> dict[tuple[str
     }
 
 
-def test_rows_of_records(warehouse: Connection) -> None:
+def test_package_rows_computed_from_records(warehouse: Connection) -> None:
     found = {one.customer_id: {row.row: row.kept for row in one.rows} for one in package_fit.attainments(warehouse)}
     clean = dict.fromkeys(ROWS, True)
     assert found == {
@@ -220,7 +222,7 @@ def test_rows_of_records(warehouse: Connection) -> None:
     }
 
 
-def test_attainment_is_rows_kept_of_rows_known(warehouse: Connection) -> None:
+def test_attainment_is_met_rows_divided_by_known_rows(warehouse: Connection) -> None:
     """P 5 of 6, B 3 of 5 (no case), D 5 of 5, C2 5 of 5: 18 of 21, one row not known. By segment C: 10 of 10."""
     whole = one(warehouse, "package_attainment")
     assert (whole.numerator, whole.denominator, whole.unknown, whole.judged) == (18, 21, 1, 22)
@@ -233,7 +235,7 @@ def test_attainment_is_rows_kept_of_rows_known(warehouse: Connection) -> None:
 @pytest.mark.parametrize(
     ("grain", "days", "periods"), [("day", 1, 5), ("week", 7, 3), ("month", 31, 1), ("quarter", 90, 1)]
 )
-def test_attainment_of_a_period_is_that_of_its_days_alone(
+def test_attainment_of_a_period_uses_only_its_own_days(
     grain: str, days: int, periods: int, warehouse: Connection
 ) -> None:
     """Received on the 5th and 12th of March, due on the 6th, billed on the 10th, a case on the 20th: three weeks, one
@@ -249,7 +251,7 @@ def test_attainment_of_a_period_is_that_of_its_days_alone(
         assert replace(told, period=None, remark=None) == same
 
 
-def test_an_attainment_over_time_says_that_periods_are_judged_alone(warehouse: Connection) -> None:
+def test_attainment_over_time_has_a_remark_that_periods_are_judged_separately(warehouse: Connection) -> None:
     """The whole is in March, so the month is the whole: 18 of 21."""
     march = one(warehouse, "package_attainment", grain="month")
     assert (march.period, march.numerator, march.denominator) == (date(2026, 3, 1), 18, 21)
@@ -300,7 +302,7 @@ def test_over_served_danger(warehouse: Connection) -> None:
     assert (row.customer.customer_id, row.why) == ("D", "served as A and B; the median of C outside Danger is 14.00")
 
 
-def test_a_row_of_the_feed_replaces_the_default_from_its_day_on() -> None:
+def test_service_packages_row_replaces_the_default_from_its_valid_from_day() -> None:
     """A's lead time is 3 days until 9 March, then 5. The orders of the 2nd and the 9th have different packages."""
     records = builders.records(
         orders=[

@@ -66,7 +66,7 @@ def credit(invoice_id: str, amount: str, day: str, **values: Any) -> tuple[Row, 
     return header, invoice_line(invoice_id=invoice_id, line_amount=amount, tax_amount="0", billed_qty=None)
 
 
-def test_an_invoice_is_settled_by_the_payment_that_leaves_nothing_open(database: Connection) -> None:
+def test_invoice_is_settled_by_the_payment_that_clears_its_balance(database: Connection) -> None:
     full = payment(amount=600, paid_at="2026-03-20")
     assert paid(database, full) == (date(2026, 3, 20), True)
     (one,) = answer(database, Question(("order_to_cash_days",)))
@@ -84,7 +84,7 @@ def test_an_invoice_is_settled_by_the_payment_that_leaves_nothing_open(database:
     assert paid(database, payment(amount=600, currency="USD")) == (None, False)
 
 
-def test_credits_and_reversals_leave_less_to_pay(database: Connection) -> None:
+def test_credits_reduce_the_open_amount_of_an_invoice(database: Connection) -> None:
     header, line = credit("K1", "100", "2026-03-15")
     assert paid(database, payment(amount=500), documents=[header], lines=[line]) == (date(2026, 3, 20), True)
     named, named_line = credit("K1", "100", "2026-03-25", reverses_invoice_id="I1")
@@ -94,7 +94,7 @@ def test_credits_and_reversals_leave_less_to_pay(database: Connection) -> None:
     )  # open until the credit came
 
 
-def test_an_invoice_taken_back_whole_is_neither_kept_nor_broken(database: Connection) -> None:
+def test_fully_reversed_invoice_is_excluded_from_payment_terms(database: Connection) -> None:
     """The invoice is reversed and issued again. The second invoice alone settles the order."""
     reversal = invoice(invoice_id="R1", invoice_kind="reversal", invoiced_at="2026-03-12", reverses_invoice_id="I1")
     again = invoice(invoice_id="I2", invoiced_at="2026-03-13", due_on=date(2026, 4, 12))
@@ -112,7 +112,7 @@ def test_an_invoice_taken_back_whole_is_neither_kept_nor_broken(database: Connec
     )
 
 
-def test_an_invoice_whose_tax_is_not_known_is_not_known_to_be_settled(database: Connection) -> None:
+def test_settlement_of_an_invoice_with_unknown_tax_is_unknown(database: Connection) -> None:
     assert paid(
         database, payment(amount=600), lines=[invoice_line(invoice_line_no="2", line_amount="0", tax_amount=None)]
     ) == (None, None)
@@ -133,25 +133,25 @@ def test_an_order_is_settled_when_its_last_invoice_is(database: Connection) -> N
     assert answer(database, Question(("order_to_cash_days",)))[0].value is None
 
 
-def test_an_invoice_not_due_yet_is_neither_kept_nor_broken(database: Connection) -> None:
+def test_invoice_that_is_not_yet_due_is_excluded_from_payment_terms(database: Connection) -> None:
     future = invoice(invoice_id="I2", due_on=date(2026, 5, 15))
     paid(database, documents=[future], lines=[invoice_line(invoice_id="I2")])
     (terms,) = answer(database, Question(("terms_kept_by_buyer",)))
     assert (terms.numerator, terms.denominator) == (0, 1)
 
 
-def test_orders_that_are_not_sales_bring_no_cash(database: Connection) -> None:
+def test_orders_other_than_sales_have_no_order_to_cash_days(database: Connection) -> None:
     paid(database, payment(amount=600), order_type="sample")
     assert answer(database, Question(("order_to_cash_days",)))[0].value is None
 
 
-def test_without_payments_the_measures_say_so(database: Connection) -> None:
+def test_payment_measures_name_the_missing_payments_feed(database: Connection) -> None:
     build(database, world({"O": 66}, []), END_OF_APRIL, everything())
     for name in ("order_to_cash_days", "terms_kept_by_buyer"):
         assert answer(database, Question((name,)))[0].no_data == "no feed: payments"
 
 
-def test_payments_are_what_plain_python_adds_up(database: Connection) -> None:
+def test_invoice_settlement_equals_an_independent_recount(database: Connection) -> None:
     """Recount 300 invoices with up to three payments and a credit each."""
     drawn = random.Random(500)
     names = [f"I{number:03}" for number in range(300)]

@@ -26,7 +26,7 @@ CASES = [
 ]
 
 
-def test_cases_settled_of_those_raised() -> None:
+def test_post_sale_support_is_settled_cases_divided_by_raised_cases() -> None:
     with built(**sale("O"), service_cases=CASES) as connection:
         assert halves(connection, "post_sale_support") == (3, 4)
         assert by(connection, "post_sale_support", "case_kind") == {
@@ -34,7 +34,7 @@ def test_cases_settled_of_those_raised() -> None:
         }  # fmt: skip
 
 
-def test_r30_hours_to_settle_with_the_open_one_waiting() -> None:
+def test_r30_post_sale_hours_include_the_open_case_as_censored() -> None:
     """1, 4 and 48 hours, one open: S is 0.75, 0.5, 0.25: P50 is 4 h, and P90 is not reached."""
     with built(**sale("O"), service_cases=CASES) as connection:
         found = one(connection, "post_sale_hours_p50")
@@ -75,7 +75,7 @@ RETURNED = together(
 )
 
 
-def test_units_returned_of_units_received_by_the_cohort_of_the_order() -> None:
+def test_return_share_is_returned_units_divided_by_received_units_of_the_same_orders() -> None:
     """Received 300, announced as returned by as_of 10 + 5 + 25. One return is of May, one names an unknown order."""
     with built(**RETURNED) as connection:
         found = one(connection, "return_share")
@@ -89,7 +89,7 @@ def test_units_returned_of_units_received_by_the_cohort_of_the_order() -> None:
         ]
 
 
-def test_by_reason_each_reason_is_a_part_of_all_units_received() -> None:
+def test_return_share_by_reason_divides_by_all_received_units() -> None:
     with built(**RETURNED) as connection:
         assert by(connection, "return_share", "return_reason") == {"damage": (35, 300), "not_wanted": (5, 300)}
         found = answer(connection, Question(("return_share",), by=("channel", "return_reason")))
@@ -98,7 +98,7 @@ def test_by_reason_each_reason_is_a_part_of_all_units_received() -> None:
         assert halves(connection, "return_share", where=(("return_reason", ("damage",)),)) == (35, 300)
 
 
-def test_return_handling_counts_a_return_once_and_keeps_the_uncredited_waiting() -> None:
+def test_return_handling_counts_a_return_once_and_censors_uncredited_returns() -> None:
     """Credited after 2 and 4 days, open for 5: S is 2/3 at 2 days, 1/3 at 4. P50 is 4 days, P90 is not reached."""
     with built(**RETURNED) as connection:
         found = one(connection, "return_handling_p50")
@@ -129,13 +129,13 @@ def test_a_return_of_two_lines_is_one_return_credited_with_its_last() -> None:
         assert one(connection, "return_handling_p50").no_data == "not reached: too many are still open"
 
 
-def test_goods_returned_without_a_returns_feed_are_not_known_to_be_none() -> None:
+def test_return_measures_name_the_missing_returns_feed() -> None:
     core = frozenset(name for name in ALL if not name.startswith("returns."))
     with built(mapped=core, **sale("O", received="2026-03-09")) as connection:
         for measure in ("return_share", "returned_units", "return_handling_p50"):
             assert (one(connection, measure).value, one(connection, measure).no_data) == (None, "no feed: returns")
 
 
-def test_a_share_of_units_is_exact() -> None:
+def test_returned_units_are_an_exact_decimal() -> None:
     with built(**RETURNED) as connection:
         assert one(connection, "returned_units").value == Decimal(40)

@@ -90,7 +90,7 @@ def test_promise_changes_are_counted_by_who_made_them(database: Connection) -> N
     assert halves(database, "promise_revisions_buyer") == (1, 2)
 
 
-def test_without_the_feed_nobody_says_that_promises_never_change(database: Connection) -> None:
+def test_promise_measures_name_the_missing_promises_feed(database: Connection) -> None:
     load(database, order(), mapped=everything())
     for name in ("promise_revisions", "promise_revisions_buyer", "on_time_basis"):
         (one,) = ask(database, name)
@@ -98,7 +98,7 @@ def test_without_the_feed_nobody_says_that_promises_never_change(database: Conne
         assert one.no_data == "no feed: promises"
 
 
-def test_promises_kept_by_what_they_stood_on(database: Connection) -> None:
+def test_promises_kept_by_basis(database: Connection) -> None:
     """ATP: A kept, B not; ATD: C kept; D has no basis, E two."""
     promises = (
         *[
@@ -142,13 +142,13 @@ def test_a_window_is_granted_by_a_promise_inside_it(
     assert (one.numerator, one.denominator, one.unknown) == granted
 
 
-def test_an_order_without_a_requested_window_is_not_asked(database: Connection) -> None:
+def test_order_without_a_requested_window_is_not_counted(database: Connection) -> None:
     load(database, order(requested_by="2026-03-10"))
     (one,) = ask(database, "window_granted")
     assert (one.denominator, one.unknown) == (0, 0)
 
 
-def test_r29_without_evidence_of_attempts_the_measure_says_what_it_needs(database: Connection) -> None:
+def test_r29_attributable_measure_names_the_feeds_it_needs_as_evidence(database: Connection) -> None:
     load(database, order(), mapped=everything() - {"shipments.attempted_at", "shipments.failure_caused_by"})
     (one,) = ask(database, "on_time_attributable")
     assert one.no_data == (

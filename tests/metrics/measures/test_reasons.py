@@ -40,7 +40,7 @@ def test_every_measure_without_a_column_it_needs_names_the_column(column: str) -
             assert f"map {column}" in why, (name, why)
 
 
-def test_with_every_column_no_measure_lacks_anything() -> None:
+def test_no_measure_has_missing_inputs_if_every_column_is_mapped() -> None:
     assert [name for name, measure in MEASURES.items() if missing(measure, ALL)] == []
 
 
@@ -82,7 +82,7 @@ def test_with_every_column_no_measure_lacks_anything() -> None:
         (("shipments.*",), "invoices_right_first_time", "no feed: shipments"),
     ],
 )
-def test_the_reason_in_words(left_out: tuple[str, ...], measure: str, why: str) -> None:
+def test_missing_input_text_of_a_measure(left_out: tuple[str, ...], measure: str, why: str) -> None:
     feeds = {name.removesuffix(".*") for name in left_out if name.endswith(".*")}
     known = frozenset(name for name in ALL if name not in left_out and feed_of(name) not in feeds)
     text = missing(MEASURES[measure], known)
@@ -90,7 +90,7 @@ def test_the_reason_in_words(left_out: tuple[str, ...], measure: str, why: str) 
     assert why in text
 
 
-def test_failed_orders_are_not_0_where_no_verdict_is_known() -> None:
+def test_failed_orders_have_no_value_if_no_verdict_is_known() -> None:
     """N14: O has only a promise and a request; nothing can be tested, so "failed" is not 0 of 1."""
     bare = ALL - {name for name in ALL if feed_of(name) in ("shipments", "shipment_lines", "invoices", "invoice_lines")}
     with built(mapped=bare, **sale("O")) as connection:
@@ -99,7 +99,7 @@ def test_failed_orders_are_not_0_where_no_verdict_is_known() -> None:
         assert found.no_data == "no feed: shipments and shipment_lines or invoices and invoice_lines"
 
 
-def test_failed_orders_say_how_many_are_unknown() -> None:
+def test_failed_orders_report_the_number_of_unknown_orders() -> None:
     """Three judged orders: LATE failed, NEVER was not received (failed), UNKNOWN came in time and waits for its bill.
 
     Failed 2, unknown 1, judged 3; passed is the rest, 0.

@@ -45,7 +45,7 @@ CHAINS = together(
 )  # fmt: skip
 
 
-def test_the_chain_of_each_failure() -> None:
+def test_recovery_facts_have_the_failure_detection_acknowledgement_and_resolution_times() -> None:
     with built(**CHAINS) as connection:
         rows = fact_rows(connection, recovery_facts_table, "order_id")
     chain = ("failed_at", "detected_at", "acknowledged_at", "resolved_at")
@@ -73,14 +73,14 @@ def test_the_chain_of_each_failure() -> None:
     }
 
 
-def test_found_by_us_counts_detected_failures_only() -> None:
+def test_failure_detected_by_us_counts_only_detected_failures() -> None:
     """Four detected, one of them by our notice before any case; one nobody has detected."""
     with built(**CHAINS) as connection:
         assert halves(connection, "failure_detected_by_us") == (1, 4)
         assert one(connection, "failures_undetected").value == 1
 
 
-def test_hours_of_each_gap() -> None:
+def test_hours_to_detect_acknowledge_and_resolve_failures() -> None:
     """Detect, from the end of the 10th: -38, 6, 6, 6 and one open. Acknowledge: 0, 2, 1, 1. Resolve: 122, 48, 335 and
     one open.
     """
@@ -94,7 +94,7 @@ def test_hours_of_each_gap() -> None:
         assert (resolved.value, resolved.numerator, resolved.denominator) == (122, 3, 4)
 
 
-def test_recovered_of_those_whose_ten_days_have_passed() -> None:
+def test_recovered_share_counts_only_failures_whose_ten_days_have_passed() -> None:
     """Two of five within ten days of detection. On 21 March 05:00 the cases of the 11th 06:00 still have an hour. Only
     the warned and the silent order have passed.
     """
@@ -164,7 +164,7 @@ def test_a_case_resolved_before_the_failure_does_not_count() -> None:
 
 
 @pytest.mark.parametrize("breakage", FAILED_AT)
-def test_the_first_failed_moment_of_each_kind_of_failure(breakage: str) -> None:
+def test_failed_at_is_the_first_failure_time_for_each_kind_of_failure(breakage: str) -> None:
     with built(**SINGLE) as connection:
         row = fact_rows(connection, recovery_facts_table, "order_id")[breakage]
     assert (row["failed"], row["failed_at"]) == (True, FAILED_AT[breakage])
@@ -204,7 +204,7 @@ REORDERS = together(
 )
 
 
-def test_ordered_again_within_30_days_by_hand() -> None:
+def test_reorder_rate_within_30_days_equals_the_hand_calculation() -> None:
     """Waits: A 10, B 30, L 20 days ended; D and E watched for 52. S(30) = 4/5 · 3/4 · 2/3 = 2/5: 60 % ordered again."""
     with built(**REORDERS) as connection:
         rows = fact_rows(connection, recovery_facts_table, "order_id")
@@ -223,7 +223,7 @@ def test_ordered_again_within_30_days_by_hand() -> None:
         )
 
 
-def test_a_wait_cut_short_by_as_of_is_censored_not_counted_as_none() -> None:
+def test_reorder_wait_cut_short_by_as_of_is_censored() -> None:
     """At the end of 20 March: A after 10 days, B, D, E watched for 11, L's deadline was 10 days ago. Within 10 days:
     1/5.
     """
@@ -237,7 +237,7 @@ def test_a_wait_cut_short_by_as_of_is_censored_not_counted_as_none() -> None:
         ] == [0.0, 0.25]
 
 
-def test_the_three_curves_are_data() -> None:
+def test_reorder_curves_have_the_expected_steps() -> None:
     with built(**REORDERS) as connection:
         steps = [
             (step.group, step.days, step.ordered_again, step.watched)
@@ -257,20 +257,20 @@ def test_the_three_curves_are_data() -> None:
         assert [step.days for step in reorder_curves(connection, Question(()), longest=10)] == [0, 10, 0]
 
 
-def test_orders_that_prove_nothing_are_in_no_curve() -> None:
+def test_unproven_orders_are_excluded_from_reorder_curves() -> None:
     """Neither a failure nor its absence is proven while nothing was billed and the invoice window is open."""
     with built(datetime(2026, 3, 12), **sale("O", received="2026-03-09")) as connection:
         assert fact_rows(connection, recovery_facts_table, "order_id")["O"]["recovery"] == "not proven"
         assert reorder_curves(connection, Question(())) == []
 
 
-def test_without_bills_the_other_four_tests_decide() -> None:
+def test_recovery_uses_the_other_four_tests_without_invoices() -> None:
     core = frozenset(name for name in ALL if not name.startswith(("invoices.", "invoice_lines.")))
     with built(mapped=core, **sale("O", received="2026-03-09")) as connection:
         assert fact_rows(connection, recovery_facts_table, "order_id")["O"]["recovery"] == "no failure"
 
 
-def test_without_messages_and_cases_no_failure_is_called_unrecovered_and_nothing_is_kept() -> None:
+def test_recovery_has_no_facts_and_no_values_without_messages_and_cases() -> None:
     core = frozenset(name for name in ALL if not name.startswith(("messages.", "service_cases.")))
     with built(mapped=core, **CHAINS) as connection:
         assert fact_rows(connection, recovery_facts_table, "order_id") == {}

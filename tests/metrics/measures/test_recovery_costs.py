@@ -55,7 +55,7 @@ def test_r40_the_cost_of_recovery_is_cases_replacements_and_goodwill() -> None:
         )  # an open case counts on its opening day
 
 
-def test_the_margin_of_the_ninety_days_after_a_failure() -> None:
+def test_retained_margin_covers_the_ninety_days_after_a_failure() -> None:
     """The 90 days after the deadline are 11 March to 8 June. Orders of both days count: 100 × (5 - 3) = 200 each.
 
     Orders of 10 March and 9 June do not count.

@@ -31,7 +31,7 @@ def of_all(name: str, *histories: Records, mapped: frozenset[str] | None = None)
     return measure(judge(records, {}, END_OF_APRIL, mapped or everything()), name)[(None,)]
 
 
-def test_r18_nothing_judged_is_nothing_to_divide() -> None:
+def test_r18_share_has_no_value_if_nothing_is_judged() -> None:
     assert Counted().value is None
 
 
@@ -49,7 +49,7 @@ def test_r36_unknown_orders_lower_the_coverage_only() -> None:
     assert (found.numerator, found.denominator, found.judged, found.unknown) == (6, 8, 10, 2)
 
 
-def test_r36_one_known_failure_is_enough_for_the_perfect_order() -> None:
+def test_r36_known_failure_fails_the_perfect_order_despite_unknown_tests() -> None:
     # no invoice feed, 1 late, 9 otherwise good: 0 of 1 known, coverage 10 %, so no point; bounds 0 to 90 %
     good, late = history(sent(8, 9), bills=[]), history(sent(8, 12), bills=[])
     unbilled = frozenset(name for name in everything() if not name.startswith("invoice"))

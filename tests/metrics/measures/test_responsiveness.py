@@ -16,7 +16,7 @@ def wish(case_id: str, opened: str, resolved: str | None = None, **values: objec
     )
 
 
-def test_responsiveness_counts_what_was_granted_and_settled_of_what_was_decided() -> None:
+def test_responsiveness_is_granted_and_settled_requests_divided_by_decided_requests() -> None:
     """Decided: a, b, c, d. Granted and settled: a, b. c is granted but open, d refused; e undecided, f no wish."""
     cases = [
         wish("a", "2026-03-02T10:00Z", "2026-03-03T10:00Z", granted=True),
@@ -45,7 +45,7 @@ def test_a_case_settled_after_as_of_was_neither_settled_nor_decided() -> None:
         assert (found.value, found.denominator) == (None, 0)
 
 
-def test_r30_hours_to_settle_keep_the_open_ones_waiting() -> None:
+def test_r30_hours_to_settle_include_open_requests_as_censored() -> None:
     """Settled after 2 and 4 days, open for 5 and 5: S falls to 0.75 at 48 h and to 0.5 at 96 h. Settled only would say
     48 h.
     """
@@ -63,7 +63,7 @@ def test_r30_hours_to_settle_keep_the_open_ones_waiting() -> None:
         assert one(connection, "responsiveness_hours").no_data == "not reached: too many are still open"
 
 
-def test_a_request_raised_on_a_bare_date_and_settled_that_day_took_no_time() -> None:
+def test_request_raised_on_a_bare_date_and_settled_that_day_takes_zero_hours() -> None:
     with built(**sale("O"), service_cases=[wish("a", "2026-03-02", "2026-03-02T10:00Z")]) as connection:
         assert one(connection, "responsiveness_hours").value == 0
 

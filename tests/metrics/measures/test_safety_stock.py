@@ -40,7 +40,7 @@ NAMES = ("buyer_safety_stock", "safety_stock_variability", "safety_stock_cost")
 @pytest.mark.parametrize(
     ("lead_days", "lead_spread", "units"), [(4, 1, 177.17), (2, 1, 170.95), (4, 0.5, 105.33), (4, 0, 65.80)]
 )
-def test_the_four_figures_of_the_book(lead_days: float, lead_spread: float, units: float) -> None:
+def test_safety_stock_equals_the_four_textbook_figures(lead_days: float, lead_spread: float, units: float) -> None:
     found = safety_stock(z=1.645, lead_days=lead_days, lead_spread=lead_spread, demand=100, demand_spread=20)
     assert round(found, 2) == units
 
@@ -106,7 +106,7 @@ def worked_out(count: int, days: int) -> tuple[float, float]:
     return 1.645 * math.sqrt(steady + fmean(daily) ** 2 * stdev(took) ** 2), 1.645 * math.sqrt(steady)
 
 
-def test_a_pair_is_worked_out_from_its_own_orders(connection: Connection) -> None:
+def test_customer_product_pair_is_computed_from_its_own_orders(connection: Connection) -> None:
     # 24 orders: L 4, s_L 2·√(24/23); demand over 1 March to 30 April, 61 days: 24 × 120 = 2,880 / 61 a day
     build(connection, records(**orders(24)), END_OF_APRIL, CORE)
     (pair,) = pairs(connection, Question(NAMES))
@@ -133,7 +133,7 @@ def test_pairs_with_fewer_than_20_arrivals_are_left_out_and_counted(connection: 
     assert by_customer[1].no_data == "no data: every pair was left out"
 
 
-def test_the_days_asked_for_bound_arrivals_and_demand(connection: Connection) -> None:
+def test_query_period_limits_arrivals_and_demand(connection: Connection) -> None:
     # The last order, of 16 April, arrived on the 22nd. It has no lead time by then, but its demand counts. Demand is
     # from 1 March to 20 April: 51 days.
     build(connection, records(**orders(24)), END_OF_APRIL, CORE)
@@ -167,7 +167,7 @@ def test_the_carrying_cost_is_in_the_reporting_currency_or_withheld(connection: 
     assert asked(connection)["safety_stock_cost"].value == pytest.approx(units * 5.5 * 0.2 + units * 5 * 0.2)
 
 
-def test_n7_an_order_arrives_once_however_many_lines_it_has(connection: Connection) -> None:
+def test_n7_order_with_two_lines_is_one_arrival(connection: Connection) -> None:
     """N7: 20 orders of two lines of P each are 20 arrivals, not 40. An order has arrived with its last line."""
     made = orders(20)
     made["order_lines"] += [{**one, "line_no": "2"} for one in made["order_lines"]]
@@ -191,7 +191,7 @@ def test_n7_the_stock_of_several_base_units_is_withheld(connection: Connection) 
     assert {one.dimensions["base_unit"]: one.denominator for one in of_units} == {"kg": 1, "piece": 1}
 
 
-def test_n19_a_pair_is_not_split_so_that_parts_add_up(connection: Connection) -> None:
+def test_n19_pair_belongs_to_one_segment_so_that_parts_add_up(connection: Connection) -> None:
     """N19: C moves from segment A to B after 10 of 20 orders. The pair stays whole, in its last segment."""
     versions = [
         customer(customer_id="C", valid_from="2020-01-01", service_segment="A"),

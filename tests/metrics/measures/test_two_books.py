@@ -48,7 +48,7 @@ BOOKS = together(
 )
 
 
-def test_orders_in_both_books_of_those_in_either() -> None:
+def test_books_matched_is_orders_in_both_books_divided_by_orders_in_either_book() -> None:
     """Both: same, day, quantity, deadline, verdict, unsaid, late. Ours only: missing. Theirs only: two, for the last is
     another customer's order.
 
@@ -62,14 +62,14 @@ def test_orders_in_both_books_of_those_in_either() -> None:
         assert (rows["only theirs"]["due_day"], rows["only theirs"]["segment"]) == (date(2026, 3, 21), "A")
 
 
-def test_verdicts_that_agree_where_both_are_known() -> None:
+def test_books_agree_compares_only_orders_with_both_verdicts_known() -> None:
     """Same and late agree; day, quantity, deadline and verdict do not; unsaid is not known."""
     with built(**BOOKS) as connection:
         found = one(connection, "books_agree")
         assert (found.numerator, found.denominator, found.unknown) == (2, 6, 1)
 
 
-def test_a_dispute_stands_under_the_first_thing_that_differs() -> None:
+def test_cause_of_a_dispute_is_the_first_difference_between_the_books() -> None:
     with built(**BOOKS) as connection:
         causes = {
             name: row["cause"]
@@ -85,7 +85,7 @@ def test_a_dispute_stands_under_the_first_thing_that_differs() -> None:
         assert (evidence["our_qty"], evidence["their_qty"]) == (Decimal(100), Decimal(90))
 
 
-def test_what_fails_by_the_buyers_book_in_money() -> None:
+def test_value_of_orders_that_failed_in_the_buyers_book() -> None:
     """At 5.00: day late 500; quantity in time but 10 short 50; deadline of the 8th missed 500; verdict, no reason
     given, 500; late 500.
 
@@ -96,7 +96,7 @@ def test_what_fails_by_the_buyers_book_in_money() -> None:
         assert one(connection, "failed_value_disputed").value == Decimal(1550)
 
 
-def test_no_fine_is_at_stake_until_one_is_assumed_and_a_customers_own_goes_first() -> None:
+def test_fine_at_stake_requires_a_fine_rate_and_the_customer_rate_takes_precedence() -> None:
     with built(**BOOKS) as connection:
         assert one(connection, "fine_at_stake").no_data == "no data: no fine agreed (assume fine_rate)"
     everyone = assumption(assumption=FINE_RATE, assumed_value="0.03")
@@ -113,7 +113,7 @@ def test_no_fine_is_at_stake_until_one_is_assumed_and_a_customers_own_goes_first
         assert one(connection, "fine_at_stake").value == Decimal("20.50")
 
 
-def test_without_scorecards_there_is_no_second_book() -> None:
+def test_two_books_measures_name_the_missing_scorecards_feed() -> None:
     core = frozenset(name for name in ALL if not name.startswith("buyer_scorecards."))
     with built(mapped=core, **sale("O")) as connection:
         for measure in ("books_matched", "books_agree", "books_dispute", "fine_at_stake"):
@@ -150,7 +150,7 @@ def compared(
         return compare_generations(connection, location, question, older)
 
 
-def test_as_known_then_and_now_with_the_records_restated_between(location: Location) -> None:
+def test_comparison_of_two_data_versions_lists_the_restated_records(location: Location) -> None:
     """One of two on time; then the second receipt is corrected from the 12th to the 9th: 50 % became 100 %, by one
     record.
     """
@@ -173,7 +173,7 @@ def test_as_known_then_and_now_with_the_records_restated_between(location: Locat
         compared(location, Question(("on_time",)), 7)
 
 
-def test_a_scorecard_of_what_had_not_come_yet_tells_of_no_receipt() -> None:
+def test_scorecard_receipt_after_as_of_is_ignored() -> None:
     with built(
         datetime(2026, 3, 11),
         **together(sale("O", received="2026-03-09"), theirs("O", received_at="2026-03-12", passed=True)),

@@ -99,7 +99,7 @@ def test_no_measure_mixes_lines_and_whole_orders(connection: Connection, dimensi
     assert answered > 50
 
 
-def test_profit_by_product_says_that_cost_is_known_by_order(connection: Connection) -> None:
+def test_profit_by_product_has_no_value_because_cost_is_known_by_order(connection: Connection) -> None:
     """Sales are known by line and costs by order: neither column of parts would be a profit."""
     profit, sales = (
         answer(connection, Question((name,), by=("product_category",)))
@@ -116,7 +116,7 @@ def test_profit_by_product_says_that_cost_is_known_by_order(connection: Connecti
     assert (told.parts, told.why_not) == ((), COST)
 
 
-def test_a_total_of_whole_orders_stays_under_several(connection: Connection) -> None:
+def test_total_of_whole_orders_is_shown_under_several(connection: Connection) -> None:
     found = answer(connection, Question(("recovery_cost",), by=("product_category",)))
     assert {one.dimensions["product_category"]: one.value for one in found} == {SEVERAL: 40}
 

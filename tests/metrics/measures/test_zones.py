@@ -36,7 +36,7 @@ def by_zone(listed: list[Customer], cuts: Cuts) -> dict[str, str]:
     return {one.customer_id: one.zone for one in customer_zones.zoned(listed, cuts)}
 
 
-def test_the_four_customers_of_the_rule_book() -> None:
+def test_zones_of_the_four_customers_in_the_rule_book() -> None:
     """Sales 100, 20, 90, 10: median (20 + 90) / 2 = 55. Cost 10, 5, 40, 30: median (10 + 30) / 2 = 20."""
     cuts = customer_zones.median_cuts(customers())
     assert cuts == Cuts(Decimal(55), Decimal(20))
@@ -52,7 +52,7 @@ def test_the_four_customers_of_the_rule_book() -> None:
         ("54.9999", "20.0001", "Danger"),
     ],
 )
-def test_at_a_cut_sales_are_high_and_cost_is_low(sales: str, cost: str, expected: str) -> None:
+def test_value_exactly_at_the_cut_means_high_sales_and_low_cost(sales: str, cost: str, expected: str) -> None:
     assert customer_zones.zone(Decimal(sales), Decimal(cost), Cuts(Decimal(55), Decimal(20))) == expected
 
 
@@ -67,12 +67,12 @@ def test_cost_as_a_share_of_sales() -> None:
     assert customer_zones.zone(Decimal(0), Decimal(0), cuts) == "Build"
 
 
-def test_median_of_an_odd_number_and_of_none() -> None:
+def test_median_of_an_odd_count_and_of_an_empty_list() -> None:
     assert customer_zones.median([Decimal(3), Decimal(1), Decimal(2)]) == Decimal(2)
     assert customer_zones.median([]) is None
 
 
-def test_zones_move_only_where_a_customer_lies_near_the_cut() -> None:
+def test_sensitivity_changes_zones_only_of_customers_near_the_cut() -> None:
     """Cuts 55 and 20. X (50, 19): the sales cut moved to 49.5 (-10 %) or 44 (-20 %) makes it Protect; the cost cut
     moved to 18 (-10 %) or 16 makes it Danger. The four others lie more than 20 % away from both cuts.
     """
@@ -93,7 +93,7 @@ def test_zones_move_only_where_a_customer_lies_near_the_cut() -> None:
     }
 
 
-def test_charging_the_actual_cost() -> None:
+def test_danger_zone_option_of_charging_the_actual_cost() -> None:
     """D: sales 10, cost 30, cut 20. Charge 30 - 20 = 10; break-even max(0, -(10 - 30)) = 20; half accepted: profit -20
     + 5 = -15.
     """
@@ -107,7 +107,7 @@ def test_charging_the_actual_cost() -> None:
     )
 
 
-def test_another_channel() -> None:
+def test_danger_zone_option_of_selling_through_another_channel() -> None:
     """Sales 10, no product cost, one order: 10 × (1 - 0.2) - 1 × 3 = 5 against -20: a gain of 25."""
     (one,) = customers(D=(10, 30))
     row = danger_zone_options.channel(one, Decimal("0.2"), Decimal(3))
@@ -164,7 +164,7 @@ def one(connection: Connection, measure: str, *, where: tuple[tuple[str, tuple[s
     return found
 
 
-def test_zones_of_records(warehouse: Connection) -> None:
+def test_zones_computed_from_records(warehouse: Connection) -> None:
     listed, cuts = customer_zones.zones(warehouse)
     assert cuts == Cuts(Decimal(55), Decimal(20))
     assert {found.customer_id: (found.zone, found.orders, found.profit) for found in listed} == {
@@ -180,13 +180,13 @@ def test_zones_of_records(warehouse: Connection) -> None:
     assert one(warehouse, "zone").remark == "cuts: net sales 55.00, cost to serve 20.00; 4 customers"
 
 
-def test_the_cuts_are_of_all_customers_whatever_is_shown(warehouse: Connection) -> None:
+def test_zone_cuts_use_all_customers_regardless_of_the_filter(warehouse: Connection) -> None:
     """Filtered to segment B, its only customer is still Build. With the segment's own median it would be Protect."""
     (found,) = answer(warehouse, Question(("zone",), by=("zone",), where=(("segment", ("B",)),)))
     assert (found.dimensions, found.value) == ({"zone": "Build"}, 1)
 
 
-def test_a_zone_comes_to_its_customers_and_says_whose_profit_is_not_known(warehouse: Connection) -> None:
+def test_zone_totals_equal_the_sums_of_their_customers_and_count_unknown_profits(warehouse: Connection) -> None:
     """Danger with a second customer (sales 5, cost to serve 25, unknown profit): 10 + 5, 30 + 25, D's -24 alone."""
     listed, _ = customer_zones.zones(warehouse)
     unknown = Customer("U", "A", 1, Decimal(5), Decimal(0), Decimal(25), None, "Danger")
@@ -206,13 +206,13 @@ def test_zones_add_up_to_sales_and_cost(warehouse: Connection) -> None:
         assert sum(by(warehouse, zone_measure, "zone").values()) == one(warehouse, measure).value
 
 
-def test_a_period_without_movements_has_no_zones(warehouse: Connection) -> None:
+def test_period_without_sales_and_costs_has_no_zones(warehouse: Connection) -> None:
     assert customer_zones.zones(warehouse, date(2026, 4, 1), date(2026, 4, 30))[0] == []
     (found,) = answer(warehouse, Question(("zone",), start=date(2026, 4, 1)))
     assert (found.value, found.no_data is not None) == (None, True)
 
 
-def test_changing_the_interaction(warehouse: Connection) -> None:
+def test_danger_zone_option_of_changing_the_interaction(warehouse: Connection) -> None:
     """D has 2 orders: order taking 5 an order against the median 2 of (2, 1, 6): saves 3 × 2 = 6; picking 1 against 6
     of (8, 4): no saving; expedite is done for nobody else: no saving. Cost 30 - 6 = 24, still above 20: Danger.
     """
@@ -227,7 +227,7 @@ def test_changing_the_interaction(warehouse: Connection) -> None:
     assert (found.value, found.remark) == (Decimal(6), "D: order_taking 5.00 to 2.00 per order, then Danger")
 
 
-def test_moving_orders_to_edi_and_web(warehouse: Connection) -> None:
+def test_danger_zone_option_of_moving_orders_to_edi_and_web(warehouse: Connection) -> None:
     """An order by phone costs D 30 / 2 = 15, one by edi (10 + 5) / 2 = 7.50: both moved save 15, cost 15 is below the
     cut 20. Half of them: 7.50.
     """
@@ -238,7 +238,7 @@ def test_moving_orders_to_edi_and_web(warehouse: Connection) -> None:
     assert (found.value, found.remark) == (Decimal("7.5"), "assumed: 50% of 2 orders move")
 
 
-def test_the_assumptions_stand_beside_the_result(warehouse: Connection) -> None:
+def test_danger_zone_measures_state_their_assumptions_in_the_remark(warehouse: Connection) -> None:
     """Charge 30 - 20 = 10 at 50 %: 5; channel: (10 - 4) × 0.8 - 0 = 4.8 against -24: 28.8."""
     charged = one(warehouse, "danger_charge")
     assert (charged.value, charged.remark) == (

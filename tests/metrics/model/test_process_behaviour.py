@@ -11,7 +11,7 @@ def signals(values: list[float], counts: list[float] | None = None) -> list[str 
     return [period.signal for period in found.periods]
 
 
-def test_limits_of_numbers_are_266_mean_moving_ranges_from_the_mean() -> None:
+def test_limits_of_numbers_are_the_mean_plus_minus_2_66_mean_moving_ranges() -> None:
     """Mean 10; the nine moving ranges are 2 each, so the limits are 10 ± 5.32."""
     found = behaviour([9, 11] * 5)
     assert found is not None

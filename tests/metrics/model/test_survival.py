@@ -17,14 +17,14 @@ def curve_of(happened: list[int], censored: list[int]) -> list[tuple[int, Fracti
     return [(int(t), surviving) for t, surviving in survival_curve((t, ends[t], count) for t, count in there.items())]
 
 
-def test_r30_the_rule_books_four_orders() -> None:
+def test_r30_survival_curve_of_the_four_orders_in_the_rule_book() -> None:
     curve = curve_of([2, 4], [5, 5])
     assert curve == [(2, Fraction(3, 4)), (4, Fraction(1, 2))]
     assert survival_quantile(curve, Decimal("0.5")) == 4
 
 
 @pytest.mark.parametrize("seed", range(25))
-def test_r30_the_curve_is_scipys(seed: int) -> None:
+def test_r30_survival_curve_equals_scipy(seed: int) -> None:
     drawn = random.Random(seed)
     longest = drawn.choice([5, 30, 400])
     happened = [drawn.randrange(0, longest) for _ in range(drawn.randrange(1, 200))]
@@ -43,13 +43,13 @@ def test_r30_the_curve_is_scipys(seed: int) -> None:
         assert survival_quantile(curve, Decimal(fraction)) == (reached[0] if reached else None)
 
 
-def test_r30_without_open_ones_the_quantile_is_the_nearest_rank() -> None:
+def test_r30_quantile_without_open_orders_is_the_nearest_rank() -> None:
     happened = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
     curve = curve_of(happened, [])
     assert [survival_quantile(curve, Decimal(fraction)) for fraction in ("0.5", "0.9", "0.95")] == [5, 9, 10]
 
 
-def test_r30_a_median_that_is_not_reached_is_no_number() -> None:
+def test_r30_median_that_is_not_reached_is_none() -> None:
     assert survival_quantile(curve_of([3], [5, 5, 5]), Decimal("0.5")) is None
     assert survival_quantile([], Decimal("0.5")) is None
     assert survival_at([], 7) == 1

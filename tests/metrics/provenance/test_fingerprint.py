@@ -31,13 +31,13 @@ def of(question: Question = QUESTION, measure: str = "otif", policy: Policy = ST
     )  # type: ignore[arg-type]
 
 
-def test_it_is_twelve_hex_digits_and_the_same_each_time() -> None:
+def test_fingerprint_has_twelve_hex_digits_and_is_reproducible() -> None:
     assert of() == of()
     assert len(of()) == 12
     assert int(of(), 16) >= 0
 
 
-def test_the_order_of_filters_and_values_does_not_matter() -> None:
+def test_fingerprint_does_not_depend_on_the_order_of_filters_and_values() -> None:
     two = replace(QUESTION, where=(("region", ("North",)), ("channel", ("edi", "web"))))
     assert of(two) == of(replace(two, where=(("channel", ("web", "edi")), ("region", ("North",)))))
     assert (
@@ -61,11 +61,11 @@ def test_the_order_of_filters_and_values_does_not_matter() -> None:
         of(bucket=date(2026, 2, 1)),
     ],
 )
-def test_every_value_changes_it(other: str) -> None:
+def test_every_value_changes_the_fingerprint(other: str) -> None:
     assert other != of()
 
 
-def test_every_policy_key_changes_it() -> None:
+def test_every_policy_key_changes_the_fingerprint() -> None:
     changed = {
         "timing": "WINDOW",
         "anchor": "requested",
@@ -89,7 +89,7 @@ def test_every_policy_key_changes_it() -> None:
     assert len({*prints.values(), of()}) == len(prints) + 1
 
 
-def test_a_new_version_of_a_measure_changes_it() -> None:
+def test_new_version_of_a_measure_changes_the_fingerprint() -> None:
     measure = MEASURES["otif"]
     again = fingerprint(
         replace(measure, version=2), QUESTION, policy=STRICT, as_of=AS_OF, generation=42, bucket=date(2026, 1, 1)

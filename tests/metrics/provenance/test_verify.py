@@ -95,7 +95,7 @@ def verified(place: Location, file: Path) -> Verified:
 
 
 @pytest.mark.parametrize("name", ["x.csv", "x.xlsx", "x.parquet", "x.json", "y.csv.zip"])
-def test_an_export_as_it_was_written_verifies_in_every_format(name: str, written: tuple[Location, Path]) -> None:
+def test_unchanged_export_verifies_in_every_format(name: str, written: tuple[Location, Path]) -> None:
     place, folder = written
     found = read(folder / name)
     assert rows_hash(found.columns, found.rows) == found.provenance["rows_sha256"]
@@ -104,7 +104,7 @@ def test_an_export_as_it_was_written_verifies_in_every_format(name: str, written
     assert told.own == []
 
 
-def test_one_cell_that_was_changed_is_found_and_named(written: tuple[Location, Path], tmp_path: Path) -> None:
+def test_changed_cell_is_detected_and_named(written: tuple[Location, Path], tmp_path: Path) -> None:
     place, folder = written
     for ending in ("", write.PROVENANCE_SUFFIX):
         (tmp_path / f"x.csv{ending}").write_bytes((folder / f"x.csv{ending}").read_bytes())
@@ -118,7 +118,7 @@ def test_one_cell_that_was_changed_is_found_and_named(written: tuple[Location, P
     assert [(one.row["measure"], one.columns) for one in told.own or []] == [("failed_orders", {"value": ("1", "0")})]
 
 
-def test_who_forges_the_hash_too_is_found_by_asking_again(written: tuple[Location, Path]) -> None:
+def test_changed_value_with_a_forged_hash_is_detected_by_repeating_the_query(written: tuple[Location, Path]) -> None:
     place, folder = written
     found = read(folder / "x.json")
     forged = [
@@ -136,7 +136,7 @@ def test_the_hash_does_not_depend_on_the_order_of_rows_and_columns() -> None:
     assert rows_hash(("a", "b"), [("x", None)]) != rows_hash(("a", "b"), [(None, "x")])
 
 
-def test_sixteen_digits_and_disarmed_formulas_come_back_as_the_same_value() -> None:
+def test_numbers_with_16_digits_and_escaped_formulas_compare_as_equal() -> None:
     third = 2 / 3
     assert (
         same_value(third, is_number=True)
@@ -148,7 +148,7 @@ def test_sixteen_digits_and_disarmed_formulas_come_back_as_the_same_value() -> N
     assert same_value("'tis", is_number=False) == "'tis"
 
 
-def test_a_correction_that_came_later_is_named_with_its_order(corrected: tuple[Location, Path]) -> None:
+def test_later_correction_is_listed_with_its_order(corrected: tuple[Location, Path]) -> None:
     place, folder = corrected
     told = verified(place, folder / "x.parquet")
     assert told.is_genuine
@@ -164,7 +164,7 @@ def test_a_correction_that_came_later_is_named_with_its_order(corrected: tuple[L
     assert others == set()
 
 
-def test_without_its_generation_the_orders_with_changed_records_are_named(corrected: tuple[Location, Path]) -> None:
+def test_orders_with_changed_records_are_listed_if_the_data_version_is_gone(corrected: tuple[Location, Path]) -> None:
     place, folder = corrected
     found = read(folder / "x.parquet")
     told = verify(place, found.columns, found.rows, {**found.provenance, "generation": 99})
@@ -173,7 +173,7 @@ def test_without_its_generation_the_orders_with_changed_records_are_named(correc
     assert {order for one in told.now for order in one.orders} == {LATE[0]}
 
 
-def test_a_file_made_elsewhere_is_not_held_against_a_generation_of_the_same_number(
+def test_export_of_another_warehouse_is_not_compared_with_a_data_version_of_equal_number(
     written: tuple[Location, Path],
 ) -> None:
     place, folder = written
@@ -183,7 +183,7 @@ def test_a_file_made_elsewhere_is_not_held_against_a_generation_of_the_same_numb
     assert "another warehouse" in (told.why_not_own or "")
 
 
-def test_what_is_not_an_export_says_so(tmp_path: Path) -> None:
+def test_file_that_is_not_an_export_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("a,b\n1,2\n")
     with pytest.raises(NotAnExport, match=r"x\.csv\.provenance\.json"):
         read(tmp_path / "x.csv")
@@ -194,7 +194,7 @@ def test_what_is_not_an_export_says_so(tmp_path: Path) -> None:
         read(tmp_path / "none.csv")
 
 
-def test_what_is_judged_otherwise_now_is_named_by_its_setting_and_its_definition(
+def test_changed_policy_settings_and_definitions_are_listed(
     written: tuple[Location, Path],
 ) -> None:
     place, folder = written
@@ -244,7 +244,7 @@ def _without(name: str) -> Callable[[Path], None]:
         ("x.csv", _without("rows_sha256"), "no hash of the rows"),
     ],
 )
-def test_a_file_that_is_cut_off_says_so_and_what_next(
+def test_error_for_a_damaged_export_names_the_problem_and_the_next_step(
     file: str, harm: Callable[[Path], None], said: str, written: tuple[Location, Path], tmp_path: Path
 ) -> None:
     folder = Path(shutil.copytree(written[1], tmp_path / "copy"))

@@ -162,7 +162,7 @@ def test_unknown_orders_lower_the_coverage_and_widen_the_bounds(connection: Conn
     assert (one.value, one.coverage, one.worst, one.best) == (0.75, 0.8, 0.6, 0.8)
 
 
-def test_without_an_invoice_feed_the_perfect_order_has_bounds_and_no_point(without_bills: Connection) -> None:
+def test_perfect_order_has_bounds_but_no_value_without_the_invoices_feed(without_bills: Connection) -> None:
     """R36: no invoice feed, 1 late, 9 otherwise good → no point, bounds 0 to 90 %."""
     (one,) = ask(without_bills, "perfect_order", of="nine good")
     assert one.value is None
@@ -170,7 +170,7 @@ def test_without_an_invoice_feed_the_perfect_order_has_bounds_and_no_point(witho
     assert (one.worst, one.best) == (0.0, 0.9)
 
 
-def test_a_rate_of_rates_is_never_taken(connection: Connection) -> None:
+def test_total_rate_is_not_the_mean_of_rates(connection: Connection) -> None:
     """R31: customer X 1/1, customer Y 1/3 → 2/4, not the mean 66.7 %."""
     (whole,) = answer(connection, Question(("on_time",), where=customers("X", "Y")))
     parts = answer(connection, Question(("on_time",), by=("customer",), where=customers("X", "Y")))

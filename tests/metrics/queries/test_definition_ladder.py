@@ -74,7 +74,7 @@ def ladders() -> Iterator[dict[str, Ladder]]:
     engine.dispose()
 
 
-def test_every_rung_of_the_ladder(ladders: dict[str, Ladder]) -> None:
+def test_every_rung_of_the_ladder_has_the_expected_counts(ladders: dict[str, Ladder]) -> None:
     found = ladders["ten orders"]
     assert {step.rung.name: (step.numerator, step.denominator) for step in found.steps} == {
         "L1": (6, 7),  # arrived: all but 1
@@ -155,7 +155,7 @@ FINDINGS = st.builds(Findings, st.booleans(), st.booleans(), st.booleans(), *[VE
 @given(
     st.lists(FINDINGS.filter(lambda one: one.arrived or one.by_first is not True), max_size=30)
 )  # goods that never arrived cannot have been on time
-def test_rates_cannot_rise_and_bases_only_grow(orders: list[Findings]) -> None:
+def test_ladder_rates_never_rise_and_denominators_never_shrink(orders: list[Findings]) -> None:
     places = [available_rungs(one) for one in orders]
     bases = [sum(one[name][0] for one in places) for name in NAMES]
     assert bases == sorted(bases)

@@ -119,7 +119,7 @@ def test_both_engines_judge_every_row_alike(facts: Any, embedded: Location, serv
 
 
 @pytest.mark.parametrize(("by", "grain"), PAIRS)
-def test_a_rollup_answers_what_the_facts_answer(
+def test_rollup_answers_equal_fact_table_answers(
     by: tuple[str, ...], grain: str | None, embedded: Location, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rolled = asked(embedded, ROLLED_UP, by, grain)
@@ -161,7 +161,7 @@ def _key(one: Answer) -> tuple[str, str | None]:
 
 
 @pytest.mark.parametrize("size", [pytest.param(7, marks=pytest.mark.long), 100])
-def test_facts_made_in_parts_are_those_made_at_once(
+def test_facts_built_in_batches_equal_facts_built_at_once(
     size: int, embedded: Location, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with writing(embedded) as build:  # never published
@@ -175,7 +175,7 @@ def test_facts_made_in_parts_are_those_made_at_once(
         assert [sorted(map(repr, connection.execute(select(*facts.c)))) for facts in tables] == whole
 
 
-def test_the_sample_has_something_to_disagree_on(embedded: Location) -> None:
+def test_sample_covers_every_measure_dimension_and_verdict(embedded: Location) -> None:
     """Assert that every measure has a value, every dimension several, and that verdicts are of all three kinds.
 
     N2: below the minimum coverage, a combined share has a range in place of its value. N7, N19: what must not be pooled

@@ -87,7 +87,7 @@ def test_open_rows_are_unknown_rows_after_the_last_complete_day(sample: Location
     assert {"perfect_order", "damage_free"} <= seen
 
 
-def test_failed_orders_are_one_number(sample: Location) -> None:
+def test_all_measures_count_the_same_failed_orders(sample: Location) -> None:
     """N10: the measure, the perfect order's failures and the recovery facts count the same orders."""
     with reading(sample) as connection:
         failed, perfect = answer(connection, Question(("failed_orders", "perfect_order")))

@@ -48,7 +48,7 @@ def connection() -> Iterator[Connection]:
     engine.dispose()
 
 
-def test_a_ratio_moves_by_mix_and_rate_parts_that_add_up(connection: Connection) -> None:
+def test_change_of_a_ratio_is_the_sum_of_mix_and_rate_effects(connection: Connection) -> None:
     """On time 4/6 → 5/7, R = 29/42 in the middle. North: w 4/6 → 2/7, r 3/4 → 1/2; South: w 2/6 → 4/7, r 1/2 → 3/4;
     East: w 0 → 1/7, r 1.
     """
@@ -65,13 +65,13 @@ def test_a_ratio_moves_by_mix_and_rate_parts_that_add_up(connection: Connection)
     assert found.parts[0].value == max(found.parts, key=lambda part: abs(part.effect or 0)).value
 
 
-def test_a_total_moves_by_its_parts(connection: Connection) -> None:
+def test_change_of_a_total_is_the_sum_of_its_parts(connection: Connection) -> None:
     found = explain(connection, "ordered_value", by="region", before=MARCH, after=APRIL)
     assert found.change == 500
     assert {part.value: part.effect for part in found.parts} == {"North": -1000, "South": 1000, "East": 500}
 
 
-def test_a_percentile_says_how_far_each_population_shifted_it(connection: Connection) -> None:
+def test_change_of_a_percentile_shows_the_shift_caused_by_each_part(connection: Connection) -> None:
     """Days to arrive, March: 8 8 8 16 (North), 8 14 (South); April: 8 14 (North), 8 8 8 16 (South), 8 (East): P90 16
     and 16.
     """
@@ -81,7 +81,7 @@ def test_a_percentile_says_how_far_each_population_shifted_it(connection: Connec
     assert {part.value: part.shift for part in found.parts} == {"North": 0.0, "South": 2.0, "East": 0.0}
 
 
-def test_without_a_period_before_there_is_no_change_to_explain(connection: Connection) -> None:
+def test_no_change_is_explained_if_the_period_before_has_no_value(connection: Connection) -> None:
     found = explain(connection, "on_time", by="region", before=(date(2025, 1, 1), date(2025, 1, 31)), after=APRIL)
     assert found.change is None
     assert found.why_not == "the period before has no value: no data: nothing in this period and selection"
@@ -97,7 +97,7 @@ HALVES = st.tuples(st.integers(0, 50), st.integers(0, 50)).map(lambda pair: (min
 
 
 @given(st.dictionaries(st.sampled_from("ABCDE"), HALVES), st.dictionaries(st.sampled_from("ABCDE"), HALVES))
-def test_mix_and_rate_add_up_to_the_change_whatever_the_halves(
+def test_mix_and_rate_effects_add_up_to_the_change_for_any_counts(
     then: dict[str, tuple[int, int]], now: dict[str, tuple[int, int]]
 ) -> None:
     def one(n: int, d: int) -> Answer:

@@ -55,15 +55,15 @@ def test_the_driver_is_the_value_that_changed_unlike_the_rest(connection: Connec
     assert (found.after.numerator, found.after.denominator) == (8, 20)
 
 
-def test_values_that_change_alike_are_no_driver(connection: Connection) -> None:
+def test_values_that_change_equally_are_not_a_driver(connection: Connection) -> None:
     assert driver(connection, "edi") is None
 
 
-def test_a_value_that_holds_all_orders_is_no_driver(connection: Connection) -> None:
+def test_value_that_contains_all_orders_is_not_a_driver(connection: Connection) -> None:
     assert driver(connection, "phone") is None
 
 
-def test_a_filter_to_one_carrier_leaves_it_out(connection: Connection) -> None:
+def test_filtered_dimension_is_not_a_driver(connection: Connection) -> None:
     where = (("channel", ("web",)), ("carrier", ("Polar",)))
     assert main_driver(connection, "on_time", before=MARCH, after=APRIL, where=where) is None
 

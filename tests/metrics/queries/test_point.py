@@ -85,9 +85,7 @@ def test_below_the_minimum_coverage_the_range_replaces_the_value(connection: Con
 
 
 @pytest.mark.parametrize("name", COMBINED)
-def test_an_answer_with_open_windows_has_the_last_complete_day_and_both_parts(
-    connection: Connection, name: str
-) -> None:
+def test_provisional_answer_has_the_last_complete_day_and_both_parts(connection: Connection, name: str) -> None:
     """The first open order is due on 20 April. Through the 19th 17 of 20 known (P7); later 0 to 3/3."""
     found = one(connection, name)
     provisional = found.provisional
@@ -113,13 +111,13 @@ def test_the_parts_of_each_month_add_up_to_the_month(connection: Connection) -> 
     assert (april.provisional.complete.judged, april.provisional.later.judged, april.judged) == (1, 3, 4)
 
 
-def test_a_question_after_the_last_complete_day_has_nothing_to_compare(connection: Connection) -> None:
+def test_answer_after_the_last_complete_day_has_no_comparable_part(connection: Connection) -> None:
     found = one(connection, "perfect_order", start=date(2026, 4, 20))
     assert found.provisional is not None
     assert comparable(found) is None
 
 
-def test_single_tests_know_their_own_window(connection: Connection) -> None:
+def test_each_single_test_has_its_own_window(connection: Connection) -> None:
     """Damage is open until the claims window has passed; everything is billed, so no invoice window is open."""
     damage, bill = one(connection, "damage_free"), one(connection, "billed_accurately")
     assert damage.provisional is not None
@@ -155,7 +153,7 @@ def test_an_order_that_missed_its_request_is_not_available_as_wanted() -> None:
         assert halves(opened, "got_what_wanted") == (0, 0)
 
 
-def test_explain_compares_the_complete_part_only_and_says_so(connection: Connection) -> None:
+def test_explain_compares_only_the_complete_part_and_reports_it(connection: Connection) -> None:
     """March 17/19 against April through the 19th, 0/1. The other orders of April are named first."""
     march, april = (date(2026, 3, 1), date(2026, 3, 31)), (date(2026, 4, 1), date(2026, 4, 30))
     found = explain(connection, "perfect_order", by="segment", before=march, after=april)

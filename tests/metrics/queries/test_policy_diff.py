@@ -44,7 +44,7 @@ def flips(connection: Connection, other: Policy, **rest: object) -> dict[str, tu
     return {one.order_id: (one.before, one.after, one.rule) for one in policy_diff(connection, other, **rest).flips}  # type: ignore[arg-type]
 
 
-def test_a_day_of_tolerance_saves_the_order_a_day_late(connection: Connection) -> None:
+def test_one_day_of_tolerance_flips_the_order_that_is_one_day_late(connection: Connection) -> None:
     found = policy_diff(connection, Policy(late_tolerance_days=1))
     assert [
         (one.order_id, one.before, one.after, one.rule, one.reason_before, one.reason_after) for one in found.flips
@@ -54,14 +54,14 @@ def test_a_day_of_tolerance_saves_the_order_a_day_late(connection: Connection) -
     assert found.counts == {(True, True): 2, (False, True): 1, (False, False): 2, (None, None): 1}
 
 
-def test_a_window_fails_what_came_early_and_makes_the_unproven_no_better(connection: Connection) -> None:
+def test_window_timing_fails_early_orders_and_does_not_change_unknown_orders(connection: Connection) -> None:
     assert flips(connection, Policy(timing="WINDOW"), verdict="on_time") == {
         "O2": (True, False, "timing"),
         "O3": (True, False, "timing"),
     }  # type: ignore[arg-type]
 
 
-def test_the_rule_named_is_the_one_that_flips_the_order_by_itself(connection: Connection) -> None:
+def test_flip_names_the_policy_key_that_alone_causes_it(connection: Connection) -> None:
     other = Policy(late_tolerance_days=1, under_tolerance_share=Decimal("0.01"))
     assert changed_keys(STRICT, other) == ("late_tolerance_days", "under_tolerance_share")
     assert flips(connection, other) == {
@@ -71,7 +71,7 @@ def test_the_rule_named_is_the_one_that_flips_the_order_by_itself(connection: Co
     }
 
 
-def test_flips_there_and_back_are_the_difference_of_the_numerators(connection: Connection) -> None:
+def test_gained_minus_lost_flips_equal_the_difference_of_the_numerators(connection: Connection) -> None:
     found = policy_diff(connection, Policy(timing="WINDOW", late_tolerance_days=1))  # type: ignore[arg-type]
     gained = sum(one.before is False and one.after is True for one in found.flips)
     lost = sum(one.before is True and one.after is False for one in found.flips)
@@ -79,7 +79,7 @@ def test_flips_there_and_back_are_the_difference_of_the_numerators(connection: C
     assert gained - lost == found.numerators[1] - found.numerators[0] == 0
 
 
-def test_two_policies_neither_of_them_strict(connection: Connection) -> None:
+def test_policy_diff_compares_two_policies_that_are_not_strict(connection: Connection) -> None:
     found = policy_diff(
         connection,
         Policy(late_tolerance_days=1),
@@ -88,7 +88,7 @@ def test_two_policies_neither_of_them_strict(connection: Connection) -> None:
     assert {one.order_id: (one.before, one.after) for one in found.flips} == {"O3": (True, False), "O4": (True, False)}
 
 
-def test_a_view_keeps_to_its_orders(connection: Connection) -> None:
+def test_policy_diff_uses_only_the_orders_in_view(connection: Connection) -> None:
     assert policy_diff(connection, Policy(late_tolerance_days=1), view=View(where=customers("nobody"))).judged == 0
 
 
@@ -99,7 +99,7 @@ def test_a_view_keeps_to_its_orders(connection: Connection) -> None:
         ("promised_by", Policy(late_tolerance_days=1), "no data: promised_by"),
     ],
 )
-def test_an_anchor_that_no_source_maps_compares_nothing(lacking: str, other: Policy, words: str) -> None:
+def test_policy_diff_has_no_data_if_an_anchor_date_is_not_mapped(lacking: str, other: Policy, words: str) -> None:
     """N25: one good order, and the date of one policy is not mapped. Nothing is judged under both, nothing flips."""
     engine = memory()
     with engine.connect() as opened:
@@ -110,7 +110,7 @@ def test_an_anchor_that_no_source_maps_compares_nothing(lacking: str, other: Pol
     engine.dispose()
 
 
-def test_orders_that_become_unknown_are_counted_and_no_flips() -> None:
+def test_orders_that_become_unknown_are_counted_but_are_not_flips() -> None:
     """N25: two good orders, one with a requested date. By the request 1 of 1, and the other became unknown."""
     engine = memory()
     with engine.connect() as opened:
@@ -126,6 +126,6 @@ def test_orders_that_become_unknown_are_counted_and_no_flips() -> None:
     engine.dispose()
 
 
-def test_a_verdict_that_is_none_is_refused(connection: Connection) -> None:
+def test_unknown_verdict_is_refused(connection: Connection) -> None:
     with pytest.raises(ValueError, match="use one of on_time"):
         policy_diff(connection, STRICT, verdict="fast")

@@ -45,12 +45,12 @@ def test_perfect_orders_are_counted_not_multiplied(connection: Connection) -> No
     assert (on_time.value, damage_free.value) == (0.5, 0.5)
 
 
-def test_perfect_is_more_than_not_late_and_not_short(connection: Connection) -> None:
+def test_perfect_order_requires_more_than_otif(connection: Connection) -> None:
     otif, perfect = ask(connection, "otif", "perfect_order", of="good or damaged")
     assert (otif.numerator, perfect.numerator) == (2, 1)
 
 
-def test_amounts_of_three_currencies_without_a_rate_are_not_20_000_of_anything(connection: Connection) -> None:
+def test_amounts_of_three_currencies_are_not_added_without_exchange_rates(connection: Connection) -> None:
     """5,000 USD + 5,000 EUR + 10,000 AED = "20,000"."""
     (value,) = ask(connection, "ordered_value", of="three currencies")
     assert value.value is None
@@ -59,7 +59,7 @@ def test_amounts_of_three_currencies_without_a_rate_are_not_20_000_of_anything(c
     assert {one.dimensions["currency"]: one.value for one in by_currency} == {"USD": 5000, "EUR": 5000, "AED": 10_000}
 
 
-def test_nothing_due_is_no_rate_not_100_percent(connection: Connection) -> None:
+def test_rate_is_empty_and_not_100_percent_if_nothing_is_due(connection: Connection) -> None:
     (one,) = ask(connection, "on_time", of="one order", start=date(2026, 6, 1), end=date(2026, 6, 30))
     assert (one.value, one.denominator) == (None, 0)
 

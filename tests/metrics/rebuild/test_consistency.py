@@ -83,7 +83,7 @@ def test_an_impossible_number_is_found(
     assert broken(connection).get(claim) == 1
 
 
-def test_a_rollup_without_a_row_is_found(connection: Connection) -> None:
+def test_rollup_with_a_wrong_row_count_is_found(connection: Connection) -> None:
     table = ROLLUPS[0].table
     connection.execute(update(table).values(rows_summed=table.c.rows_summed + 1))
     assert broken(connection)["sums_every_row"] >= 1

@@ -187,7 +187,7 @@ def answers(database: Connection) -> dict[Any, Answer]:
     return by_customer(database, all_orders(), "cycle_business_hours", "cycle_hours")
 
 
-def test_r26_friday_evening_to_monday_morning_is_64_hours_and_2_worked(answers: dict[Any, Answer]) -> None:
+def test_r26_friday_evening_to_monday_morning_is_64_hours_and_2_business_hours(answers: dict[Any, Answer]) -> None:
     assert answers["cycle_business_hours", "Friday evening to Monday morning"].value == 2.0
     assert answers["cycle_hours", "Friday evening to Monday morning"].value == 64.0
 
@@ -207,13 +207,13 @@ def test_business_time_is_right_at_both_ends(answers: dict[Any, Answer], order_i
     assert answers["cycle_business_hours", order_id].value == worked
 
 
-def test_time_over_a_day_that_the_calendar_does_not_name_is_unknown(answers: dict[Any, Answer]) -> None:
+def test_business_time_over_a_day_missing_in_the_calendar_is_unknown(answers: dict[Any, Answer]) -> None:
     assert answers["cycle_business_hours", "over the missing day"].value is None
     assert answers["cycle_business_hours", "after the missing day"].value == 8.0
     assert answers["cycle_business_hours", "before the first day"].value is None
 
 
-def test_without_a_calendar_of_the_place_or_of_everyone_the_time_is_unknown(answers: dict[Any, Answer]) -> None:
+def test_business_time_is_unknown_without_a_calendar_of_the_place_or_a_default(answers: dict[Any, Answer]) -> None:
     assert answers["cycle_business_hours", "to a place without a calendar"].value is None
 
 
@@ -245,7 +245,7 @@ def test_working_time_equals_the_sum_in_plain_python(answers: dict[Any, Answer])
     assert whole.numerator == pytest.approx(worked / timedelta(hours=1))
 
 
-def test_a_place_uses_its_own_calendar_then_that_of_deliveries_then_that_of_everyone(database: Connection) -> None:
+def test_calendar_of_the_place_precedes_the_ship_to_and_the_default_calendar(database: Connection) -> None:
     clock = Clock("2026-03-03T06:00Z", "2026-03-03T20:00Z")
     made = together(*[delivered({name: clock}, name) for name in ("P1", "P2", "P3")])
     places = [*week(closes=12, calendar_id="P1"), *week(closes=9, calendar_id="P2")]

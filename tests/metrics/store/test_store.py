@@ -40,14 +40,14 @@ def a_block_is_kept_whole_or_not_at_all(location: Location) -> None:
         assert (entry["who"], entry["before"], entry["after"]) == ("Ada", {"value": "0.95"}, {"value": "0.97"})
 
 
-def test_the_migrations_make_the_tables_as_described(location: Location) -> None:
+def test_migrations_create_the_declared_tables(location: Location) -> None:
     with open_store(location) as connection:
         assert is_as_described(connection)
     a_block_is_kept_whole_or_not_at_all(location)
 
 
 @pytest.mark.postgres
-def test_a_server_keeps_it_in_a_schema_of_its_own_and_adopts_the_run_history(server_location: Location) -> None:
+def test_store_on_a_server_has_its_own_schema_and_adopts_the_run_history(server_location: Location) -> None:
     assert server_location.url is not None
     engine = create_engine(server_location.url)
     with engine.begin() as connection:
@@ -113,7 +113,7 @@ def test_a_store_at_the_last_former_revision_is_not_changed(location: Location) 
     engine.dispose()
 
 
-def test_ten_who_open_a_new_store_at_once_all_get_to_write(location: Location) -> None:
+def test_ten_concurrent_users_can_all_write_to_a_new_store(location: Location) -> None:
     def write(number: int) -> None:
         with open_store(location) as connection:
             audit.record(connection, f"person {number}", "wrote", "k", None, None)
@@ -127,13 +127,13 @@ def test_ten_who_open_a_new_store_at_once_all_get_to_write(location: Location) -
         assert connection.scalar(select(func.count()).select_from(audit_trail)) == 10
 
 
-def test_a_file_that_is_no_database_is_told_as_such(tmp_path: Path) -> None:
+def test_store_file_that_is_not_a_database_is_reported(tmp_path: Path) -> None:
     (tmp_path / "store.sqlite").write_text("not a database, but a text long enough to be looked at as one" * 10)
     with pytest.raises(StoreUnusable, match=r"store\.sqlite"), open_store(Location(folder=tmp_path)):
         pass
 
 
-def test_a_store_of_a_newer_version_is_left_alone(location: Location) -> None:
+def test_store_of_a_newer_version_is_refused(location: Location) -> None:
     with open_store(location) as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(StoreUnusable, match="newer version"), open_store(location):

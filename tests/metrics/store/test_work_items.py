@@ -22,7 +22,7 @@ PUT_RIGHT: dict[str, Any] = {
 }
 
 
-def test_an_order_is_assigned_commented_resolved_and_reopened_and_every_change_is_told(location: Location) -> None:
+def test_order_is_assigned_commented_resolved_and_reopened_with_a_change_history(location: Location) -> None:
     with open_store(location) as store:
         assert work_items.assign(store, "Ada", [Item("O1", customer="Acme"), Item("O2")], "Bo", at=MAY) == []
     with open_store(location) as store:
@@ -56,7 +56,7 @@ def test_an_order_is_assigned_commented_resolved_and_reopened_and_every_change_i
     assert told[0]["before"]["remedy_note"] == "a new pump"
 
 
-def test_the_second_of_two_who_save_at_once_is_told_who_was_first_and_loses_nothing(location: Location) -> None:
+def test_second_concurrent_save_is_rejected_and_names_the_first_user(location: Location) -> None:
     with open_store(location) as store:
         work_items.assign(store, "Ada", [Item("O1")], "Ada", at=MAY)
         read_by_both = work_items.item(store, "O1")
@@ -71,7 +71,7 @@ def test_the_second_of_two_who_save_at_once_is_told_who_was_first_and_loses_noth
         assert len(work_items.comments(store, "O1")) == 1
 
 
-def test_two_who_take_up_the_same_new_order_do_not_both_get_it(location: Location) -> None:
+def test_new_order_cannot_be_assigned_to_two_users(location: Location) -> None:
     with open_store(location) as store:
         assert work_items.assign(store, "Ada", [Item("O1")], "Ada", at=MAY) == []
         (refused,) = work_items.assign(store, "Bo", [Item("O1"), Item("O2")], "Bo", at=MAY)
@@ -84,7 +84,7 @@ def test_two_who_take_up_the_same_new_order_do_not_both_get_it(location: Locatio
     [{"resolved_at": datetime(2026, 4, 1)}, {"acknowledged_at": datetime(2026, 6, 1)}, {"remedy": "shrugged"}],
     ids=["settled before it was noticed", "answered after it was settled", "no remedy"],
 )
-def test_what_cannot_have_been_is_refused(location: Location, wrong: dict[str, Any]) -> None:
+def test_invalid_resolution_is_refused(location: Location, wrong: dict[str, Any]) -> None:
     with open_store(location) as store, pytest.raises(ValueError, match=r"the times are out of order|unknown remedy"):
         work_items.resolve(store, "Ada", Item("O1"), **{**PUT_RIGHT, **wrong})
 
@@ -113,11 +113,11 @@ def many_at_once(place: Location) -> None:
         ]
 
 
-def test_of_many_at_once_one_gets_the_order_and_all_are_heard(location: Location) -> None:
+def test_one_of_many_concurrent_users_gets_the_order_and_all_comments_are_stored(location: Location) -> None:
     many_at_once(location)
 
 
 @pytest.mark.postgres
-def test_a_server_keeps_work_just_so(server_location: Location) -> None:
+def test_concurrent_work_on_a_server_behaves_like_work_on_a_file(server_location: Location) -> None:
     many_at_once(server_location)
-    test_the_second_of_two_who_save_at_once_is_told_who_was_first_and_loses_nothing(server_location)
+    test_second_concurrent_save_is_rejected_and_names_the_first_user(server_location)

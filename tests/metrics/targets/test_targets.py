@@ -62,11 +62,11 @@ def test_r31_a_groups_target_is_weighted_by_judged_orders() -> None:
         (None, Direction.HIGHER, State.NO_DATA),
     ],
 )
-def test_bands(value: float | None, direction: Direction, state: State) -> None:
+def test_target_state_of_values_around_the_target(value: float | None, direction: Direction, state: State) -> None:
     assert state_of_value(value, Target(0.90, 0.02), direction) is state
 
 
-def test_too_little_evidence_proves_nothing() -> None:
+def test_low_coverage_is_inconclusive() -> None:
     assert state_of_value(1.0, Target(0.90), Direction.HIGHER, coverage=0.89) is State.INCONCLUSIVE
 
 

@@ -92,7 +92,7 @@ def test_a_transaction_commits_or_rolls_back_and_autocommit_has_none(connection:
         assert cursor.fetchall() == [(1,)]
 
 
-def test_values_of_every_type_come_back_as_they_were(connection: Connection) -> None:
+def test_values_of_every_type_are_returned_unchanged(connection: Connection) -> None:
     row = (
         date(2026, 2, 28),
         datetime(2026, 2, 28, 23, 59, 59, 999999),
@@ -107,7 +107,7 @@ def test_values_of_every_type_come_back_as_they_were(connection: Connection) -> 
     assert connection.scalar(select(every_type.c.c_numeric).where(every_type.c.c_numeric < Decimal("1E+5"))) == row[-1]
 
 
-def test_numeric_expressions_are_decimals_however_the_engine_calculates_them(connection: Connection) -> None:
+def test_numeric_expressions_are_returned_as_decimals(connection: Connection) -> None:
     half = numbers.c.half
     row = connection.execute(
         select(half / 2, func.sum(half).over(), func.sum(numbers.c.n, type_=Numeric(38, 0)).over()).where(half == 1)

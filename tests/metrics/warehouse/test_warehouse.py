@@ -57,7 +57,7 @@ def test_a_new_warehouse_has_nothing_published(any_location: Location) -> None:
         pass
 
 
-def test_what_was_published_is_read(any_location: Location) -> None:
+def test_published_data_can_be_read(any_location: Location) -> None:
     before = datetime.now(UTC)
     number = publish(any_location, "otif")
     generation = current(any_location)
@@ -70,7 +70,7 @@ def test_what_was_published_is_read(any_location: Location) -> None:
         assert measures(connection) == ["otif"]
 
 
-def test_every_table_of_the_contract_is_created_once(any_location: Location) -> None:
+def test_create_tables_can_run_twice_and_creates_every_table(any_location: Location) -> None:
     with writing(any_location) as build:
         create_tables(build.connection)
         create_tables(build.connection)
@@ -91,7 +91,7 @@ def test_the_next_generation_starts_from_the_last(any_location: Location) -> Non
     assert read(any_location) == ["on_time", "otif"]
 
 
-def test_a_build_left_without_publishing_changes_nothing(any_location: Location) -> None:
+def test_build_that_is_not_published_changes_nothing(any_location: Location) -> None:
     publish(any_location, "otif")
     before = current(any_location)
     with writing(any_location) as build:
@@ -110,7 +110,7 @@ def test_a_build_that_fails_changes_nothing_and_the_next_one_works(any_location:
     assert read(any_location) == ["complete", "otif"]
 
 
-def test_the_last_save_is_not_seen_before_the_publish(any_location: Location) -> None:
+def test_saved_changes_are_not_visible_before_the_publish(any_location: Location) -> None:
     publish(any_location, "otif")
     with writing(any_location) as build:
         build.connection.execute(insert(targets), [target("on_time")])
@@ -121,7 +121,7 @@ def test_the_last_save_is_not_seen_before_the_publish(any_location: Location) ->
         assert read(any_location) == ["on_time", "otif"]
 
 
-def test_a_block_sees_one_generation_while_the_next_is_published(any_location: Location) -> None:
+def test_reading_block_keeps_its_generation_while_the_next_is_published(any_location: Location) -> None:
     first = publish(any_location, "otif")
     with reading(any_location) as connection:
         publish(any_location, "on_time")
@@ -130,7 +130,7 @@ def test_a_block_sees_one_generation_while_the_next_is_published(any_location: L
     assert read(any_location) == ["on_time", "otif"]
 
 
-def test_a_second_writer_is_told_to_wait(any_location: Location) -> None:
+def test_second_concurrent_writer_is_refused_as_busy(any_location: Location) -> None:
     with writing(any_location), pytest.raises(WarehouseBusy) as caught, writing(any_location):
         pass
     assert caught.value.exit_code == 75
@@ -144,7 +144,7 @@ def test_readers_cannot_write(any_location: Location) -> None:
     assert read(any_location) == ["otif"]
 
 
-def test_a_reader_works_each_thing_out_once_and_one_who_may_lay_tables_over_it_each_time(
+def test_results_are_cached_while_reading_and_not_while_previewing(
     any_location: Location,
 ) -> None:
     publish(any_location, "otif")
@@ -172,7 +172,7 @@ def test_a_reader_works_each_thing_out_once_and_one_who_may_lay_tables_over_it_e
         assert worked == expected
 
 
-def test_a_generation_that_is_not_there_is_named_with_those_that_are(any_location: Location) -> None:
+def test_error_for_a_missing_generation_lists_the_available_generations(any_location: Location) -> None:
     number = publish(any_location, "otif")
     expected = rf"generation {number + 7} cannot be read. Available: {number}\."
     with pytest.raises(GenerationGone, match=expected) as caught, reading(any_location, number + 7):
@@ -192,7 +192,7 @@ def test_text_sorts_by_code_point_on_both_engines(any_location: Location) -> Non
     assert read(any_location) == sorted(names)
 
 
-def test_moments_come_back_as_they_were_written_whatever_the_zone_of_the_machine(
+def test_timestamps_are_returned_unchanged_in_any_machine_time_zone(
     any_location: Location, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TZ", "America/St_Johns")
@@ -231,14 +231,12 @@ def test_a_run_reads_a_scratch_file_attached_to_its_build(location: Location, tm
 
 
 @pytest.mark.parametrize("statement", ["install httpfs", "load httpfs"])
-def test_a_run_loads_no_code_from_elsewhere(statement: str, location: Location) -> None:
+def test_run_cannot_load_external_code(statement: str, location: Location) -> None:
     with writing(location) as build, pytest.raises(DBAPIError):
         build.connection.exec_driver_sql(statement)
 
 
-def test_a_reader_with_little_memory_puts_what_does_not_fit_on_the_disk(
-    location: Location, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_reader_with_little_memory_spills_to_disk(location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BUYERVIEW_READ_MEMORY", "40MB")
     monkeypatch.setenv("BUYERVIEW_THREADS", "1")
     publish(location)
@@ -250,7 +248,7 @@ def test_a_reader_with_little_memory_puts_what_does_not_fit_on_the_disk(
         assert connection.exec_driver_sql(sorted_by_nothing).scalar() == 1_000_000
 
 
-def test_a_connection_forgotten_on_a_build_stops_its_publish(location: Location) -> None:
+def test_open_connection_to_a_build_prevents_its_publish(location: Location) -> None:
     with writing(location) as build, build.engine.connect(), pytest.raises(BuildFailed, match="still open"):
         build.publish()
     assert current(location) is None
@@ -275,7 +273,7 @@ def test_older_generations_stay_readable_until_three_newer_ones_are_published(lo
         pass
 
 
-def test_the_environment_names_the_warehouse(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_variables_set_the_warehouse_location(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert locate() == Location(folder=home)
     monkeypatch.setenv("BUYERVIEW_WAREHOUSE", "postgresql://someone:canary@somewhere/db")
     place = locate()
@@ -287,7 +285,7 @@ def test_the_environment_names_the_warehouse(home: Path, monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     "address", ["mysql://root:canary@host/db", "canary", "postgresql+psycopg://user:canary@host:port/db"]
 )
-def test_an_address_that_cannot_be_used_is_refused_without_repeating_it(
+def test_invalid_warehouse_url_is_refused_and_not_repeated_in_the_error(
     address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BUYERVIEW_WAREHOUSE", address)
@@ -307,7 +305,7 @@ def test_an_address_that_cannot_be_used_is_refused_without_repeating_it(
         ("BUYERVIEW_HOME", "/proc/self/cmdline/x"),
     ],
 )
-def test_a_setting_that_cannot_be_used_is_named(
+def test_invalid_setting_is_named_in_the_error(
     name: str, value: str, location: Location, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(location, "otif")

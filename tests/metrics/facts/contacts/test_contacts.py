@@ -12,7 +12,7 @@ from tests.reference import random_contacts
 from tests.support.ask_measures import AS_OF, by, fact_rows, one
 
 
-def test_messages(connection: Connection) -> None:
+def test_message_measures_equal_a_recount_of_the_records(connection: Connection) -> None:
     punctual = random_contacts.messages_in_time(RECORDS, AS_OF)
     assert len(fact_rows(connection, message_facts_table, "message_id")) == len(RECORDS["messages"])
     assert counted(connection, "info_timely") == random_contacts.share([verdict for _, verdict in punctual])
@@ -22,7 +22,7 @@ def test_messages(connection: Connection) -> None:
     assert counted(connection, "info_accurate") == random_contacts.share(random_contacts.told_right(RECORDS, AS_OF))
 
 
-def test_cases(connection: Connection, orders: Facts) -> None:
+def test_case_measures_equal_a_recount_of_the_records(connection: Connection, orders: Facts) -> None:
     cases = [row for row in RECORDS["service_cases"] if random_contacts.happened(row, "opened_at", AS_OF)]
     settled = {row["case_id"]: random_contacts.happened(row, "resolved_at", AS_OF) for row in cases}
     decided = {
@@ -63,7 +63,7 @@ def test_cases(connection: Connection, orders: Facts) -> None:
     assert counted(connection, "special_met") == random_contacts.share(met)
 
 
-def test_returns(connection: Connection, orders: Facts) -> None:
+def test_return_measures_equal_a_recount_of_the_records(connection: Connection, orders: Facts) -> None:
     back = [
         row
         for row in RECORDS["returns"]
@@ -94,7 +94,7 @@ def test_returns(connection: Connection, orders: Facts) -> None:
     )
 
 
-def test_ship_notices(connection: Connection, orders: Facts) -> None:
+def test_ship_notice_measures_equal_a_recount_of_the_records(connection: Connection, orders: Facts) -> None:
     verdicts: list[bool | None] = []
     for row in RECORDS["shipments"]:
         came, notice = (
@@ -108,7 +108,7 @@ def test_ship_notices(connection: Connection, orders: Facts) -> None:
     assert counted(connection, "ship_notice_ahead") == random_contacts.share(verdicts)
 
 
-def test_warnings(connection: Connection, orders: Facts) -> None:
+def test_late_warning_measures_equal_a_recount_of_the_records(connection: Connection, orders: Facts) -> None:
     verdicts: list[bool | None] = []
     hours: list[int] = []
     for order_id, facts in orders.items():

@@ -12,7 +12,7 @@ from tests.reference import random_contacts
 from tests.support.ask_measures import AS_OF, by, one
 
 
-def test_quotes(connection: Connection, orders: Facts) -> None:
+def test_quote_measures_equal_a_recount_of_the_records(connection: Connection, orders: Facts) -> None:
     asked = [row for row in RECORDS["quotes"] if random_contacts.happened(row, "asked_at", AS_OF)]
     answered = {row["quote_id"]: random_contacts.happened(row, "answered_at", AS_OF) for row in asked}
     offered = {name: [row for row in RECORDS["quote_options"] if row["quote_id"] == name] for name in answered}
@@ -69,7 +69,7 @@ def test_quotes(connection: Connection, orders: Facts) -> None:
     assert accepted == dict(classes)
 
 
-def test_books(connection: Connection, orders: Facts) -> None:
+def test_two_books_measures_equal_a_recount_of_the_records(connection: Connection, orders: Facts) -> None:
     senders = {row["customer_id"] for row in RECORDS["buyer_scorecards"]}
     ours = {
         (facts["customer_id"], name)

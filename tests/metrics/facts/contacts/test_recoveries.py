@@ -16,7 +16,7 @@ from tests.reference import random_contacts
 from tests.support.ask_measures import AS_OF, by, fact_rows, one
 
 
-def test_recoveries(connection: Connection, orders: Facts) -> None:
+def test_recovery_facts_equal_a_recount_of_the_records(connection: Connection, orders: Facts) -> None:
     expected = random_contacts.failures(RECORDS, orders, AS_OF)
     rows = fact_rows(connection, recovery_facts_table, "order_id")
     assert set(rows) == {name for name, facts in orders.items() if facts["state"] == "judged"}
@@ -59,7 +59,7 @@ def test_recoveries(connection: Connection, orders: Facts) -> None:
     )
 
 
-def test_retained_margins(connection: Connection, orders: Facts) -> None:
+def test_retained_margins_equal_a_recount_of_the_records(connection: Connection, orders: Facts) -> None:
     lines = fact_rows(connection, order_line_facts_table, "order_id")  # one line per order
     checked = 0
     for row in fact_rows(connection, recovery_facts_table, "order_id").values():
@@ -71,7 +71,7 @@ def test_retained_margins(connection: Connection, orders: Facts) -> None:
     assert checked > 3
 
 
-def test_recovery_costs(connection: Connection, orders: Facts) -> None:
+def test_recovery_costs_equal_a_recount_of_the_records(connection: Connection, orders: Facts) -> None:
     failed = random_contacts.failures(RECORDS, orders, AS_OF)
     cases = sum(
         row["cost_amount"] or 0

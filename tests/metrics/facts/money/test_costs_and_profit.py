@@ -16,7 +16,7 @@ from tests.support.sql_facts import build
 filled = only(movements)
 
 
-def test_r35_the_unit_cost_is_that_of_the_day_the_order_was_placed(warehouse: Connection) -> None:
+def test_r35_product_cost_uses_the_unit_cost_valid_on_the_order_day(warehouse: Connection) -> None:
     """Ordered 1 March at a cost of 3.00, billed 10 March at a cost of 4.00: 100 × 3.00 = 300."""
     products = [builders.product(unit_cost_amount=3), builders.product(valid_from="2026-03-05", unit_cost_amount=4)]
     build(
@@ -28,7 +28,7 @@ def test_r35_the_unit_cost_is_that_of_the_day_the_order_was_placed(warehouse: Co
     assert value(warehouse, "product_cost") == Decimal(300)
 
 
-def test_freight_and_cases_count_where_no_service_cost_charges_them(warehouse: Connection) -> None:
+def test_freight_and_case_costs_count_only_without_a_matching_service_cost(warehouse: Connection) -> None:
     """Costs add up to 20 + 30 + 12 + 45 + 9 + 100 = 216.
 
     Order O: picking 20 and freight 30 are service costs, so the shipment's freight of 35 does not count. Its case of 12
@@ -123,13 +123,15 @@ def test_a_consignment_that_has_not_left_costs_nothing_yet(warehouse: Connection
         ("7.77", ("0", "5"), ("0.0000", "7.7700")),
     ],
 )
-def test_parts_add_up_to_the_whole(whole: str, weights: tuple[str, ...], expected: tuple[str, ...]) -> None:
+def test_freight_parts_add_up_to_the_total_freight(
+    whole: str, weights: tuple[str, ...], expected: tuple[str, ...]
+) -> None:
     made = freight_parts(Decimal(whole), [Decimal(weight) for weight in weights])
     assert made == [Decimal(part) for part in expected]
     assert sum(made) == Decimal(whole)
 
 
-def test_profit_leaves_out_what_has_no_unit_cost_and_says_so(warehouse: Connection) -> None:
+def test_profit_excludes_lines_without_a_unit_cost_and_has_a_remark(warehouse: Connection) -> None:
     """O: 500 - 100 × 3.00 - picking 20 = 180. The line of product Q (500) has no unit cost and is left out."""
     build(
         warehouse,
@@ -151,7 +153,7 @@ def test_profit_leaves_out_what_has_no_unit_cost_and_says_so(warehouse: Connecti
     assert (losing.value, losing.remark) == (None, "1 customers left out: a unit cost or exchange rate is missing")
 
 
-def test_a_customer_below_zero_is_loss_making(warehouse: Connection) -> None:
+def test_customer_with_negative_profit_is_loss_making(warehouse: Connection) -> None:
     """C: 500 - 300 - 20 = 180. D: 500 - 300 - 250 = -50. One of two customers loses money."""
     build(
         warehouse,

@@ -213,7 +213,7 @@ def test_money_facts_equal_a_recount_of_the_records(connection: Connection) -> N
 
 
 @pytest.mark.parametrize("dimension", sorted({*DIMENSIONS} - {"product_category", "carrier"}))
-def test_profit_is_its_parts_and_they_add_up(dimension: str, connection: Connection) -> None:
+def test_profit_by_dimension_adds_up_to_the_total_profit(dimension: str, connection: Connection) -> None:
     """The parts of profit by each dimension add up to the total, exactly.
 
     By product and by carrier profit is refused: cost is known by order.
@@ -224,7 +224,7 @@ def test_profit_is_its_parts_and_they_add_up(dimension: str, connection: Connect
     assert sum(Decimal(one.value) for one in listed if one.value is not None) == whole.value
 
 
-def test_zones_hold_every_customer_and_all_money(connection: Connection) -> None:
+def test_customer_zones_add_up_to_total_sales_and_costs(connection: Connection) -> None:
     customers, cuts = customer_zones.zones(connection)
     assert {one.zone for one in customers} == set(customer_zones.ZONES)
     assert cuts == customer_zones.median_cuts(customers)

@@ -15,7 +15,7 @@ from tests.support.sql_facts import build
 filled = only(movements)
 
 
-def test_r24_ledger_by_document_date_and_cohort_by_order_date(warehouse: Connection) -> None:
+def test_r24_net_sales_by_document_date_and_by_order_date(warehouse: Connection) -> None:
     """March invoice 1,000 + freight 50 + tax 200, April credit 100: March 1,000, April -100, all orders 900."""
     build(
         warehouse,
@@ -104,7 +104,7 @@ def test_r24_net_sales_of_an_invoice_reversed_and_reissued(warehouse: Connection
     assert value(warehouse, "product_cost") == Decimal(300), "100 - 100 + 100 pieces at 3.00"
 
 
-def test_r24_a_reversal_without_lines_takes_back_its_invoice_once(warehouse: Connection) -> None:
+def test_r24_two_reversals_without_lines_reverse_their_invoice_once(warehouse: Connection) -> None:
     """Two reversals of the invoice of 1,000 have no lines. It is reversed once: sales 0, with two documents."""
     build(
         warehouse,
@@ -130,7 +130,7 @@ def test_r24_a_reversal_without_lines_takes_back_its_invoice_once(warehouse: Con
     assert value(warehouse, "net_sales_value") == 0
 
 
-def test_documents_after_as_of_fees_and_deleted_ones_are_not_there(warehouse: Connection) -> None:
+def test_net_sales_exclude_future_documents_fees_and_deleted_invoices(warehouse: Connection) -> None:
     """The 500 billed and a service line of 40 count.
 
     A fee line of 10, an invoice of May and a deleted invoice of 70 do not count.
@@ -180,7 +180,7 @@ def dollars(**feeds: Any) -> builders.Records:
     )
 
 
-def test_r25_currencies_meet_at_the_rate_of_the_document_day_or_not_at_all(warehouse: Connection) -> None:
+def test_r25_amounts_are_converted_at_the_document_day_rate_or_left_out(warehouse: Connection) -> None:
     """5,000 USD + 5,000 EUR × 1.10 = 10,500 USD, with "10,000 AED in 1 document" left out."""
     build(warehouse, dollars(), APRIL_END, EVERYTHING)
     assert value(warehouse, "net_sales_value") == Decimal(10500)
@@ -198,7 +198,7 @@ def test_r25_currencies_meet_at_the_rate_of_the_document_day_or_not_at_all(wareh
     assert profit.remark == "left out: 1 document without a rate"
 
 
-def test_r25_a_rate_serves_seven_days(warehouse: Connection) -> None:
+def test_r25_exchange_rate_is_valid_for_seven_days(warehouse: Connection) -> None:
     """A rate of the 1st applies to a document of the 8th, but not of the 9th.
 
     Two currencies without a rate are not added.
@@ -223,7 +223,7 @@ def test_r25_a_rate_serves_seven_days(warehouse: Connection) -> None:
     }
 
 
-def test_r25_without_any_rates_two_currencies_are_withheld(warehouse: Connection) -> None:
+def test_r25_total_of_two_currencies_is_withheld_without_exchange_rates(warehouse: Connection) -> None:
     build(warehouse, dollars() | {"fx_rates": []}, APRIL_END, WITHOUT_RATES)
     found = one(warehouse, "net_sales_value")
     assert found.value is None

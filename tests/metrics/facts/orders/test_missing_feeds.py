@@ -38,7 +38,7 @@ def facts(*tables: Table, without: frozenset[str] = frozenset(), **feeds: Any) -
         return [dict(connection.execute(select(table)).mappings().one()) for table in tables]
 
 
-def test_without_consignments_nothing_is_known_of_deliveries() -> None:
+def test_delivery_verdicts_are_unknown_without_the_shipments_feed() -> None:
     """Due 10 March, billed, no feed of shipments: unknown (no feed), not late, and no quantity is 0."""
     line, order = facts(
         order_line_facts_table, order_facts_table, without=DELIVERIES, **together(sale("O"), billed("O"))
@@ -53,7 +53,7 @@ def test_without_consignments_nothing_is_known_of_deliveries() -> None:
     assert order["perfect_order"] is None
 
 
-def test_without_prices_no_amount_is_zero() -> None:
+def test_amounts_are_empty_and_not_zero_without_prices() -> None:
     """100 ordered and received without a price: no amount, where 0.0000 would read as free goods."""
     records = sale("O", received="2026-03-09")
     (order,) = facts(order_facts_table, without=frozenset({"order_lines.unit_price_amount"}), **records)
@@ -70,7 +70,9 @@ def test_without_prices_no_amount_is_zero() -> None:
         ((PRODUCT, PLACE), (None, "no_feed", None, None)),
     ],
 )
-def test_p3_a_test_that_ran_on_nothing_is_not_passed(without: tuple[str, ...], expected: tuple[object, ...]) -> None:
+def test_p3_filled_accurately_is_not_passed_if_nothing_was_compared(
+    without: tuple[str, ...], expected: tuple[object, ...]
+) -> None:
     """Right goods at the right place. With neither product nor place mapped, nothing was compared."""
     records = sale("O", received="2026-03-09", ship_to="Here")
     for row in records["shipments"]:
@@ -80,7 +82,7 @@ def test_p3_a_test_that_ran_on_nothing_is_not_passed(without: tuple[str, ...], e
     assert tuple(order[name] for name in names) == expected
 
 
-def test_p3_too_much_fails_whatever_else_is_compared() -> None:
+def test_p3_over_shipment_fails_even_if_nothing_else_is_compared() -> None:
     """120 received of 100 owed fails, although neither product nor place is mapped."""
     records = sale("O", received="2026-03-09")
     records["shipment_lines"][0]["shipped_qty"] = 120

@@ -52,17 +52,17 @@ def test_sql_and_reference_agree_on_random_histories(embedded: Connection, numbe
     compare(embedded, drawn_worlds(number * more, -(-HISTORIES // (WORLDS * more))), verdict_differences)
 
 
-def test_fact_tables_and_reference_agree_on_most_worked_examples(embedded: Connection) -> None:
+def test_fact_tables_and_reference_agree_on_worked_examples_with_common_inputs(embedded: Connection) -> None:
     compare(embedded, strict_worlds_of_the_cases(at_least=3), fact_table_differences)
 
 
 @pytest.mark.long  # each of these examples takes as long as all the other examples together
-def test_fact_tables_and_reference_agree_on_worked_examples_with_inputs_of_their_own(embedded: Connection) -> None:
+def test_fact_tables_and_reference_agree_on_worked_examples_with_rare_inputs(embedded: Connection) -> None:
     compare(embedded, strict_worlds_of_the_cases(at_most=2), fact_table_differences)
 
 
 @pytest.mark.parametrize("start", [10, 2])
-def test_no_verdict_changes_before_its_next_change(embedded: Connection, start: int) -> None:
+def test_verdict_stays_the_same_until_next_change_at(embedded: Connection, start: int) -> None:
     """The reference verdict of a line stays the same until its `next_change_at`, or always if that is empty."""
     world = populated(drawn(worlds(), 1, start=start)[0], 40, start=start)
     happened = replace(world, records=without_later_events(world))
@@ -99,7 +99,7 @@ def without_later_events(world: World) -> Records:
     return {feed: [known(row) for row in rows if not later(row, *made)] for feed, rows in world.records.items()}
 
 
-def test_r29_a_sister_line_without_proof_must_be_shown_to_be_the_buyers_doing_too(embedded: Connection) -> None:
+def test_r29_line_without_proof_must_also_be_attributable_to_the_buyer(embedded: Connection) -> None:
     """Due 10. Line 1 had an attempt on the 10th, which the buyer refused, and arrived on the 12th.
 
     Line 2 left on the 9th and has no proof of receipt.

@@ -36,9 +36,7 @@ def values(row: dict[str, Any], expected: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name.replace(" ", "_"))
-def test_worked_example_comes_out_of_the_sql_as_the_rule_book_says(
-    case: Case, judged: dict[str, tuple[str, Facts]]
-) -> None:
+def test_sql_gives_the_rule_book_result_of_the_worked_example(case: Case, judged: dict[str, tuple[str, Facts]]) -> None:
     prefix, (lines, orders) = judged[case.name]
     for order_id, expected in case.orders.items():
         assert values(orders[f"{prefix}-{order_id}"], expected) == dict(expected)
@@ -46,7 +44,7 @@ def test_worked_example_comes_out_of_the_sql_as_the_rule_book_says(
         assert values(lines[f"{prefix}-{order_id}", line_no], expected) == dict(expected)
 
 
-def test_r32_a_share_of_four_orders_says_how_far_it_may_be_off() -> None:
+def test_r32_share_of_four_orders_has_a_confidence_interval() -> None:
     """3/4: 75 % [30.06, 95.44], too few for a rank or an alert (R32, few judged rows)."""
     orders = [renamed(history(sent(8, 9)), f"O{number}") for number in range(3)] + [
         renamed(history(sent(11, 12)), "LATE")

@@ -42,13 +42,13 @@ from tests.support.sql_facts import build
 COSTED = {"products": [product(unit_cost_amount=3)]}
 
 
-def test_a_lost_sale_costs_the_margin_of_what_was_short(connection: Connection) -> None:
+def test_lost_sale_costs_the_margin_of_the_missing_goods(connection: Connection) -> None:
     # 30 short × (5.00 - 3.00) = 60
     (event,) = events(connection, MONEY, **together(the_order(**CLOSED), sent(("2026-03-08", 70)), COSTED))
     assert (event["outcome"], event["margin_amount"], event["cost_amount"]) == ("sale_lost", 60, 60)
 
 
-def test_a_lost_buyer_costs_their_margin_of_twelve_months_besides(connection: Connection) -> None:
+def test_lost_buyer_also_costs_the_margin_of_the_last_twelve_months(connection: Connection) -> None:
     # 20 February billed 100 at 5.00, cost 3.00: margin 200. Bills after the event or more than a year before it do not
     # count.
     billed = {
@@ -149,7 +149,7 @@ def test_a_back_order_costs_its_extra_freight_and_handling_once(connection: Conn
     assert (mean.value, mean.numerator, mean.denominator) == (15, 30, 2)
 
 
-def test_waiting_costs_what_is_assumed(connection: Connection) -> None:
+def test_waited_stockout_costs_the_assumed_amount(connection: Connection) -> None:
     given = {
         "assumptions": [
             row(
@@ -162,7 +162,7 @@ def test_waiting_costs_what_is_assumed(connection: Connection) -> None:
     assert (event["outcome"], event["cost_amount"]) == ("waited", 7)
 
 
-def test_without_a_cost_of_the_product_a_lost_sale_costs_nobody_knows_what(connection: Connection) -> None:
+def test_cost_of_a_lost_sale_is_unknown_without_a_product_cost(connection: Connection) -> None:
     (event,) = events(connection, MONEY, **together(the_order(**CLOSED), sent(("2026-03-08", 70))))
     assert (event["outcome"], event["margin_amount"], event["cost_amount"]) == ("sale_lost", None, None)
     (cost,) = answer(connection, Question(("stockout_unit_cost",)))
@@ -201,7 +201,7 @@ def four_outcomes(connection: Connection) -> None:
     events(connection, MONEY, **lines)
 
 
-def test_counts_shares_and_rate_with_both_halves(connection: Connection) -> None:
+def test_stockout_counts_shares_and_rate_with_numerator_and_denominator(connection: Connection) -> None:
     # events: W waited, B back-ordered, S sale lost, X1 sale lost, X2 waited: 5. Judged goods lines: W, B, S, F and
     # three earlier: 7.
     four_outcomes(connection)
@@ -246,7 +246,7 @@ def test_the_expected_cost_is_shares_times_costs(connection: Connection) -> None
     assert "with assumed shares and costs: 2,132.50" in str(found["stockout_unit_cost"].remark)
 
 
-def test_a_small_segment_draws_its_shares_towards_everyones() -> None:
+def test_outcome_shares_of_a_small_segment_shrink_towards_the_overall_shares() -> None:
     # 2 of 4 waited, overall 0.25: (2 + 20 × 0.25) / 24 = 7/24; back-ordered (2 + 20 × 0.75) / 24 = 17/24
     counts = {"waited": 2, "back_ordered": 2, "sale_lost": 0, "buyer_lost": 0}
     overall = {"waited": 0.25, "back_ordered": 0.75, "sale_lost": 0.0, "buyer_lost": 0.0}
@@ -255,7 +255,7 @@ def test_a_small_segment_draws_its_shares_towards_everyones() -> None:
     assert list(group_costs(counts, None).values()) == [0.5, 0.5, 0, 0]
 
 
-def test_by_segment_the_unit_cost_of_few_events_borrows_and_says_so(connection: Connection) -> None:
+def test_unit_cost_of_a_segment_with_few_stockouts_has_a_remark(connection: Connection) -> None:
     # All events are of segment A or (none). The lines of C, X1 and X2 are of segment A: 5 events, the same as overall.
     four_outcomes(connection)
     (measured,) = answer(connection, Question(("stockout_unit_cost",), by=("segment",)))
@@ -263,7 +263,7 @@ def test_by_segment_the_unit_cost_of_few_events_borrows_and_says_so(connection: 
     assert "only 5 stockouts" in str(measured.remark)
 
 
-def test_the_preset_of_the_book_and_shares_that_are_no_whole(connection: Connection) -> None:
+def test_default_unit_cost_and_rejection_of_shares_that_do_not_add_up_to_1(connection: Connection) -> None:
     build(connection, records(), END_OF_APRIL, EVERYTHING)
     assert assumed_unit_cost(connection) == Decimal("2132.50")
     with pytest.raises(SettingRefused, match="add up to"):
@@ -282,7 +282,7 @@ def test_the_preset_of_the_book_and_shares_that_are_no_whole(connection: Connect
     assert "add up to 1.1" in str(asked_for.no_data)
 
 
-def test_an_impossible_fill_target_is_told_instead_of_a_number(connection: Connection) -> None:
+def test_invalid_fill_target_gives_a_reason_instead_of_a_value(connection: Connection) -> None:
     wrong = {"assumption": "fill_target", "scope": "all", "valid_from": "2026-01-01", "assumed_value": 98}
     events(connection, assumptions=[row("assumptions", wrong)], **together(the_order(), sent(("2026-03-08", 100))))
     measured = asked(connection, "fill_gain")["fill_gain"]
@@ -290,7 +290,7 @@ def test_an_impossible_fill_target_is_told_instead_of_a_number(connection: Conne
     assert "98.000000 is not a share" in str(measured.no_data)
 
 
-def test_the_calculator_is_filled_from_the_orders_in_view(connection: Connection) -> None:
+def test_fill_calculator_uses_the_orders_in_view(connection: Connection) -> None:
     # Four orders are due on 10 March (W, B, S short, F complete), three earlier ones are complete: fill 4/7. Of the
     # short orders, W waited, B was back-ordered and S lost: a third each. Lost: 3 × (1/3 × 150 + 1/3 × 12,500) = 150 +
     # 12,500 = 12,650. W waited and costs no back-order. At 98 %: 0.14 incomplete of 7: 12,650 × 0.14 / 3.

@@ -72,24 +72,24 @@ def found(database: Connection) -> dict[str, list[Event]]:
     return of_cases(database, AT_THE_END)
 
 
-def test_r38_30_of_100_in_a_further_consignment_is_one_event_back_ordered(found: dict[str, list[Event]]) -> None:
+def test_r38_remainder_in_a_later_consignment_is_one_back_ordered_event(found: dict[str, list[Event]]) -> None:
     (event,) = found["30 in a further consignment"]
     assert (event["short_qty"], event["outcome"], event["event_day"]) == (30, "back_ordered", date(2026, 3, 10))
 
 
-def test_r38_all_goods_later_is_waited(found: dict[str, list[Event]]) -> None:
+def test_r38_line_shipped_completely_but_late_is_waited(found: dict[str, list[Event]]) -> None:
     (event,) = found["all later"]
     assert (event["short_qty"], event["outcome"]) == (100, "waited")
 
 
-def test_r38_a_line_that_came_after_another_line_of_its_order_had_left_is_back_ordered(
+def test_r38_line_shipped_after_another_line_of_its_order_is_back_ordered(
     found: dict[str, list[Event]],
 ) -> None:
     events_of_order = found["a line after another line"]
     assert [(event["line_no"], event["outcome"]) for event in events_of_order] == [("2", "back_ordered")]
 
 
-def test_r38_30_closed_by_the_seller_is_sale_lost(found: dict[str, list[Event]]) -> None:
+def test_r38_remainder_closed_by_the_seller_is_sale_lost(found: dict[str, list[Event]]) -> None:
     (event,) = found["closed, ordered again"]
     assert (event["outcome"], event["provisional"], event["gap_days"], event["horizon_day"]) == (
         "sale_lost",
@@ -99,7 +99,7 @@ def test_r38_30_closed_by_the_seller_is_sale_lost(found: dict[str, list[Event]])
     )
 
 
-def test_r38_30_closed_by_the_seller_and_no_later_order_is_buyer_lost(found: dict[str, list[Event]]) -> None:
+def test_r38_remainder_closed_by_the_seller_without_a_later_order_is_buyer_lost(found: dict[str, list[Event]]) -> None:
     # Gaps 15 Feb - 22 Feb - 1 Mar: 7, 7. k 3: 10 March + 21 days = 31 March.
     (event,) = found["closed, nothing since"]
     assert (event["outcome"], event["provisional"], event["horizon_day"]) == ("buyer_lost", False, date(2026, 3, 31))
@@ -111,7 +111,7 @@ def test_r38_a_buyer_who_orders_again_after_the_horizon_is_not_lost(found: dict[
     assert (event["outcome"], event["provisional"], event["horizon_day"]) == ("sale_lost", False, date(2026, 3, 31))
 
 
-def test_r38_an_order_on_the_last_day_of_the_horizon_keeps_the_buyer(found: dict[str, list[Event]]) -> None:
+def test_r38_buyer_who_orders_on_the_last_day_of_the_horizon_is_not_lost(found: dict[str, list[Event]]) -> None:
     (event,) = found["closed, ordered on the last day"]
     assert (event["outcome"], event["provisional"]) == ("sale_lost", False)
 
@@ -133,7 +133,7 @@ def test_r38_an_outcome_is_provisional_until_the_horizon_has_passed(
     assert outcomes | expected == outcomes
 
 
-def test_r38_with_fewer_than_three_earlier_order_days_the_gap_is_the_segments(found: dict[str, list[Event]]) -> None:
+def test_r38_order_gap_of_the_segment_is_used_for_fewer_than_three_order_days(found: dict[str, list[Event]]) -> None:
     # C ordered once. In segment A, D ordered on 1, 6 and 11 February: the segment's gaps are 5, 5. B (segment B)
     # ordered every day.
     (event,) = found["the segment's gap"]
@@ -175,7 +175,7 @@ def test_r38_a_credit_hold_over_the_first_promise_is_no_stockout(database: Conne
     }
 
 
-def test_r38_without_holds_two_attempts_at_step_10_are_a_hold(database: Connection) -> None:
+def test_r38_two_attempts_at_step_10_count_as_a_hold_without_the_holds_feed(database: Connection) -> None:
     found = of_cases(database, ATTEMPTED, EVENTS)
     assert {name: len(stockouts) for name, stockouts in found.items()} == {
         "again after the promise": 0,
@@ -184,7 +184,7 @@ def test_r38_without_holds_two_attempts_at_step_10_are_a_hold(database: Connecti
     }
 
 
-def test_r38_without_shipped_at_lines_short_at_receipt_are_events_with_a_remark(connection: Connection) -> None:
+def test_r38_stockouts_are_based_on_receipts_with_a_remark_without_shipped_at(connection: Connection) -> None:
     (event,) = events(connection, EVERYTHING - {"shipments.shipped_at"}, **OPEN)
     assert (event["stockout_source"], event["short_qty"], event["outcome"]) == ("receipt", 30, "open")
     (rate,) = answer(connection, Question(("stockout_rate",)))
@@ -232,12 +232,12 @@ def test_r38_a_stockouts_row_is_waited_if_the_customer_orders_the_product_later(
     assert (event["outcome"], event["provisional"]) == ("waited", False)
 
 
-def test_r38_a_stockouts_row_is_sale_lost_if_they_only_ordered_it_before_or_something_else(
+def test_r38_stockouts_row_is_sale_lost_if_later_orders_do_not_include_the_product(
     found: dict[str, list[Event]],
 ) -> None:
     stockouts = found["bought before or other goods"]
     assert [event["outcome"] for event in stockouts if event["stockout_id"] == "X1"] == ["sale_lost"]
 
 
-def test_a_stockouts_row_after_as_of_has_not_happened(connection: Connection) -> None:
+def test_stockouts_row_after_as_of_is_ignored(connection: Connection) -> None:
     assert events(connection, as_of=datetime(2026, 3, 5, 12), stockouts=[stockout()]) == []

@@ -213,7 +213,7 @@ def expected_of_demand(sample: Sample, buyers: Buyers) -> dict[Key, Expected]:
     return expected
 
 
-def test_stockouts_of_the_sample_are_what_a_plain_recount_gives(sample: Location) -> None:
+def test_stockouts_of_the_sample_equal_an_independent_recount(sample: Location) -> None:
     with reading(sample) as connection:
         rows = read_sample(connection)
     buyers = Buyers(rows)
