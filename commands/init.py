@@ -189,9 +189,15 @@ def _try(mapping: Path, folder: Path) -> None:
             known = mapped(connection)
         close(location)
     table = Table("verdict", *map(right_aligned, ("share", "orders", "of")), "", box=None, pad_edge=False)
-    for one in verdicts:
-        share = "–" if one.value is None else f"{float(one.value):.1%}"
-        table.add_row(find(one.measure).title, share, _count(one.numerator), _count(one.denominator), one.no_data or "")
+    for verdict in verdicts:
+        share = "–" if verdict.value is None else f"{float(verdict.value):.1%}"
+        table.add_row(
+            find(verdict.measure).title,
+            share,
+            _count(verdict.numerator),
+            _count(verdict.denominator),
+            verdict.no_data or "",
+        )
     screen.print()
     screen.print(table, markup=False)
     off: dict[str, list[str]] = {}

@@ -284,7 +284,7 @@ def _reject_rule_breaks(state: RunState, clean: dict[str, Table], connection: Co
                 row.get("order_id"),
                 row.get("line_no"),
                 waits_for=breaks.waits_for,
-                values=without_broken(feed, dict(row), {one.column for one in breaks.rules if one.column} - {*key}),
+                values=without_broken(feed, dict(row), {rule.column for rule in breaks.rules if rule.column} - {*key}),
             )
         marked.drop(connection)
 

@@ -214,7 +214,7 @@ def _footer(view: MeasureView, as_of: datetime | None) -> Sequence[str]:
     question, generation = replace(view.question, measures=TILES), view.generation
     source = queries.cached(provenance, generation, question)
     answers = queries.answers(generation, question)
-    digest = rows_hash(("measure", "value"), [(one.measure, one.value) for one in answers])
+    digest = rows_hash(("measure", "value"), [(answer.measure, answer.value) for answer in answers])
     failed = sum(check["rows_failed"] for check in source["checks_failed"])
     withheld = sum(source["in_quarantine"].values())
     lines = [

@@ -23,7 +23,7 @@ def alert_rules() -> None:
             rules, states, last = storage.rules(store), storage.states(store), storage.last_readings(store)
             log, waiting = (
                 storage.reading_log(store, size=20),
-                [one for one in storage.messages(store) if one["sent_at"] is None],
+                [message for message in storage.messages(store) if message["sent_at"] is None],
             )
     except StoreUnusable as error:
         theme.show_html(cards.empty("Alerts cannot be read", formatting.html(error)))
@@ -40,7 +40,7 @@ def alert_rules() -> None:
                 st.expander("Change or delete a rule", key="rule_change"),
                 st.container(horizontal=True, vertical_alignment="bottom", gap="small"),
             ):
-                named = {one.rule_id: one for one in rules}
+                named = {rule.rule_id: rule for rule in rules}
                 number = st.selectbox(
                     "Rule", list(named), format_func=lambda one: named[one].name, key="rule_chosen", width=260
                 )
@@ -128,15 +128,15 @@ def _quiet(rule: Rule) -> str:
 def _log(log: list[Row]) -> str:
     rows = [
         [
-            Cell(formatting.moment(one["at"]), small=f"data version {one['generation']}"),
-            Cell(one["name"]),
-            Cell("fired" if one["event"] == "fired" else "cleared"),
+            Cell(formatting.moment(entry["at"]), small=f"data version {entry['generation']}"),
+            Cell(entry["name"]),
+            Cell("fired" if entry["event"] == "fired" else "cleared"),
             Cell(
-                alerts_form.number(one["measure"], float(one["number"]) if one["number"] else None),
-                small=formatting.date_range(one["starts_on"], one["ends_on"]),
+                alerts_form.number(entry["measure"], float(entry["number"]) if entry["number"] else None),
+                small=formatting.date_range(entry["starts_on"], entry["ends_on"]),
             ),
         ]
-        for one in log
+        for entry in log
     ]
     return tables.table(("Time", "Rule", "Event", "Value"), rows, caption="Alerts that fired and cleared", numeric=(3,))
 
@@ -144,13 +144,13 @@ def _log(log: list[Row]) -> str:
 def _waiting(messages: list[Row]) -> str:
     rows = [
         [
-            Cell(one["subject"]),
-            Cell(one["channel"].partition(":")[2]),
+            Cell(message["subject"]),
+            Cell(message["channel"].partition(":")[2]),
             Cell(
-                formatting.moment(one["due_at"]) if one["attempts"] <= len(storage.PAUSES) else "given up",
-                small=one["error"] or "not due yet",
+                formatting.moment(message["due_at"]) if message["attempts"] <= len(storage.PAUSES) else "given up",
+                small=message["error"] or "not due yet",
             ),
         ]
-        for one in messages
+        for message in messages
     ]
     return tables.table(("Message", "To", "Next attempt"), rows, caption="Messages not sent yet")

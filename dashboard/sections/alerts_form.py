@@ -19,6 +19,7 @@ from metrics.alerts.rules import (
     OFF_TARGET,
     OTHER,
     PERIODS,
+    Reading,
     Rule,
     unsupported,
     validation_errors,
@@ -217,7 +218,7 @@ def _where(rule: Rule, key: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
 
 
 def _listed(rule: Rule, kind: str) -> str:
-    return ", ".join(one.removeprefix(f"{kind}:") for one in rule.channels if one.startswith(f"{kind}:"))
+    return ", ".join(channel.removeprefix(f"{kind}:") for channel in rule.channels if channel.startswith(f"{kind}:"))
 
 
 def _channels(kind: str, typed: str) -> list[str]:
@@ -238,7 +239,7 @@ def _back_test(rule: Rule) -> None:
         return
     events = [one for one in seen if one.event]
     known = [one for one in seen if not one.decided.startswith(INCONCLUSIVE)]
-    times = formatting.count(sum(one.event == "fired" for one in events), "time")
+    times = formatting.count(sum(event.event == "fired" for event in events), "time")
     periods = f"periods of {rule.period}" if rule.period.endswith("s") else f"{rule.period}s"
     said = f"<b>Over the last {BACK_TEST_PERIODS} {periods} it would have fired {times}</b>"
     theme.show_html(
@@ -249,16 +250,12 @@ def _back_test(rule: Rule) -> None:
     if events:
         rows = [
             [
-                Cell(formatting.date_range(one.reading.start, one.reading.end)),
-                Cell("would have fired" if one.event == "fired" else "cleared"),
-                Cell(number(rule.measure, one.reading.value)),
-                Cell(
-                    ""
-                    if one.reading.denominator is None
-                    else f"{formatting.number(one.reading.numerator)} of {formatting.number(one.reading.denominator)}"
-                ),
+                Cell(formatting.date_range(event.reading.start, event.reading.end)),
+                Cell("would have fired" if event.event == "fired" else "cleared"),
+                Cell(number(rule.measure, event.reading.value)),
+                Cell(_counts(event.reading)),
             ]
-            for one in reversed(events)
+            for event in reversed(events)
         ]
         theme.show_html(
             tables.table(("Period", "Event", "Value", "Counted"), rows, caption="Back-test of the rule", numeric=(2, 3))
@@ -294,3 +291,10 @@ def remove(rule: Rule) -> None:
         st.session_state["_rule_told"] = str(error)
         return
     st.session_state["_rule"] = None
+
+
+def _counts(reading: Reading) -> str:
+    """Return numerator and denominator of a reading as text; "" if it is no ratio."""
+    if reading.denominator is None:
+        return ""
+    return f"{formatting.number(reading.numerator)} of {formatting.number(reading.denominator)}"

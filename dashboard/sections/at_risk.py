@@ -89,14 +89,14 @@ def _missing_events_note() -> str:
 def _sums(listing: Listing) -> str:
     pairs = []
     for standing, words in SLACK_STATES.items():
-        rows = [one for one in listing.sums if one["standing"] == standing]
+        rows = [total for total in listing.sums if total["standing"] == standing]
         if rows:
-            worth = [one for one in rows if one["ordered_amount"] is not None]
-            told = " · ".join(
-                f'<span class="bv-nowrap">{formatting.compact(float(one["ordered_amount"]))} {_currency(one)}</span>'
-                for one in worth
+            amounts = " · ".join(
+                f'<span class="bv-nowrap">{formatting.compact(float(row["ordered_amount"]))} {_currency(row)}</span>'
+                for row in rows
+                if row["ordered_amount"] is not None
             )
-            pairs.append((formatting.integer(sum(one["orders"] for one in rows)), f"{words}<br>{told}"))
+            pairs.append((formatting.integer(sum(row["orders"] for row in rows)), f"{words}<br>{amounts}"))
     return cards.figures(pairs)
 
 

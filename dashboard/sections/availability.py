@@ -68,7 +68,7 @@ def questions(view: MeasureView) -> None:
             )
         )
         return
-    alternative = "; ".join(f"{one.name} {one.label}" for one in bars)
+    alternative = "; ".join(f"{bar.name} {bar.label}" for bar in bars)
     chart_download.export_chart(
         chart_types.bar_chart(bars, is_dark=theme.is_dark(), high=1),
         key="questions_chart",
@@ -108,7 +108,7 @@ def fills(view: MeasureView) -> None:
             )
         )
         return
-    alternative = "First-pass and final fill rates: " + "; ".join(f"{one.name} {one.label}" for one in bars)
+    alternative = "First-pass and final fill rates: " + "; ".join(f"{bar.name} {bar.label}" for bar in bars)
     chart_download.export_chart(
         chart_types.bar_chart(bars, is_dark=theme.is_dark(), high=1),
         key="fills_chart",

@@ -131,7 +131,7 @@ def dimensions(view: MeasureView) -> None:
     """Draw the four dimensions of service with their measures; a measure without data shows the missing feed."""
     st.header("The four dimensions of service", anchor=False)
     names = tuple(name for shown in DIMENSIONS.values() for name in shown)
-    answers = {one.measure: one for one in answers_by(view, names)}
+    answers = {answer.measure: answer for answer in answers_by(view, names)}
     rows = [
         [Cell(dimension), Cell(markup="".join(_line(name, answers[name]) for name in shown))]
         for dimension, shown in DIMENSIONS.items()

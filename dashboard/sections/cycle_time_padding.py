@@ -43,8 +43,8 @@ def padding_against_kept(view: MeasureView) -> None:
             )
             return
     parts: dict[str, Answers] = {}
-    for one in answers_by(view, measures, by):
-        parts.setdefault(one.dimensions[by] or "", {})[one.measure] = one
+    for answer in answers_by(view, measures, by):
+        parts.setdefault(answer.dimensions[by] or "", {})[answer.measure] = answer
     known = [
         (name, answers)
         for name, answers in parts.items()

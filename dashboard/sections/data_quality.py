@@ -32,8 +32,8 @@ def _touched() -> dict[Failed, list[str]]:
     """
     found: dict[Failed, list[str]] = {}
     for name in MEASURES:
-        for one in quality_marks.mark_for(name).failed:
-            found.setdefault(one, []).append(name)
+        for check in quality_marks.mark_for(name).failed:
+            found.setdefault(check, []).append(name)
     return dict(
         sorted(
             found.items(), key=lambda one: (one[0].share <= WITHHELD_SHARE, -one[0].records, one[0].feed, one[0].rule)
@@ -42,7 +42,7 @@ def _touched() -> dict[Failed, list[str]]:
 
 
 def _late() -> dict[str, Late]:
-    return {one.feed: one for name in MEASURES for one in quality_marks.mark_for(name).late}
+    return {feed.feed: feed for name in MEASURES for feed in quality_marks.mark_for(name).late}
 
 
 def headline() -> str:
@@ -73,7 +73,7 @@ def headline() -> str:
         f"Late: {formatting.html(', '.join(formatting.in_words(feed).lower() for feed in late))}." if late else ""
     )
     sentences.append("All rows reconciled." if not wrong else f"<strong>{len(wrong)} feeds do not reconcile.</strong>")
-    return f'<div class="bv bv-headline"><span>{" ".join(one for one in sentences if one)}</span></div>'
+    return f'<div class="bv bv-headline"><span>{" ".join(sentence for sentence in sentences if sentence)}</span></div>'
 
 
 def checks() -> None:

@@ -123,13 +123,13 @@ def _took(run: Row) -> str:
 def _files(files: list[Row]) -> str:
     rows = [
         [
-            Cell(markup=f'<span class="bv-break">{formatting.html(one["name"])}</span>', small=f"to {one['feed']}"),
+            Cell(markup=f'<span class="bv-break">{formatting.html(file["name"])}</span>', small=f"to {file['feed']}"),
             *(
-                Cell(formatting.integer(int(one[name])))
+                Cell(formatting.integer(int(file[name])))
                 for name in ("rows_in", "rows_loaded", "rows_quarantined", "rows_superseded")
             ),
         ]
-        for one in files
+        for file in files
     ]
     return tables.table(
         ("File", "Rows in", "Loaded", "Quarantined", "Superseded"),
@@ -144,7 +144,7 @@ def _checks(checks: list[Row]) -> None:
     if not checks:
         theme.show_html(cards.empty("No checks", "This run recorded no checks."))
         return
-    failing = [one for one in checks if one["rows_failed"] > 0]
+    failing = [check for check in checks if check["rows_failed"] > 0]
     more = f" (the first {CHECKS_SHOWN} are listed)" if len(failing) > CHECKS_SHOWN else ""
     st.caption(f"{len(checks)} checks, {len(failing)} failed{more}.")
     if failing:
@@ -159,8 +159,13 @@ def _checks(checks: list[Row]) -> None:
         theme.show_html(tables.table(("Check", "Rows", "Failed"), rows, caption="Failed checks", numeric=(1, 2)))
     with st.expander(f"All {len(checks)} checks"):
         every = [
-            {"check": _check_name(one), "on": _checked(one), "rows": one["rows_checked"], "failed": one["rows_failed"]}
-            for one in checks
+            {
+                "check": _check_name(check),
+                "on": _checked(check),
+                "rows": check["rows_checked"],
+                "failed": check["rows_failed"],
+            }
+            for check in checks
         ]
         st.dataframe(pd.DataFrame(every), hide_index=True, alt="All checks of the run")
 

@@ -180,14 +180,14 @@ def flips(found: Diff) -> None:
     rows = [
         [
             Cell(
-                markup=f'<a href="{formatting.html(links.order_story_url(one.order_id))}" '
-                f'target="_self">{formatting.html(one.order_id)}</a>'
+                markup=f'<a href="{formatting.html(links.order_story_url(flip.order_id))}" '
+                f'target="_self">{formatting.html(flip.order_id)}</a>'
             ),
-            Cell(f"{SAYS[one.before]} → {SAYS[one.after]}"),
-            Cell(one.rule.replace("_", " ")),
-            Cell((one.reason_before or one.reason_after or "").replace("_", " ")),
+            Cell(f"{SAYS[flip.before]} → {SAYS[flip.after]}"),
+            Cell(flip.rule.replace("_", " ")),
+            Cell((flip.reason_before or flip.reason_after or "").replace("_", " ")),
         ]
-        for one in found.flips[(at - 1) * SIZE : at * SIZE]
+        for flip in found.flips[(at - 1) * SIZE : at * SIZE]
     ]
     theme.show_html(
         tables.table(

@@ -209,7 +209,11 @@ def command(question: Question, form: str) -> str:
 
 def chart(question: Question, answers: list[Answer], filters: Filters) -> None:
     """Draw the charts of the answers in pairs, and the download of all charts as one picture."""
-    able = [name for name in question.measures if any(one.value is not None for one in answers if one.measure == name)]
+    able = [
+        name
+        for name in question.measures
+        if any(answer.value is not None for answer in answers if answer.measure == name)
+    ]
     if not able or not (question.by or question.grain) or len(question.by) > export_charts.DIMENSIONS_DRAWN:
         return
     with theme.card("chart"):

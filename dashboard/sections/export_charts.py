@@ -74,7 +74,7 @@ def draw(question: Question, answers: Sequence[Answer], filters: Filters, *, mea
     names = question.measures if second is None else (measure,)
     most = LINES_MOST if question.grain else BARS_MOST
     values, panes = _largest(answers, names, first), _largest(answers, names, second)
-    cells = _cells(question, [one for one in answers if one.measure in names])
+    cells = _cells(question, [answer for answer in answers if answer.measure in names])
     titled = (
         [(MEASURES[name], name, None) for name in names]
         if second is None
@@ -105,9 +105,9 @@ def _largest(answers: Sequence[Answer], names: Sequence[str], dimension: str | N
     if dimension is None:
         return [WHOLE]
     sizes: dict[str | None, float] = defaultdict(float)
-    for one in answers:
-        if one.measure == names[0]:
-            sizes[one.dimensions[dimension]] += abs(float(one.denominator or one.value or 0))
+    for answer in answers:
+        if answer.measure == names[0]:
+            sizes[answer.dimensions[dimension]] += abs(float(answer.denominator or answer.value or 0))
     return sorted(sizes, key=lambda value: (-sizes[value], str(value)))
 
 
@@ -117,10 +117,10 @@ Cells = dict[tuple[str, str | None, str | None], list[Answer]]
 def _cells(question: Question, answers: Sequence[Answer]) -> Cells:
     """Answers by measure, value of the first dimension and of the second."""
     found: Cells = defaultdict(list)
-    for one in answers:
-        first = one.dimensions[question.by[0]] if question.by else WHOLE
-        second = one.dimensions[question.by[1]] if len(question.by) > 1 else None
-        found[one.measure, first, second].append(one)
+    for answer in answers:
+        first = answer.dimensions[question.by[0]] if question.by else WHOLE
+        second = answer.dimensions[question.by[1]] if len(question.by) > 1 else None
+        found[answer.measure, first, second].append(answer)
     return found
 
 
@@ -175,16 +175,16 @@ def _lines(
             "series": _value(value),
             "colour": SERIES[is_dark][at],
             "shape": list(SHAPES)[at],
-            "period": one.period.isoformat(),
-            "name": formatting.period(one.period, grain)
-            + (" (partial)" if filters.period.partial(one.period, grain) else ""),
-            "partial": filters.period.partial(one.period, grain),
-            "value": None if one.value is None else float(one.value),
-            "said": formatting.number(one.value, measure.unit),
+            "period": answer.period.isoformat(),
+            "name": formatting.period(answer.period, grain)
+            + (" (partial)" if filters.period.partial(answer.period, grain) else ""),
+            "partial": filters.period.partial(answer.period, grain),
+            "value": None if answer.value is None else float(answer.value),
+            "said": formatting.number(answer.value, measure.unit),
         }
         for at, (value, answers) in enumerate(found.items())
-        for one in answers
-        if one.period is not None
+        for answer in answers
+        if answer.period is not None
     ]
     plain, pictured = (
         json.loads(_lines_template(measure.unit, is_dark, with_legend, grain in ("month", "quarter")))
@@ -222,12 +222,12 @@ def _bars(measure: Measure, title: str, found: dict[str | None, list[Answer]], i
     rows = [
         {
             "label": _value(value),
-            "value": None if one.value is None else float(one.value),
-            "said": formatting.number(one.value, measure.unit),
-            "of": halves(one, measure),
+            "value": None if answer.value is None else float(answer.value),
+            "said": formatting.number(answer.value, measure.unit),
+            "of": halves(answer, measure),
         }
         for value, answers in found.items()
-        for one in answers
+        for answer in answers
     ]
     spec = json.loads(_bars_template(measure.unit, is_dark))
     spec["height"] = max(BAR_HEIGHT * len(rows), 2 * BAR_HEIGHT)
@@ -288,8 +288,8 @@ def halves(one: Answer, measure: Measure) -> str:
 def keys(question: Question, answers: Sequence[Answer]) -> dict[Key, dict[str, Answer]]:
     """Group answers by table row (dimension values and period); without periods, the largest first."""
     found: dict[Key, dict[str, Answer]] = {}
-    for one in answers:
-        found.setdefault((*one.dimensions.values(), one.period), {})[one.measure] = one
+    for answer in answers:
+        found.setdefault((*answer.dimensions.values(), answer.period), {})[answer.measure] = answer
     if question.grain or not question.by:
         return found
     name = question.measures[0]

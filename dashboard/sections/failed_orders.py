@@ -114,12 +114,12 @@ WHY_NONE = {
 def totals(listing: Listing) -> str:
     """Return the number of failed orders and their value by currency, as markup."""
     pairs = [(formatting.integer(listing.total), "failed orders")]
-    for one in listing.sums[:3]:
-        if one["ordered_amount"] is not None:
-            currency = formatting.html(one["currency"]) if one["currency"] not in (None, "(none)") else ""
-            pairs.append((f"{formatting.compact(float(one['ordered_amount']))} {currency}", "ordered value"))
-            if one["short_amount"]:
-                pairs.append((f"{formatting.compact(float(one['short_amount']))} {currency}", "not received"))
+    for total in listing.sums[:3]:
+        if total["ordered_amount"] is not None:
+            currency = formatting.html(total["currency"]) if total["currency"] not in (None, "(none)") else ""
+            pairs.append((f"{formatting.compact(float(total['ordered_amount']))} {currency}", "ordered value"))
+            if total["short_amount"]:
+                pairs.append((f"{formatting.compact(float(total['short_amount']))} {currency}", "not received"))
     return cards.figures(pairs)
 
 

@@ -92,7 +92,7 @@ def options_chosen(view: MeasureView) -> None:
     st.header("What buyers chose", anchor=False)
     if missing_feeds("quote_options"):
         return
-    found = [one for one in answers_by(view, ("lead_option_mix",), "lead_time_class") if one.value]
+    found = [answer for answer in answers_by(view, ("lead_option_mix",), "lead_time_class") if answer.value]
     if not found:
         theme.show_html(cards.empty("No option chosen", "No option on price and lead time was chosen in this period."))
         return

@@ -93,7 +93,9 @@ def order_story(order_id: str) -> None:
             customer=facts["customer_name"] or facts["customer_id"],
             detected_at=recovery.get("detected_at") or (recovery.get("failed_at") if failed else None),
             acknowledged_at=recovery.get("acknowledged_at"),
-            open_cases=[one["case_id"] for one in around.cases if one["resolved_at"] is None and not is_written(one)],
+            open_cases=[
+                case["case_id"] for case in around.cases if case["resolved_at"] is None and not is_written(case)
+            ],
             failed=failed,
         )
     with theme.card("steps"):

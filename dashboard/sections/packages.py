@@ -86,7 +86,7 @@ def rows_kept(view: MeasureView) -> None:
         )
         for one in known
     ]
-    alternative = "; ".join(f"{one.name} {one.label}" for one in bars)
+    alternative = "; ".join(f"{bar.name} {bar.label}" for bar in bars)
     chart_download.export_chart(
         chart_types.bar_chart(bars, is_dark=theme.is_dark(), high=1),
         key="rows_kept_chart",
@@ -204,8 +204,8 @@ def fit(view: MeasureView) -> None:
     """Draw packages against zones, and the under-served and over-served customers."""
     cells = queries.cached(fit_matrix, view.generation, view.filters.start, view.filters.end)
     st.header("Packages and zones", anchor=False)
-    by_place = {(one.segment, one.zone): one for one in cells}
-    segments = sorted({one.segment for one in cells})
+    by_place = {(cell.segment, cell.zone): cell for cell in cells}
+    segments = sorted({cell.segment for cell in cells})
     rows = [
         [Cell(f"Package {segment}"), *(_fit_cell(by_place[segment, zone]) for zone in ZONES)] for segment in segments
     ]
@@ -248,11 +248,11 @@ def _misfits(title: str, found: list[Misfit], amount: str, none: str) -> None:
     ranked = sorted(found, key=lambda one: (-one.amount, one.customer.customer_id))
     rows = [
         [
-            Cell(one.customer.customer_id, small=f"segment {one.customer.segment}"),
-            Cell(formatting.number(one.amount, Unit.MONEY)),
-            Cell(one.why),
+            Cell(item.customer.customer_id, small=f"segment {item.customer.segment}"),
+            Cell(formatting.number(item.amount, Unit.MONEY)),
+            Cell(item.why),
         ]
-        for one in ranked[:MISFITS_SHOWN]
+        for item in ranked[:MISFITS_SHOWN]
     ]
     theme.show_html(tables.table(("Customer", amount, "Why"), rows, caption=title, numeric=(1,)))
     if len(ranked) > MISFITS_SHOWN:

@@ -112,7 +112,7 @@ def _money(amount: Decimal | None) -> str:
 
 
 def _told(customers: Sequence[Customer]) -> str:
-    counts = ", ".join(f"{sum(one.zone == zone for one in customers)} in {zone}" for zone in ZONES)
+    counts = ", ".join(f"{sum(customer.zone == zone for customer in customers)} in {zone}" for zone in ZONES)
     return f"Customers by net sales and cost to serve: {counts}"
 
 
@@ -162,21 +162,21 @@ def _map(customers: Sequence[Customer], cuts: Cuts, *, is_dark: bool) -> charts.
 
     A cost threshold that is a share of sales becomes a curve, because the axes use a square-root scale.
     """
-    reach = [float(one.sales) for one in customers] + [float(cuts.sales)]
+    reach = [float(customer.sales) for customer in customers] + [float(cuts.sales)]
     low, high = min(0.0, *reach), max(reach)
     steps = [low + (high - low) * at / CURVE for at in range(CURVE + 1)]
     drawn: charts.Spec = json.loads(_map_template(is_dark))
     drawn["datasets"] = {
         "customers": [
             {
-                "customer": f"{one.customer_id}, segment {one.segment}",
-                "zone": one.zone,
-                "sales": float(one.sales),
-                "cost": float(one.cost_to_serve),
-                "sales_said": formatting.money(one.sales),
-                "cost_said": formatting.money(one.cost_to_serve),
+                "customer": f"{customer.customer_id}, segment {customer.segment}",
+                "zone": customer.zone,
+                "sales": float(customer.sales),
+                "cost": float(customer.cost_to_serve),
+                "sales_said": formatting.money(customer.sales),
+                "cost_said": formatting.money(customer.cost_to_serve),
             }
-            for one in customers
+            for customer in customers
         ],
         "sales_cut": [{"sales": float(cuts.sales)}],
         "cost_cut": [{"sales": sales, "cost": float(cost_limit(Decimal(str(sales)), cuts))} for sales in steps],
@@ -187,16 +187,17 @@ def _map(customers: Sequence[Customer], cuts: Cuts, *, is_dark: bool) -> charts.
 def _zones(customers: Sequence[Customer]) -> str:
     rows = [
         [
-            Cell(one.zone, small=SAID[one.zone]),
-            Cell(formatting.integer(one.customers)),
-            Cell(_money(one.sales)),
-            Cell(_money(one.cost_to_serve)),
+            Cell(total.zone, small=SAID[total.zone]),
+            Cell(formatting.integer(total.customers)),
+            Cell(_money(total.sales)),
+            Cell(_money(total.cost_to_serve)),
             Cell(
-                _money(one.profit), small=f"{formatting.count(one.unknown, 'customer')} excluded" if one.unknown else ""
+                _money(total.profit),
+                small=f"{formatting.count(total.unknown, 'customer')} excluded" if total.unknown else "",
             ),
-            Cell(formatting.integer(one.loss_making)),
+            Cell(formatting.integer(total.loss_making)),
         ]
-        for one in totals(customers)
+        for total in totals(customers)
     ]
     heads = ("Zone", "Customers", "Net sales", "Cost to serve", "Profit", "Loss-making")
     return tables.table(heads, rows, caption="The four zones", numeric=range(1, 6))
@@ -222,14 +223,14 @@ def options(view: MeasureView) -> None:
     )
     by_charge, by_channel = (
         {one.customer.customer_id: one for one in charged},
-        {one.customer.customer_id: one for one in moved},
+        {item.customer.customer_id: item for item in moved},
     )
     ranked = sorted(
         changed, key=lambda one: (one.customer.profit is None, one.customer.profit or 0, one.customer.customer_id)
     )
     rows = [
-        _option(one, by_charge[one.customer.customer_id], by_channel[one.customer.customer_id])
-        for one in ranked[:CUSTOMERS_SHOWN]
+        _option(item, by_charge[item.customer.customer_id], by_channel[item.customer.customer_id])
+        for item in ranked[:CUSTOMERS_SHOWN]
     ]
     heads = (
         "Customer",

@@ -98,11 +98,11 @@ def reorder_curves(view: MeasureView) -> None:
             )
         )
         return
-    first = {group: next((one.watched for one in steps if one.group == group), 0) for group in GROUPS}
+    first = {group: next((step.watched for step in steps if step.group == group), 0) for group in GROUPS}
     drawn = [
-        {"group": one.group, "days": one.days, "share": one.ordered_again, "watched": one.watched}
-        for one in steps
-        if one.watched >= min(WATCHED_LEAST, first[one.group])
+        {"group": step.group, "days": step.days, "share": step.ordered_again, "watched": step.watched}
+        for step in steps
+        if step.watched >= min(WATCHED_LEAST, first[step.group])
     ]
     if not any(row["days"] for row in drawn):
         theme.show_html(
@@ -124,7 +124,7 @@ def reorder_curves(view: MeasureView) -> None:
 
 
 def _told(steps: list[Step]) -> str:
-    last = {one.group: one.ordered_again for one in steps if one.days <= 90}
+    last = {step.group: step.ordered_again for step in steps if step.days <= 90}
     return "Ordered again within 90 days: " + ", ".join(
         f"{group} {formatting.percent(share, 0)}" for group, share in last.items()
     )

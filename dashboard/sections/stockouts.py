@@ -91,7 +91,7 @@ def outcomes(answers: Answers, counts: Counts) -> None:
         bars.append(
             Bar(words, events[outcome], f"{formatting.integer(events[outcome])}{of_settled}", tone=TONES[outcome])
         )
-    alternative = "; ".join(f"{one.name} {one.label}" for one in bars)
+    alternative = "; ".join(f"{bar.name} {bar.label}" for bar in bars)
     chart_download.export_chart(
         chart_types.bar_chart(bars, is_dark=theme.is_dark()),
         key="outcomes_chart",

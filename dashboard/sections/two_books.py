@@ -68,7 +68,7 @@ def causes(view: MeasureView) -> None:
     if missing_feeds("buyer_scorecards"):
         return
     asked = answers_by(view, ("books_dispute", "failed_value_disputed"), "cause")
-    found = {(one.dimensions["cause"], one.measure): one for one in asked}
+    found = {(question.dimensions["cause"], question.measure): question for question in asked}
     counts = {
         cause: int(found[cause, "books_dispute"].value or 0) for cause in CAUSES if (cause, "books_dispute") in found
     }

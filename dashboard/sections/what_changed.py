@@ -124,9 +124,9 @@ def steps_chart(found: Explanation, measure: Measure) -> None:
     if not found.adds_up or found.change is None or found.before.value is None or found.after.value is None:
         return
     bars = _steps(found, measure)
-    reach = [one.start for one in bars if not one.total] + [one.end for one in bars]
+    reach = [bar.start for bar in bars if not bar.total] + [bar.end for bar in bars]
     room = (max(reach) - min(reach)) * 0.06 or abs(reach[0]) * 0.05 or 0.05
-    steps = "; ".join(f"{one.name} {one.label}" for one in bars)
+    steps = "; ".join(f"{bar.name} {bar.label}" for bar in bars)
     spec = chart_types.bar_chart(bars, is_dark=theme.is_dark(), low=min(reach) - room, high=max(reach) + room)
     chart_download.export_chart(
         spec,
@@ -185,7 +185,7 @@ def parts(found: Explanation, measure: Measure, by: str, before: Days, after: Da
                 value_cell(found.before, measure),
                 value_cell(found.after, measure),
                 *(
-                    [Cell(_sign(float(sum(one or 0 for one in sums)), measure.unit)) for sums in _both(found)]
+                    [Cell(_sign(float(sum(total or 0 for total in sums)), measure.unit)) for sums in _both(found)]
                     if ratio
                     else []
                 ),
@@ -217,7 +217,7 @@ def _both_values(part: Contribution, measure: Measure, by: str, days: tuple[Days
 
 def _both(found: Explanation) -> tuple[list[Fraction | None], list[Fraction | None]]:
     """Return the rate and the mix effects of all contributors."""
-    return [one.rate for one in found.parts], [one.mix for one in found.parts]
+    return [part.rate for part in found.parts], [part.mix for part in found.parts]
 
 
 def note(found: Explanation) -> str:

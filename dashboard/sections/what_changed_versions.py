@@ -42,7 +42,7 @@ def changed_numbers(then: int | None, filters: Filters) -> None:
     answers, keys, brought = queries.cached_large(
         compare_generations, page.generation(), warehouse.locate(), asked, then
     )
-    moved = [one for one in answers if _moved(one)]
+    moved = [answer for answer in answers if _moved(answer)]
     received, new = (sum(getattr(one, name) for one in brought) for name in ("rows_in", "rows_loaded"))
     said = (
         '<div class="bv bv-headline"><span>'
@@ -81,11 +81,13 @@ def _numbers(moved: list[Restated], then: int) -> None:
         theme.show_html(cards.empty("No changes", "New records do not affect this period and selection."))
         return
     rows = []
-    for one in sorted(moved, key=lambda one: (-_share(one), one.measure))[:MOVED_SHOWN]:
-        measure = MEASURES[one.measure]
-        old, new = (formatting.number(answer.value if answer else None, measure.unit) for answer in (one.then, one.now))
-        link = f'<a href="{formatting.html(links.drill_down_url(one.measure))}" target="_self">{new}</a>'
-        rows.append([Cell(measure.title, small=one.measure), Cell(old), Cell(markup=link), Cell(markup=_change(one))])
+    for item in sorted(moved, key=lambda restated: (-_share(restated), restated.measure))[:MOVED_SHOWN]:
+        measure = MEASURES[item.measure]
+        old, new = (
+            formatting.number(answer.value if answer else None, measure.unit) for answer in (item.then, item.now)
+        )
+        link = f'<a href="{formatting.html(links.drill_down_url(item.measure))}" target="_self">{new}</a>'
+        rows.append([Cell(measure.title, small=item.measure), Cell(old), Cell(markup=link), Cell(markup=_change(item))])
     theme.show_html(
         tables.table(
             ("Measure", f"Data version {then}", "Now", "Change"), rows, caption="Changed numbers", numeric=(1, 2, 3)
@@ -113,13 +115,18 @@ def _new_records(brought: list[FeedDelta]) -> None:
     with_changes = [one for one in brought if one.rows_loaded or one.rows_quarantined]
     rows = [
         [
-            Cell(formatting.in_words(one.feed)),
+            Cell(formatting.in_words(with_change.feed)),
             *(
                 Cell(formatting.integer(count))
-                for count in (one.rows_in, one.rows_loaded, one.rows_quarantined, one.rows_superseded)
+                for count in (
+                    with_change.rows_in,
+                    with_change.rows_loaded,
+                    with_change.rows_quarantined,
+                    with_change.rows_superseded,
+                )
             ),
         ]
-        for one in with_changes
+        for with_change in with_changes
     ]
     heads = ("Feed", "Received", "New or changed", "Quarantined", "Known or replaced")
     if rows:
@@ -135,12 +142,12 @@ def _records(keys: list[RestatedKey]) -> None:
         return
     rows = [
         [
-            Cell(one.feed, small=one.why),
-            Cell(markup=record_link(one.key)),
-            Cell(pairs(one.before)),
-            Cell(pairs(one.after)),
+            Cell(key.feed, small=key.why),
+            Cell(markup=record_link(key.key)),
+            Cell(pairs(key.before)),
+            Cell(pairs(key.after)),
         ]
-        for one in keys[:RECORDS_SHOWN]
+        for key in keys[:RECORDS_SHOWN]
     ]
     theme.show_html(tables.table(("Feed", "Record", "Before", "After"), rows, caption="Corrected records"))
     if len(keys) > RECORDS_SHOWN:

@@ -40,12 +40,12 @@ def _settled(profile: Profile, groups: Sequence[Sequence[Profile]]) -> Profile:
         orders = set(_orders(others))
         if len(profile.moments) > 1 and len(orders) == 1:
             order = orders.pop()
-            fitting = tuple(one for one in profile.moments if _order(one) == order)
+            fitting = tuple(moment for moment in profile.moments if _order(moment) == order)
             profile = replace(profile, moments=fitting or profile.moments)
-        signs = {one.numbers[0][0][0] for one in others if len(one.numbers) == 1 and one.whole < one.filled}
+        signs = {other.numbers[0][0][0] for other in others if len(other.numbers) == 1 and other.whole < other.filled}
         if len(profile.numbers) > 1 and len(signs) == 1:
             sign = signs.pop()
-            kept = tuple(one for one in profile.numbers if one[0][0] == sign)
+            kept = tuple(number for number in profile.numbers if number[0][0] == sign)
             profile = replace(profile, numbers=kept or profile.numbers)
     return profile
 

@@ -54,11 +54,11 @@ def assign(
     open_options = {target: list(listed) for target, listed in options.items()}
     while pair := _best(open_options):
         target, candidate = pair
-        columns = [one for one in open_options[target] if one.score > candidate.score - MARGIN]
+        columns = [open_option for open_option in open_options[target] if open_option.score > candidate.score - MARGIN]
         targets = [
             other
             for other, listed in open_options.items()
-            if any(one.column == candidate.column and one.score > candidate.score - MARGIN for one in listed)
+            if any(entry.column == candidate.column and entry.score > candidate.score - MARGIN for entry in listed)
         ]
         weak = candidate.score < ACCEPTED
         if weak and not any(one in needed or _plain(one) in WORTH_ASKING for one in targets):
@@ -77,7 +77,7 @@ def assign(
             if len(columns) > 1 or weak:
                 question = _about_target(feed, table, target, columns, samples)
                 answer = _answer(question, answers, questions)
-                picked = next((one for one in columns if one.column == answer), None)
+                picked = next((column for column in columns if column.column == answer), None)
             else:
                 picked = candidate
             if picked is not None:
@@ -85,7 +85,7 @@ def assign(
                 _close(open_options, target, picked.column)
             open_options.pop(target, None)
     alternatives = {
-        target: [one.column for one in listed if one.score >= ACCEPTED and one.column != chosen[target].column]
+        target: [entry.column for entry in listed if entry.score >= ACCEPTED and entry.column != chosen[target].column]
         for target, listed in options.items()
         if target in chosen
     }
@@ -105,7 +105,7 @@ def _plain(target: str) -> str:
 def _close(options: Candidates, target: str, column: str) -> None:
     """Take a column, and a target if one is named, out of the remaining choice."""
     for other, listed in list(options.items()):
-        options[other] = [one for one in listed if one.column != column]
+        options[other] = [entry for entry in listed if entry.column != column]
     options.pop(target, None)
 
 
@@ -124,9 +124,9 @@ def _about_column(feed: str, table: str, column: str, targets: Sequence[str], sa
 def _about_target(
     feed: str, table: str, target: str, columns: Sequence[Candidate], samples: Mapping[str, str]
 ) -> Question:
-    listed = ", ".join(f"{one.column!r} ({samples.get(one.column, '')})" for one in columns)
+    listed = ", ".join(f"{column.column!r} ({samples.get(column.column, '')})" for column in columns)
     text = f"{table}: which column is {feed}.{target}: {listed}?"
-    return Question(f"{feed}.{target}", text, (*(one.column for one in columns), NOTHING), columns[0].column)
+    return Question(f"{feed}.{target}", text, (*(column.column for column in columns), NOTHING), columns[0].column)
 
 
 def _decided(

@@ -54,13 +54,13 @@ def find_database_tables(search: Search, text: str, known: Callable[[str], bool]
             listed = [*found.get_table_names(), *found.get_view_names()]
             if len(listed) > MOST_TABLES:
                 feeds = names.vocabulary().feeds
-                named = [one for one in listed if any(names.table_score(one, feed) for feed in feeds)]
-                listed = [one for one in listed if known(one)] or named
-            for one in sorted(listed)[:MOST_TABLES]:
+                named = [entry for entry in listed if any(names.table_score(entry, feed) for feed in feeds)]
+                listed = [entry for entry in listed if known(entry)] or named
+            for entry in sorted(listed)[:MOST_TABLES]:
                 try:
-                    _add(search, engine, one, origin, url)
+                    _add(search, engine, entry, origin, url)
                 except (SourceRefused, SQLAlchemyError) as error:  # a table that this user may not read
-                    search.unusable[one] = f"it cannot be read ({driver_text(error)})"
+                    search.unusable[entry] = f"it cannot be read ({driver_text(error)})"
         finally:
             engine.dispose()
     except ImportError as error:

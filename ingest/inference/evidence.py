@@ -220,8 +220,8 @@ def matched(connection: Connection, child: tuple[str, str], parent: tuple[str, s
 
 def unique_share(connection: Connection, relation: str, columns: Sequence[str]) -> float:
     """Return the share of records with their own combination of values. Records without a value are left out."""
-    names = [quoted(text_column(one)) for one in columns]
-    filled = " AND ".join(f"{one} IS NOT NULL" for one in names)
+    names = [quoted(text_column(column)) for column in columns]
+    filled = " AND ".join(f"{name} IS NOT NULL" for name in names)
     row = connection.execute(
         f"SELECT count(*), count(DISTINCT row({', '.join(names)})) FROM {quoted(relation)} WHERE {filled}"
     ).fetchone()
@@ -233,7 +233,7 @@ def agreeing_share(
     connection: Connection, relation: str, keys: Sequence[str], column: str, *, with_empty: bool = False
 ) -> float:
     """Return the share of keys whose records agree in a column. with_empty: an empty cell is a value of its own."""
-    names = ", ".join(quoted(text_column(one)) for one in keys)
+    names = ", ".join(quoted(text_column(key)) for key in keys)
     value = quoted(text_column(column))
     value = f"coalesce({value}, '')" if with_empty else value
     row = connection.execute(

@@ -78,14 +78,14 @@ def is_purchasing(table: Found) -> bool:
     if "purchase" in names.words_of(table.name):
         return True
     words = [names.words_of(column) for column in table.columns if "buyer" not in names.tokens(column)]
-    return any("supplier" in one for one in words) and not any("customer" in one for one in words)
+    return any("supplier" in word for word in words) and not any("customer" in word for word in words)
 
 
 def _has_own_key(table: Found, feed: str, sure: int) -> bool:
     """Return True if a column is named like the identifier of this feed, and of no other: `return number`."""
     own = [column for column in FEEDS[feed].key if column.endswith("_id") and (feed in CORE or column not in SHARED)]
     scores = [names.column_scores(name, feed, alone=False) for name in table.columns]
-    return any(one.get(column, 0.0) >= ACCEPTED for one in scores for column in own) or (
+    return any(score.get(column, 0.0) >= ACCEPTED for score in scores for column in own) or (
         feed in ("customers", "products") and sure > 1
     )
 
@@ -191,7 +191,7 @@ def with_parents(connection: Connection, reading: Reading, keys: Mapping[str, Ke
             foreign.update(one.column for one in found)
     for column in FEEDS[reading.feed].key:
         if column not in PARENTS and len(options.get(column, ())) > 1:
-            options[column] = [one for one in options[column] if one.column not in foreign] or options[column]
+            options[column] = [option for option in options[column] if option.column not in foreign] or options[column]
     return replace(reading, options=_with_lines(connection, reading, options, keys))
 
 

@@ -81,9 +81,9 @@ def _options(table: Found, wanted: Sequence[str]) -> tuple[Candidates, dict[str,
                 continue
             key = column if column in SHARED else f"{feed}.{column}"
             known = {one.column: one for one in merged.get(key, ())}
-            for one in listed:
-                if one.column not in known or known[one.column].score < one.score:
-                    known[one.column] = one
+            for entry in listed:
+                if entry.column not in known or known[entry.column].score < entry.score:
+                    known[entry.column] = entry
             merged[key] = sorted(known.values(), key=lambda one: -one.score)
     return merged, refused
 

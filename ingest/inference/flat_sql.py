@@ -154,7 +154,7 @@ def _shipments(extract: Extract, feed: str, columns: Mapping[str, str]) -> str |
         if quantity not in extract.chosen:
             rest.append(f"{extract.name('order_lines.ordered_qty')} as shipped_qty")
     rows = _statement([*listed, *rest, "_row_no", f"({where}) as _sent"], "", "")
-    names_ = ", ".join(one.rpartition(" as ")[2] for one in (*listed, *rest))
+    names_ = ", ".join(entry.rpartition(" as ")[2] for entry in (*listed, *rest))
     return f"select {names_}\nfrom (\n{rows}\n)\nwhere _sent\norder by _row_no"
 
 
@@ -189,7 +189,7 @@ def _lines(extract: Extract, header: str, own: str, columns: Mapping[str, str], 
     if "line_no" in extract.chosen:
         return _statement([*listed, f"{line} as line_no"], where, "order by _row_no")
     rows = _statement([*listed, f"{line} as line_no", "_row_no", f"({where}) as _sent"], "", "")
-    names_ = ", ".join([*(one.rpartition(" as ")[2] for one in listed), "line_no"])
+    names_ = ", ".join([*(entry.rpartition(" as ")[2] for entry in listed), "line_no"])
     return f"select {names_}\nfrom (\n{rows}\n)\nwhere _sent\norder by _row_no"
 
 

@@ -74,7 +74,7 @@ def _columns(table: Mapping[str, Mapping[str, Sequence[str]]], key: str) -> dict
 
 
 def _patterns(listed: Sequence[str]) -> tuple[Pattern, ...]:
-    parts = (one.partition(" ~") for one in listed)
+    parts = (entry.partition(" ~") for entry in listed)
     return tuple((frozenset(name.split(" ")), float(weight or 1)) for name, _, weight in parts)
 
 
@@ -168,7 +168,7 @@ def column_scores(name: str, feed: str, *, prefix: str = "", alone: bool = True)
 def table_score(name: str, feed: str) -> float:
     """Return how well the name of a table, sheet or file fits a feed, from 0 to 1."""
     known = vocabulary()
-    if "_".join(one for one in tokens(name) if known.words.get(one) != ("noise",)) == feed:
+    if "_".join(token for token in tokens(name) if known.words.get(token) != ("noise",)) == feed:
         return 1.0
     words = {one for one in words_of(name) if not one.startswith("?")} - {"noise"}
     listed = known.feeds[feed].tables

@@ -50,8 +50,8 @@ class Found:
         """Return the keys of the mapping that read these columns. A query is ordered by the columns of the key."""
         if not self.sql_names:
             return self.origin
-        listed = ", ".join(self.sql_names[one] for one in dict.fromkeys(columns))
-        order = ", ".join(self.sql_names[one] for one in key)
+        listed = ", ".join(self.sql_names[column] for column in dict.fromkeys(columns))
+        order = ", ".join(self.sql_names[column] for column in key)
         query = str(self.origin["query"]).replace("select *", f"select {listed}", 1)
         return {**self.origin, "query": f"{query} order by {order}" if order else query}
 
@@ -124,7 +124,12 @@ def _add_sheet(search: Search, path: Path, name: str, sheet: str, *, several: bo
         return
     columns = [one for one in head[above] if one]
     declared = FeedMap.model_validate(
-        {"read": name, "sheet": sheet, "header_row": above + 1, "columns": {one: {"from": one} for one in columns}}
+        {
+            "read": name,
+            "sheet": sheet,
+            "header_row": above + 1,
+            "columns": {column: {"from": column} for column in columns},
+        }
     )
     relation = _next_relation(search)
     table = from_excel(search.connection, relation, path, declared, shown, wanted=columns, needed=columns)
@@ -143,7 +148,7 @@ def _add_plain(search: Search, path: Path, name: str) -> None:
         return from_json(search.connection, relation, path, origin, name, wanted=[])
 
     columns = read(FeedMap(read=(name,))).columns
-    marked = FeedMap.model_validate({"read": name, "columns": {one: {"from": one} for one in columns}})
+    marked = FeedMap.model_validate({"read": name, "columns": {column: {"from": column} for column in columns}})
     _add(search, name, relation, {"read": [name]}, read(marked), ())
 
 
@@ -166,7 +171,9 @@ def _add(
     if not table.rows:
         search.unusable[shown or name] = "no records"
         return
-    columns = {one: profile(search.connection, relation, one, marked=one in table.marked) for one in table.columns}
+    columns = {
+        column: profile(search.connection, relation, column, marked=column in table.marked) for column in table.columns
+    }
     layout: dict[str, object] = {"header_row": header_row} if header_row > 1 else {}
     if table.footer:
         layout["footer"] = table.footer.split()[0]
@@ -218,7 +225,9 @@ def _as_one(connection: Connection, group: Sequence[Found]) -> Found:
         origin.update({key: value for key, value in one.origin.items() if key not in origin})
     origin["read"] = [name for one in group for name in _names(one)]
     marked = {str(row[0]) for row in connection.execute(f"DESCRIBE {quoted(relation)}").fetchall()}
-    columns = {one: profile(connection, relation, one, marked=f"typed:{one}" in marked) for one in group[0].columns}
+    columns = {
+        column: profile(connection, relation, column, marked=f"typed:{column}" in marked) for column in group[0].columns
+    }
     notes = tuple(note for one in group for note in one.notes)
     rows, layout = sum(one.rows for one in group), group[0].layout
     return Found(group[0].name, relation, origin, rows, columns, notes, layout)

@@ -73,9 +73,11 @@ def withdraw_missing(connection: Connection, extract: Extract, result: LoadResul
     present = _present_keys(connection, extract)
     among = _scope(extract, present)
     target = FEEDS[feed].table
-    missing = create_temporary(connection, f"missing_{feed}", *(Column(one.name, one.type) for one in target.columns))
+    missing = create_temporary(
+        connection, f"missing_{feed}", *(Column(column.name, column.type) for column in target.columns)
+    )
     gone = select(target).where(among, not_(_is_present(feed, extract.clean, present)))
-    connection.execute(insert(missing).from_select([one.name for one in missing.columns], gone))
+    connection.execute(insert(missing).from_select([column.name for column in missing.columns], gone))
     count = connection.scalar(select(func.count()).select_from(missing)) or 0
     total = connection.scalar(select(func.count()).select_from(target).where(among)) or 0
     if feed_map.full:
@@ -93,21 +95,26 @@ def _present_keys(connection: Connection, extract: Extract) -> Table:
     table = create_temporary(
         connection,
         f"present_{extract.feed}",
-        *(Column(f"key_{one}", String) for one in key),
+        *(Column(f"key_{column}", String) for column in key),
         Column("of_order", String),
     )
     insert_rows(
         connection,
         table,
-        ({**{f"key_{one}": row.key.get(one) for one in key}, "of_order": row.order_id} for row in extract.rejected),
+        (
+            {**{f"key_{column}": row.key.get(column) for column in key}, "of_order": row.order_id}
+            for row in extract.rejected
+        ),
     )
     return table
 
 
 def _is_present(feed: str, clean: Table, present: Table) -> ColumnElement[bool]:
     target, key = FEEDS[feed].table, FEEDS[feed].key
-    loaded = select(literal(1)).where(and_(*(clean.c[one] == target.c[one] for one in key)))
-    rejected = select(literal(1)).where(and_(*(present.c[f"key_{one}"] == cast(target.c[one], String) for one in key)))
+    loaded = select(literal(1)).where(and_(*(clean.c[column] == target.c[column] for column in key)))
+    rejected = select(literal(1)).where(
+        and_(*(present.c[f"key_{column}"] == cast(target.c[column], String) for column in key))
+    )
     return loaded.exists() | rejected.exists()
 
 
@@ -149,12 +156,14 @@ def _refuse_too_many(extract: Extract, count: int, total: int) -> None:
 
 def _withdraw(connection: Connection, extract: Extract, missing: Table, result: LoadResult) -> None:
     feed, target, key = extract.feed, FEEDS[extract.feed].table, FEEDS[extract.feed].key
-    keys = connection.execute(select(*(missing.c[one] for one in key))).mappings().all()
+    keys = connection.execute(select(*(missing.c[column] for column in key))).mappings().all()
     same = and_(missing.c.file_id == target.c.file_id, missing.c.row_no == target.c.row_no)
     connection.execute(update(target).where(select(literal(1)).where(same).exists()).values(deleted=True))
-    columns = [one.name for one in target.columns]
+    columns = [column.name for column in target.columns]
     changed = [table for table in (result.changed.get(feed), missing) if table is not None]
-    result.changed[feed] = union_all(*(select(*(table.c[one] for one in columns)) for table in changed)).subquery()
+    result.changed[feed] = union_all(
+        *(select(*(table.c[column] for column in columns)) for table in changed)
+    ).subquery()
     result.restated += insert_rows(
         connection,
         restatements,

@@ -89,7 +89,9 @@ def merge(
     incoming = create_temporary(connection, f"incoming_{feed}", *columns, Column("place", BigInteger))
     rows = valid_rows.subquery()
     place = func.row_number().over(partition_by=_keys(feed, rows), order_by=_newest_first(rows))
-    connection.execute(insert(incoming).from_select([*names, "place"], select(*(rows.c[one] for one in names), place)))
+    connection.execute(
+        insert(incoming).from_select([*names, "place"], select(*(rows.c[name] for name in names), place))
+    )
     total = connection.scalar(select(func.count()).select_from(incoming)) or 0
     repeated = count_per_file(connection, incoming, incoming.c.place > 1)
     result.counts.supersede(repeated)
@@ -106,7 +108,7 @@ def merge(
     result.counts.supersede(count_per_file(connection, matched, outdated))
     _replace_stored(connection, feed, incoming, matched, result, run_id=run_id, touched=touched)
     connection.execute(delete(incoming).where(matches(matched, incoming).where(outdated).exists()))
-    connection.execute(insert(target).from_select(names, select(*(incoming.c[one] for one in names))))
+    connection.execute(insert(target).from_select(names, select(*(incoming.c[name] for name in names))))
     doubles = select(literal(1)).select_from(target.join(incoming, _same_key(feed, target, incoming)))
     _check_keys_unique(connection, feed, doubles.group_by(*_keys(feed, target)).having(func.count() > 1))
     matched.drop(connection)
@@ -126,12 +128,17 @@ def _match_stored(connection: Connection, feed: str, incoming: Table) -> Table:
     )
     as_new = or_(mine == theirs, and_(mine.is_(None), theirs.is_(None)))
     newer = or_(mine > theirs, and_(mine.is_not(None), theirs.is_(None)), and_(as_new, later))
-    same = and_(*(incoming.c[one].is_not_distinct_from(target.c[one]) for one in content_columns(feed)))
+    same = and_(
+        *(
+            incoming.c[content_column].is_not_distinct_from(target.c[content_column])
+            for content_column in content_columns(feed)
+        )
+    )
     outcome = case((and_(same, as_new), "repeat"), (newer, "newer"), else_="older")
     matched = create_temporary(
         connection,
         f"met_{feed}",
-        *(Column(one, BigInteger) for one in ("file_id", "row_no", "old_file_id", "old_row_no")),
+        *(Column(name, BigInteger) for name in ("file_id", "row_no", "old_file_id", "old_row_no")),
         Column("outcome", String),
     )
     found = select(incoming.c.file_id, incoming.c.row_no, target.c.file_id, target.c.row_no, outcome)
@@ -158,8 +165,8 @@ def _replace_stored(
     content = [*FEEDS[feed].key, *content_columns(feed)]
     pairs = (
         select(
-            *(target.c[one].label(f"old_{one}") for one in content),
-            *(incoming.c[one].label(f"new_{one}") for one in content),
+            *(target.c[column].label(f"old_{column}") for column in content),
+            *(incoming.c[column].label(f"new_{column}") for column in content),
         )
         .select_from(matched.join(target, old).join(incoming, new))
         .where(replaced)
@@ -222,11 +229,11 @@ def _check_keys_unique(connection: Connection, feed: str, doubles: Rows) -> None
 
 
 def _keys(feed: str, table: FromClause) -> list[Expression]:
-    return [table.c[one] for one in FEEDS[feed].key]
+    return [table.c[column] for column in FEEDS[feed].key]
 
 
 def _same_key(feed: str, left: FromClause, right: FromClause) -> ColumnElement[bool]:
-    return and_(*(left.c[one] == right.c[one] for one in FEEDS[feed].key))
+    return and_(*(left.c[column] == right.c[column] for column in FEEDS[feed].key))
 
 
 def _newest_first(table: FromClause) -> list[Expression]:

@@ -59,11 +59,13 @@ def note_changed_parents(
 ) -> None:
     """Record the keys of changed rows, so that their children are rechecked."""
     key = FEEDS[feed].key
-    rows = [{one: pair[f"new_{one}"] for one in key} for pair in pairs]
+    rows = [{column: pair[f"new_{column}"] for column in key} for pair in pairs]
     if rows:
         noted = result.stirred.setdefault(feed, [])
         table = create_temporary(
-            connection, f"stirred_{feed}_{len(noted)}", *(Column(one, FEEDS[feed].table.c[one].type) for one in key)
+            connection,
+            f"stirred_{feed}_{len(noted)}",
+            *(Column(column, FEEDS[feed].table.c[column].type) for column in key),
         )
         insert_rows(connection, table, rows)
         noted.append(table)
@@ -88,7 +90,7 @@ def recheck_children(
     present = select(target).where(affected)
     if originals is not None:
         original = (
-            select(*(originals.c[one] for one in names)).join(target, same_row(originals, target)).where(affected)
+            select(*(originals.c[name] for name in names)).join(target, same_row(originals, target)).where(affected)
         )
         connection.execute(insert(rechecked).from_select(names, original))
         present = present.where(not_(matches(originals, target).exists()))
@@ -121,10 +123,12 @@ def _affected(feed: str, result: LoadResult, first_file_id: int) -> ColumnElemen
     conditions: list[ColumnElement[bool]] = []
     for parent in PARENTS.get(feed, ()):
         for keys in result.stirred.get(parent, ()):
-            stirred = select(literal(1)).where(*(keys.c[one] == target.c[one] for one in FEEDS[parent].key)).exists()
+            stirred = (
+                select(literal(1)).where(*(keys.c[column] == target.c[column] for column in FEEDS[parent].key)).exists()
+            )
             conditions.append(and_(stirred, target.c.unit.is_not(None)) if feed == "order_lines" else stirred)
     if feed in original_rows:
-        for rows in (result.changed[one] for one in ("products", "unit_factors") if one in result.changed):
+        for rows in (result.changed[name] for name in ("products", "unit_factors") if name in result.changed):
             measured = select(rows.c.product_id)
             conditions.append(and_(target.c.unit.is_not(None), _counts_product(feed, target, measured)))
     # Rows of this run have already been checked against the current parents.
@@ -155,7 +159,7 @@ def _quarantine_impossible(
     rows = connection.execute(select(rechecked).where(matches(out, rechecked).exists())).mappings().all()
     connection.execute(
         insert(waiting[feed]).from_select(
-            [one.name for one in rechecked.columns], select(rechecked).where(matches(out, rechecked).exists())
+            [column.name for column in rechecked.columns], select(rechecked).where(matches(out, rechecked).exists())
         )
     )
     quarantine_loaded(connection, feed, rows, rule_breaks, run_id=run_id)
@@ -186,7 +190,9 @@ def _reconvert(
     )
     connection.execute(insert(now).from_select(names, unit_conversion.select_converted(feed, rechecked, units)))
     content = [*FEEDS[feed].key, *content_columns(feed)]
-    differs = or_(*(now.c[one].is_distinct_from(target.c[one]) for one in content_columns(feed)))
+    differs = or_(
+        *(now.c[content_column].is_distinct_from(target.c[content_column]) for content_column in content_columns(feed))
+    )
     pairs = (
         select(
             *(target.c[one].label(f"old_{one}") for one in content),
@@ -211,7 +217,7 @@ def _reconvert(
 def keep_original(connection: Connection, feed: str, arrivals: FromClause, converted: Table, kept_out: Table) -> None:
     """Store the originals of converted rows."""
     names = [column.name for column in original_rows[feed].columns]
-    rows = select(*(arrivals.c[one] for one in names)).where(
+    rows = select(*(arrivals.c[name] for name in names)).where(
         matches(converted, arrivals).exists(), not_(matches(kept_out, arrivals).exists())
     )
     connection.execute(insert(original_rows[feed]).from_select(names, rows))

@@ -29,7 +29,11 @@ def restated_rows(feed: str, run_id: int, pairs: Iterable[RowMapping]) -> Iterab
     pairs: each record before and after, as columns prefixed with `old_` and `new_`.
     """
     for pair in pairs:
-        changed = [one for one in content_columns(feed) if pair[f"old_{one}"] != pair[f"new_{one}"]]
+        changed = [
+            content_column
+            for content_column in content_columns(feed)
+            if pair[f"old_{content_column}"] != pair[f"new_{content_column}"]
+        ]
         if changed:
             why = "correction"
             if pair["old_deleted"] != pair["new_deleted"]:
@@ -37,9 +41,9 @@ def restated_rows(feed: str, run_id: int, pairs: Iterable[RowMapping]) -> Iterab
             yield {
                 "run_id": run_id,
                 "feed": feed,
-                "key": as_json({one: pair[f"new_{one}"] for one in FEEDS[feed].key}),
-                "before": as_json({one: pair[f"old_{one}"] for one in changed}),
-                "after": as_json({one: pair[f"new_{one}"] for one in changed}),
+                "key": as_json({column: pair[f"new_{column}"] for column in FEEDS[feed].key}),
+                "before": as_json({row: pair[f"old_{row}"] for row in changed}),
+                "after": as_json({row: pair[f"new_{row}"] for row in changed}),
                 "why": why,
             }
 

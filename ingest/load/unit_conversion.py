@@ -158,7 +158,7 @@ def _version_on_day(
 
 
 def _same_conversion(named: Table, conversions: FromClause) -> ColumnElement[bool]:
-    return and_(*(conversions.c[one] == named.c[one] for one in ("product_id", "unit", "day")))
+    return and_(*(conversions.c[name] == named.c[name] for name in ("product_id", "unit", "day")))
 
 
 def _prices(connection: Connection, feed: str, rows: FromClause, to_convert: Table) -> Table:
@@ -200,11 +200,11 @@ def _converted(
     fraction = [to_convert.c[one] for one in FRACTION]
     values = union(
         *(
-            select(rows.c[one].label("amount"), *fraction)
+            select(rows.c[column].label("amount"), *fraction)
             .join_from(rows, to_convert, _same_row(rows, to_convert))
-            .where(rows.c[one].is_not(None), to_convert.c.numerator.is_not(None))
+            .where(rows.c[column].is_not(None), to_convert.c.numerator.is_not(None))
             .distinct()
-            for one in columns
+            for column in columns
         )
     )
     with localcontext() as context:
@@ -275,7 +275,7 @@ def select_converted(feed: str, rows: FromClause, units: Units | None) -> Rows:
     """Select all columns of the rows, converted to base units where there is a factor."""
     names = [column.name for column in FEEDS[feed].table.columns]
     if units is None:
-        return select(*(rows.c[one] for one in names))
+        return select(*(rows.c[name] for name in names))
     joined = rows.outerjoin(units.rows, _same_row(rows, units.rows))
     new: dict[str, Expression] = {}
     tables = dict.fromkeys(QUANTITIES[feed], units.quantities)
@@ -285,4 +285,4 @@ def select_converted(feed: str, rows: FromClause, units: Units | None) -> Rows:
         converted = table.alias(f"converted_{one}")
         joined = joined.outerjoin(converted, _same_value(rows.c[one], units.rows, converted))
         new[one] = case((units.rows.c.numerator.is_not(None), converted.c.base), else_=rows.c[one]).label(one)
-    return select(*(new.get(one, rows.c[one]) for one in names)).select_from(joined)
+    return select(*(new.get(name, rows.c[name]) for name in names)).select_from(joined)

@@ -35,7 +35,7 @@ def default_delimiter(name: str) -> str:
 
 def problem(key: str, pattern: str) -> str:
     """Return the message about a pattern with an unknown ending."""
-    known = ", ".join(one for endings in ENDINGS.values() for one in endings)
+    known = ", ".join(ending for endings in ENDINGS.values() for ending in endings)
     return (
         f"{key}.read: {pattern!r} has no known ending ({known}; text files also .gz); "
         f'rename it, or add kind = "csv", "excel", "parquet" or "json"'

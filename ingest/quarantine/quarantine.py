@@ -131,7 +131,7 @@ def quarantine_loaded(
                 "feed": feed,
                 "object_name": names[row["file_id"]],
                 "row_no": row["row_no"],
-                "key": json.dumps({one: str(row[one]) for one in FEEDS[feed].key}, ensure_ascii=False),
+                "key": json.dumps({column: str(row[column]) for column in FEEDS[feed].key}, ensure_ascii=False),
                 "order_id": row.get("order_id"),
                 "line_no": row.get("line_no"),
                 "record": json.dumps(
@@ -147,7 +147,7 @@ def quarantine_loaded(
 def _values_of_loaded(
     feed: str, row: RowMapping, rule_breaks: Mapping[tuple[int, int], RuleBreaks]
 ) -> dict[str, object]:
-    broken = {one.column for one in rule_breaks[row["file_id"], row["row_no"]].rules if one.column}
+    broken = {rule.column for rule in rule_breaks[row["file_id"], row["row_no"]].rules if rule.column}
     return stored_values(without_broken(feed, dict(row), broken - set(FEEDS[feed].key)), None)
 
 

@@ -48,7 +48,7 @@ class RuleBreaks:
     @property
     def waits_for(self) -> str | None:
         """The rows it waits for. None: a stored row contradicts it, so other rows alone do not help."""
-        return "; ".join(str(one) for one in self.reasons) if None not in self.reasons else None
+        return "; ".join(str(reason) for reason in self.reasons) if None not in self.reasons else None
 
 
 @dataclass
@@ -132,7 +132,7 @@ def _do(rule: RowRule, value: str | None) -> str:
 
 def _names(feed: str) -> list[str]:
     columns = FEEDS[feed].table.c
-    return list(dict.fromkeys([*FEEDS[feed].key, *(one for one in ("order_id", "line_no") if one in columns)]))
+    return list(dict.fromkeys([*FEEDS[feed].key, *(name for name in ("order_id", "line_no") if name in columns)]))
 
 
 def _source_column(mapping: SourceMapping, feed: str, column: str) -> str | None:

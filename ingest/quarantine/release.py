@@ -109,7 +109,7 @@ def _replaced_waiting_rows(feed: str, waiting_table: Table) -> Rows:
     target = FEEDS[feed].table
     mine, theirs = waiting_table.c.source_updated_at, target.c.source_updated_at
     newer = and_(mine.is_not(None), or_(theirs.is_(None), mine > theirs))
-    same_key = and_(*(waiting_table.c[one] == target.c[one] for one in FEEDS[feed].key))
+    same_key = and_(*(waiting_table.c[column] == target.c[column] for column in FEEDS[feed].key))
     return (
         select(waiting_table.c.file_id, waiting_table.c.row_no, not_(newer).label("is_outdated"))
         .join_from(waiting_table, target, same_key)

@@ -51,4 +51,4 @@ def copy_cell(feed: str, column: str) -> str:
         parts.append(f"{column}_is_date")
     if column == "ship_to_time_zone":
         parts.append("time_zone_assumed")
-    return ", ".join(f"{quoted(one)} = t.{quoted(one)}" for one in parts)
+    return ", ".join(f"{quoted(part)} = t.{quoted(part)}" for part in parts)

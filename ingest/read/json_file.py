@@ -48,7 +48,7 @@ def from_json(
     if columns:
         layout.check_header(list(columns), object_name, "keys")
     names, typed = layout.named(list(columns)), dict[str, str]()
-    rows = ((row_no, [record.get(one) for one in names]) for row_no, record in numbered)
+    rows = ((row_no, [record.get(name) for name in names]) for row_no, record in numbered)
     marked = marked_columns(origin) & set(names)
     fill_table(connection, table, names, rows, marked=marked, typed=typed)
     sha256 = hashlib.sha256(data).hexdigest()

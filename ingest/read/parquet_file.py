@@ -28,8 +28,12 @@ def from_parquet(connection: Connection, table: str, path: Path, origin: Origin,
         kinds = {str(name): str(kind) for name, kind, *_ in found}
         columns = layout.named(list(kinds))
         marked = marked_columns(origin)
-        texts = [f"{_text(one, kinds[one])} AS {quoted(text_column(one))}" for one in columns]
-        marks = [f"{_mark(kinds[one])}::TINYINT AS {quoted(typed_column(one))}" for one in columns if one in marked]
+        texts = [f"{_text(column, kinds[column])} AS {quoted(text_column(column))}" for column in columns]
+        marks = [
+            f"{_mark(kinds[column])}::TINYINT AS {quoted(typed_column(column))}"
+            for column in columns
+            if column in marked
+        ]
         connection.execute(f"CREATE TABLE {quoted(table)} AS SELECT {', '.join([*texts, *marks])} FROM {source}")
         typed = _typed(connection, source, kinds)
     except (duckdb.Error, pyarrow.ArrowException, OSError) as error:

@@ -40,8 +40,8 @@ def added_columns(feed: str) -> list[str]:
 
 def _mark_rows(connection: Connection, feed: str) -> None:
     """List the staged rows whose key occurs more than once in their file: row id `r`, and the group `g` of the key."""
-    keys, stage = ", ".join(quoted(one) for one in FEEDS[feed].key), quoted(staging_table(feed))
-    known = " AND ".join(f"{quoted(one)} IS NOT NULL" for one in FEEDS[feed].key)
+    keys, stage = ", ".join(quoted(column) for column in FEEDS[feed].key), quoted(staging_table(feed))
+    known = " AND ".join(f"{quoted(column)} IS NOT NULL" for column in FEEDS[feed].key)
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE same_key_rows AS SELECT r, g FROM ("
         f"SELECT rowid AS r, min(rowid) OVER same AS g, count(*) OVER same AS n FROM {stage} WHERE {known} "
@@ -77,8 +77,8 @@ def _add_up(reading: Reading, feed: str) -> None:
     every = ", ".join(quoted(one) for one in own)
     sums = "".join(f", {_sum(feed, column)} AS {quoted(column)}" for column in added)
     fits = [f"ok_{column}" for column in added if f"ok_{column}" in columns]
-    rest = ", ".join(f"'{one}': {quoted(one)}" for one in others)
-    whole = "".join(f" AND bool_and({quoted(one)})" for one in fits)
+    rest = ", ".join(f"'{other}': {quoted(other)}" for other in others)
+    whole = "".join(f" AND bool_and({quoted(fit)})" for fit in fits)
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE sums AS SELECT g, count(DISTINCT {{{rest}}}) = 1{whole} AS fits, "
         "count(*) - count(*) FILTER (copy = 1) AS repeats, "

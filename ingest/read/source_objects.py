@@ -74,11 +74,11 @@ class Reading:
     def skip_unchanged_extract(self, feed: str) -> bool:
         """Skip a full extract of the same parts as in the last run. Returns True if it was skipped."""
         parts = [one for one in self.objects if one.feed == feed]
-        same = self.last_names.get(feed) == frozenset(one.name for one in parts)
+        same = self.last_names.get(feed) == frozenset(part.name for part in parts)
         if not parts or not same or not all(self.unchanged.get(feed, [False])):
             return False
         self.objects[:] = [one for one in self.objects if one.feed != feed]
-        self.repeated.extend(replace(one, number=-1) for one in parts)
+        self.repeated.extend(replace(part, number=-1) for part in parts)
         return True
 
     def next_table(self) -> str:

@@ -62,11 +62,11 @@ def run_select(connection: Connection, statement: str, target: str, *, key: str,
         columns = [
             str(row[0]) for row in connection.execute(f"DESCRIBE {_bare(statement)}").fetchall() if row[0] != "_row_no"
         ]
-        if len({one.casefold() for one in columns}) < len(columns):
+        if len({column.casefold() for column in columns}) < len(columns):
             raise MappingRefused(
                 file, [f"{key}: two result columns have the same name; give each a unique name with `as`"]
             )
-        texts = ", ".join(f"NULLIF(CAST({quoted(one)} AS VARCHAR), '') AS {quoted(one)}" for one in columns)
+        texts = ", ".join(f"NULLIF(CAST({quoted(column)} AS VARCHAR), '') AS {quoted(column)}" for column in columns)
         connection.execute(f"CREATE TABLE {quoted(target)} AS SELECT {texts} FROM ({_bare(statement)}\n) AS result")
     except duckdb.Error as error:
         raise MappingRefused(file, [f"{key}: {_explain(error)}"]) from None
@@ -180,19 +180,19 @@ def _refused_functions(connection: Connection, tree: str) -> set[str]:
             "GROUP BY function_name HAVING count(*) FILTER (stability = 'CONSISTENT') = 0"
         ).fetchall()
     }
-    refused |= {one for one in names if one in unsafe or one in CLOCKS}
-    refused |= {one for one in tables if one not in TABLE_FUNCTIONS}
+    refused |= {name for name in names if name in unsafe or name in CLOCKS}
+    refused |= {table for table in tables if table not in TABLE_FUNCTIONS}
     return refused
 
 
 def unknown_columns(columns: list[str], allowed: tuple[str, ...]) -> list[str]:
     """Return a message for each result column that the feed does not have."""
     result = []
-    for one in columns:
-        if one not in allowed:
-            close = difflib.get_close_matches(one, allowed, n=1)
+    for column in columns:
+        if column not in allowed:
+            close = difflib.get_close_matches(column, allowed, n=1)
             hint = f'; did you mean "{close[0]}"?' if close else ""
-            result.append(f"the SELECT returns {one!r}, which is not a column of the feed{hint}")
+            result.append(f"the SELECT returns {column!r}, which is not a column of the feed{hint}")
     return result
 
 

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 def create_staging(connection: Connection, feed: str, feed_map: FeedMap, time_zone: str) -> None:
     """Create the empty staging table of a feed."""
     columns = staging_columns(feed, feed_map, time_zone=time_zone, suspicious=True)
-    listed = ", ".join(f"{quoted(one.name)} {one.kind}" for one in columns)
+    listed = ", ".join(f"{quoted(column.name)} {column.kind}" for column in columns)
     connection.execute(f"CREATE TABLE {quoted(staging_table(feed))} ({listed}, _object BIGINT, _shift BIGINT)")
 
 
@@ -40,7 +40,7 @@ def staging_table(feed: str) -> str:
 
 def source_columns(feed_map: FeedMap) -> list[str]:
     """Return the source's columns that a feed reads."""
-    return list(dict.fromkeys(one.column for one in feed_map.columns.values() if one.column is not None))
+    return list(dict.fromkeys(column.column for column in feed_map.columns.values() if column.column is not None))
 
 
 def needed_columns(feed: str, feed_map: FeedMap) -> list[str]:
@@ -136,7 +136,7 @@ def _load_directly(
     connection.execute("COMMIT")
     if broken:
         # New rows have provisional row ids until the commit.
-        _shift_after(connection, feed, first, [one.row_no for one in broken])
+        _shift_after(connection, feed, first, [row.row_no for row in broken])
     return broken
 
 
@@ -172,7 +172,7 @@ def stage_relation(
 
     shift: SQL of the difference between a row's number in its object and its `rowid`.
     """
-    values = ", ".join(one.sql for one in columns)
+    values = ", ".join(column.sql for column in columns)
     connection.execute(f"INSERT INTO {quoted(staging_table(feed))} SELECT {values}, {number}, {shift} FROM {relation}")
 
 

@@ -91,7 +91,7 @@ def marked_columns(origin: Origin) -> frozenset[str]:
     """Return the source columns whose values need marks: those that the mapping converts."""
     if not isinstance(origin, FeedMap):
         return frozenset()
-    return frozenset(one.column for one in origin.columns.values() if one.column is not None)
+    return frozenset(column.column for column in origin.columns.values() if column.column is not None)
 
 
 def fill_table(
@@ -107,7 +107,7 @@ def fill_table(
 
     marked: the columns that get marks. typed: receives names of columns with typed fractions and dates.
     """
-    names = [text_column(one) for one in columns]
+    names = [text_column(column) for column in columns]
     marks = [position for position, one in enumerate(columns) if one in marked]
     listed = "".join(f", {quoted(one)} VARCHAR" for one in names)
     listed += "".join(f", {quoted(typed_column(columns[position]))} TINYINT" for position in marks)
@@ -173,11 +173,11 @@ def file_hash(path: Path) -> str:
 def refuse_repeated(columns: Sequence[str], object_name: str) -> None:
     """Raise SourceRefused if two columns have the same name."""
     seen: set[str] = set()
-    for one in columns:
-        folded = one.strip().casefold()
+    for column in columns:
+        folded = column.strip().casefold()
         if folded and folded in seen:
             raise SourceRefused(
-                object_name, "header", f"the column {one!r} occurs twice", "Give every column a unique name."
+                object_name, "header", f"the column {column!r} occurs twice", "Give every column a unique name."
             )
         seen.add(folded)
 

@@ -70,8 +70,14 @@ def write_ledger(state: RunState, build: Build) -> None:
 
 def _quarantine_warnings(state: RunState, connection: Connection) -> Iterator[RunWarning]:
     """Yield warnings about waiting records with alike parents, and about cancellations with an assumed date."""
-    for one in alike_keys(connection):
-        yield RunWarning(one.feed, "keys_differ_by_zeros_or_case", one.message, rows=one.records, column=one.column)
+    for alike_key in alike_keys(connection):
+        yield RunWarning(
+            alike_key.feed,
+            "keys_differ_by_zeros_or_case",
+            alike_key.message,
+            rows=alike_key.records,
+            column=alike_key.column,
+        )
     for feed, count in state.assumed_cancellations.items():
         if count:
             many = f"{count:,} {'cancellation has' if count == 1 else 'cancellations have'} no date"

@@ -52,14 +52,14 @@ def replace_warnings(
             {
                 "run_id": run_id,
                 "source": source,
-                "feed": one.feed,
-                "code": one.code,
-                "object_name": one.object_name,
-                "column_name": one.column,
-                "rows_concerned": one.rows,
-                "message": one.message,
-                "measures": ", ".join(one.measures) or None,
+                "feed": warning.feed,
+                "code": warning.code,
+                "object_name": warning.object_name,
+                "column_name": warning.column,
+                "rows_concerned": warning.rows,
+                "message": warning.message,
+                "measures": ", ".join(warning.measures) or None,
             }
-            for one in warnings
+            for warning in warnings
         ),
     )

@@ -145,5 +145,5 @@ def _sections(text: str, match: Match) -> Iterator[str]:
 
 def _origin(table: Found, text: str) -> dict[str, object]:
     """Return how a table is read. A query names only the columns that the mapping uses."""
-    used = [one for one in table.columns if re.search(rf"\b{re.escape(one)}\b", text, re.IGNORECASE)]
+    used = [column for column in table.columns if re.search(rf"\b{re.escape(column)}\b", text, re.IGNORECASE)]
     return {**table.read(used, ()), **table.layout}

@@ -224,7 +224,7 @@ def _words(feed: str, column: str) -> Iterator[RowRule]:
             "currency_is_code", column, "true", "Write a three-letter ISO 4217 code such as EUR.", claim=claim
         )
     if column == "ship_to_time_zone":
-        zones = ", ".join(sql_literal(one) for one in sorted(available_timezones()))
+        zones = ", ".join(sql_literal(available_timezone) for available_timezone in sorted(available_timezones()))
         yield RowRule(
             "zone_is_known",
             column,

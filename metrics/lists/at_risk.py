@@ -94,7 +94,7 @@ def at_risk(
     sums = rows_of(
         connection, whole.group_by(r.standing, r.currency).order_by(func.count().desc(), r.standing, r.currency)
     )
-    return Listing(rows_of(connection, listed), sum(int(one["orders"]) for one in sums), sums)
+    return Listing(rows_of(connection, listed), sum(int(total["orders"]) for total in sums), sums)
 
 
 def _at_risk(now: Expression, view: Sequence[Expression]) -> Select[Any]:

@@ -79,7 +79,7 @@ def broken_rules(connection: Connection) -> list[Row]:
     )
     found: Counter[tuple[str, str, str]] = Counter()
     for row in rows_of(connection, held.group_by(table.feed, table.rules).limit(RULES_READ)):
-        for rule in {(one.get("rule") or "", one.get("column") or "") for one in json.loads(row["rules"])}:
+        for rule in {(load.get("rule") or "", load.get("column") or "") for load in json.loads(row["rules"])}:
             found[(row["feed"], *rule)] += int(row["records"])
     return [
         {"feed": feed, "rule": rule, "column": column, "records": records}

@@ -80,7 +80,7 @@ def failed_orders(
         connection,
         whole.where(*view).group_by(facts.currency).order_by(func.count().desc(), facts.currency.asc().nulls_last()),
     )
-    return Listing(rows=rows_of(connection, listing), total=sum(int(one["orders"]) for one in sums), sums=sums)
+    return Listing(rows=rows_of(connection, listing), total=sum(int(total["orders"]) for total in sums), sums=sums)
 
 
 def failure_reasons(

@@ -218,12 +218,12 @@ class Mark:
     @property
     def held(self) -> bool:
         """True if the number is withheld: shown, but not judged."""
-        return any(one.share > WITHHELD_SHARE for one in self.failed)
+        return any(check.share > WITHHELD_SHARE for check in self.failed)
 
     @property
     def records(self) -> int:
         """Records kept out by the checks that affect the measure. A record that broke two rules counts twice."""
-        return sum(one.records for one in self.failed)
+        return sum(check.records for check in self.failed)
 
 
 def columns_behind(measure: Measure) -> frozenset[str]:

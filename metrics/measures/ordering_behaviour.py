@@ -81,7 +81,7 @@ def bins(
     per_order = _cost_per_order(connection, start, end, where)
     traits = traits_of(connection, question, start, end, where)
     counted = _counted(connection, traits, start, end, where)
-    return [one for trait, of_trait in zip(traits, counted, strict=True) for one in _bins(trait, of_trait, per_order)]
+    return [bin_ for trait, of_trait in zip(traits, counted, strict=True) for bin_ in _bins(trait, of_trait, per_order)]
 
 
 @cached_per_generation
@@ -212,15 +212,17 @@ def _study(question: str) -> Callable[[Connection, Question, Ask], list[Answer]]
         for values in _groups(connection, groups):
             within_group = (*where, *[(name, (value,)) for name, value in zip(groups, values, strict=True)])
             found_bins = [
-                one
-                for one in bins(connection, question, asked.start, asked.end, within_group)
-                if wanted is None or one.label in wanted
+                bin_
+                for bin_ in bins(connection, question, asked.start, asked.end, within_group)
+                if wanted is None or bin_.label in wanted
             ]
             keys = dict(zip(groups, values, strict=True))
             if "bin" in asked.by:
                 answers += [
-                    _answer({name: keys.get(name, one.label) for name in asked.by}, asked.measures[0], [one])
-                    for one in found_bins
+                    _answer(
+                        {name: keys.get(name, found_bin.label) for name in asked.by}, asked.measures[0], [found_bin]
+                    )
+                    for found_bin in found_bins
                 ]
             elif found_bins:
                 answers.append(_answer(keys, asked.measures[0], found_bins))

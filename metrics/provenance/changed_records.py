@@ -87,7 +87,7 @@ def orders_changed(found: RecordChanges) -> set[str]:
     q = quarantine.c
     ids.update(found.connection.scalars(select(q.order_id).where(q.run_id > found.run_id)))
     ids.update(row.order_id for row in _let_out(found))
-    return {one for one in ids if one is not None}
+    return {identifier for identifier in ids if identifier is not None}
 
 
 def affects_all_orders(found: RecordChanges) -> bool:
@@ -96,7 +96,7 @@ def affects_all_orders(found: RecordChanges) -> bool:
         select(FEEDS[feed].table.c.file_id).where(FEEDS[feed].table.c.file_id.in_(_later(found))).limit(1)
         for feed in FOR_ALL
     )
-    return any(found.connection.execute(one).first() is not None for one in changed)
+    return any(found.connection.execute(row).first() is not None for row in changed)
 
 
 def of_orders(found: RecordChanges, order_ids: Collection[str]) -> dict[str, list[RecordChange]]:

@@ -168,10 +168,10 @@ def _explained(
     ids = orders_changed(found) | (_came_due(then, newest) if then is not None else set())
     among = None if then is not None and affects_all_orders(found) else sorted(ids)
     behind: dict[str, dict[Key, set[str]]] = {}
-    for name in {str(one.row["measure"]) for one in moved}:
+    for name in {str(item.row["measure"]) for item in moved}:
         sides = [_behind(connection, name, question, among) for connection in (newest, then) if connection is not None]
         behind[name] = _differing(sides)
-    keys = [tuple(value for name, value in one.row.items() if name != "measure") for one in moved]
+    keys = [tuple(value for name, value in item.row.items() if name != "measure") for item in moved]
     orders = [behind[str(one.row["measure"])].get(key, set()) for one, key in zip(moved, keys, strict=True)]
     records = of_orders(found, set().union(*orders))
     told = [

@@ -17,10 +17,10 @@ def create_tables(connection: Connection, metadata: MetaData) -> None:
     stored = stored_columns(connection)
     quote = connection.dialect.identifier_preparer.quote
     for declared in metadata.tables.values():
-        for one in declared.columns:
-            if one.name not in stored[declared.name]:
-                kind = one.type.compile(connection.dialect)
-                connection.exec_driver_sql(f"ALTER TABLE {quote(declared.name)} ADD COLUMN {quote(one.name)} {kind}")
+        for column in declared.columns:
+            if column.name not in stored[declared.name]:
+                kind = column.type.compile(connection.dialect)
+                connection.exec_driver_sql(f"ALTER TABLE {quote(declared.name)} ADD COLUMN {quote(column.name)} {kind}")
 
 
 def stored_columns(connection: Connection) -> dict[str, set[str]]:
