@@ -3,11 +3,12 @@
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 LEAST = 4 << 30
 """Bytes that a run may always map. Mapped memory is more than used memory."""
 SHARE = 0.85
-"""Share of the machine's memory that a run may map."""
+"""Share of the machine's memory that a run may map, beyond what the process has mapped before."""
 
 
 @contextmanager
@@ -16,10 +17,17 @@ def limited_memory() -> Iterator[None]:
     from metrics.warehouse.instances import host_memory
 
     before, most = resource.getrlimit(resource.RLIMIT_AS)
-    wanted = max(LEAST, int(host_memory() * SHARE))
+    # A process with less than its mapped memory cannot even start a thread, and waits for it without end.
+    wanted = _mapped_memory() + max(LEAST, int(host_memory() * SHARE))
     allowed = wanted if before == resource.RLIM_INFINITY else min(wanted, before)
     resource.setrlimit(resource.RLIMIT_AS, (allowed, most))
     try:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_AS, (before, most))
+
+
+def _mapped_memory() -> int:
+    """Return the bytes that this process has mapped."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    return pages * resource.getpagesize()
