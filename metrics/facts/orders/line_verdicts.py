@@ -114,17 +114,7 @@ def _with_verdicts(settled_lines: CTE, policy: Policy, as_of: datetime, mapped: 
     cases = select(*settled_lines.c, *four_cases(settled_lines, policy=policy, as_of=as_of)).cte("four_cases")
     lines = _coded(cases, policy, as_of, mapped).cte("coded_lines")
     s = lines.c
-    verdicts: dict[str, Expression] = {}
-    for name in GOODS_VERDICTS:
-        judged = (
-            and_(s.order_type == "sale", s.state != "pending") if name == "billed_accurately" else s.state == "judged"
-        )
-        verdicts[name], verdicts[f"{name}_reason"] = verdict_of(
-            s[f"{name}_code"], judged=judged, pending=s.state == "pending"
-        )
-
-    for name in PARTS:
-        verdicts[name], _ = verdict_of(s[f"{name}_code"], judged=s.state == "judged", pending=s.state == "pending")
+    verdicts = _verdicts_and_reasons(s)
 
     def money(quantity: Expression) -> Expression:
         return cast(times(quantity, s.unit_price_amount), EXACT_AMOUNT)
@@ -177,17 +167,56 @@ def _with_verdicts(settled_lines: CTE, policy: Policy, as_of: datetime, mapped: 
 _TIMELY = {"in_window_qty": "timely_qty", "in_window_most_qty": "timely_most_qty"}
 
 
+def _verdicts_and_reasons(s: Columns) -> dict[str, Expression]:
+    """Return the verdicts with their reasons, and the parts of `filled_accurately`, from their codes."""
+    values: dict[str, Expression] = {}
+    pending = s.state == "pending"
+    for name in GOODS_VERDICTS:
+        is_bill = name == "billed_accurately"
+        judged = and_(s.order_type == "sale", s.state != "pending") if is_bill else s.state == "judged"
+        values[name], values[f"{name}_reason"] = verdict_of(s[f"{name}_code"], judged=judged, pending=pending)
+    for name in PARTS:
+        values[name], _ = verdict_of(s[f"{name}_code"], judged=s.state == "judged", pending=pending)
+    return values
+
+
+def _verdict_codes(
+    cases: CTE, mapped: frozenset[str], billed: Expression, damage_credits: Expression
+) -> dict[str, Expression]:
+    """Return the code of each verdict and of the parts of `filled_accurately`, before the quarantine."""
+    s = cases.c
+    nothing, no_feed = literal(CODE["nothing_received"]), literal(CODE["no_feed"])
+    on_time, complete, otif = timing_codes(cases)
+    parts, compared = accuracy_codes(cases), compared_parts(mapped)
+    accuracy = tuple(parts.values())
+    # A test that compares nothing has not passed.
+    untested = [] if compared else [no_feed]
+    parts |= {name: least_code(parts[name], no_feed) for name in ("item_ok", "place_ok") if name not in compared}
+    codes: dict[str, Expression] = {
+        "on_time": on_time,
+        "complete": complete,
+        "otif": otif,
+        "damage_free": case((s.received_n == 0, nothing), else_=damage_code(cases, damage_credits)),
+        "filled_accurately": case((s.received_n == 0, nothing), else_=least_code(*accuracy, *untested)),
+        "billed_accurately": billed,
+    }
+    codes |= {name: case((s.received_n == 0, nothing), else_=code) for name, code in parts.items()}
+    if not has_deliveries(mapped):
+        codes |= dict.fromkeys([name for name in codes if name != "billed_accurately"], no_feed)
+    return codes
+
+
 def _coded(cases: CTE, policy: Policy, as_of: datetime, mapped: frozenset[str]) -> Rows:
     """Select lines with the code of each verdict (`<verdict>_code`; null is true) and quantities up to the owed."""
     s = cases.c
-    nothing, quarantined, no_feed = (literal(CODE[name]) for name in ("nothing_received", "quarantined", "no_feed"))
+    quarantined = literal(CODE["quarantined"])
     tables: FromClause = cases
     money: dict[str, Expression] = {
         "billed_qty": typed_null(QTY),
         "billed_amount": typed_null(AMOUNT),
         "invoice_window_end": typed_null(DateTime()),
     }
-    billed: Expression = no_feed
+    billed: Expression = literal(CODE["no_feed"])
     damage_credits: Expression = literal(0, BigInteger)
     if has_invoices(mapped):
         prepared = _billed_lines(cases, policy, as_of, mapped).cte("billed_lines")
@@ -200,23 +229,7 @@ def _coded(cases: CTE, policy: Policy, as_of: datetime, mapped: frozenset[str]) 
             "billed_amount": case((p.other_currency_n == 0, cast(p.invoiced_amount - p.credited_amount, AMOUNT))),
             "invoice_window_end": p.window_end,
         }
-    on_time, complete, otif = timing_codes(cases)
-    parts, compared = accuracy_codes(cases), compared_parts(mapped)
-    accuracy = tuple(parts.values())
-    # A test that compares nothing has not passed.
-    untested = [] if compared else [no_feed]
-    parts |= {name: least_code(parts[name], no_feed) for name in ("item_ok", "place_ok") if name not in compared}
-    codes = {
-        "on_time": on_time,
-        "complete": complete,
-        "otif": otif,
-        "damage_free": case((s.received_n == 0, nothing), else_=damage_code(cases, damage_credits)),
-        "filled_accurately": case((s.received_n == 0, nothing), else_=least_code(*accuracy, *untested)),
-        "billed_accurately": billed,
-    }
-    codes |= {name: case((s.received_n == 0, nothing), else_=code) for name, code in parts.items()}
-    if not has_deliveries(mapped):
-        codes |= dict.fromkeys([name for name in codes if name != "billed_accurately"], no_feed)
+    codes = _verdict_codes(cases, mapped, billed, damage_credits)
     tables, goods_quarantined, bill_quarantined, credit_quarantined = _with_quarantine(tables, cases)
     if "invoices.credit_reason" in mapped:
         unseen = and_(codes["damage_free"].is_(None), credit_quarantined)
