@@ -25,7 +25,7 @@ from sqlalchemy import (
 from metrics.measures.catalog import date_column, dimension_column, find
 from metrics.model.measure import SNAPSHOT, Additive, Measure, Part, Percentile, Total, on_table
 from metrics.model.question import Question
-from metrics.queries.rollups import rollup_column, smallest_rollup
+from metrics.queries.rollups import Rollup, rollup_column, smallest_rollup
 from metrics.schema import RowValues
 from metrics.sql.dialects import Expression, Rows, period_start
 
@@ -67,24 +67,26 @@ def batch_select(batch: Batch, question: Question, facts: FromClause | None = No
     facts: rejudged facts to read instead of the stored tables.
     """
     if facts is not None:
-        return _batch_select(batch, question, facts)
-    names = tuple(measure.name for measure in batch.measures)
-    return _stored_select(batch.facts, batch.date, names, question, percentiles=batch.percentiles)
-
-
-@lru_cache(maxsize=500)  # building the statement takes longer than running it
-def _stored_select(facts: Table, day: str, names: tuple[str, ...], question: Question, *, percentiles: bool) -> Rows:
-    return _batch_select(Batch(facts, day, percentiles, [find(name) for name in names]), question, None)
-
-
-def _batch_select(batch: Batch, question: Question, facts: FromClause | None) -> Rows:
-    asked = (*question.by, *[name for name, _ in question.where])
-    rollup = None
+        return _batch_select(batch, question, facts, None)
     stored = all(measure.date == batch.date for measure in batch.measures)  # rollups sum by the measure's own date
-    if facts is None and stored and not batch.percentiles:
+    rollup = None
+    if stored and not batch.percentiles:
+        asked = (*question.by, *[name for name, _ in question.where])
         rollup = smallest_rollup(
             batch.facts, batch.date, dimensions=asked, grain=question.grain, start=question.start, end=question.end
         )
+    names = tuple(measure.name for measure in batch.measures)
+    return _stored_select(batch.facts, batch.date, names, question, rollup, percentiles=batch.percentiles)
+
+
+@lru_cache(maxsize=500)  # building the statement takes longer than running it
+def _stored_select(
+    facts: Table, day: str, names: tuple[str, ...], question: Question, rollup: Rollup | None, *, percentiles: bool
+) -> Rows:
+    return _batch_select(Batch(facts, day, percentiles, [find(name) for name in names]), question, None, rollup)
+
+
+def _batch_select(batch: Batch, question: Question, facts: FromClause | None, rollup: Rollup | None) -> Rows:
     source: FromClause = facts if facts is not None else batch.facts if rollup is None else rollup.table
     day = source.c[batch.date] if rollup is None else source.c[rollup.periods[0]]
     conditions, keys = conditions_and_keys(

@@ -86,12 +86,12 @@ def test_tile_comparison_equals_the_difference_of_two_queries(page_of_small: Ope
     html = markup(page_of_small(period="Dates", dates=["2026-06-01", "2026-06-28"]))
     with warehouse.reading(warehouse.locate()) as connection:
         now, then = (
-            answer.answer(connection, Question(("on_time",), start=date(year, 6, 1), end=date(year, 6, 28)))[0].value
+            answer.answer(connection, Question(("cycle_days",), start=date(year, 6, 1), end=date(year, 6, 28)))[0]
             for year in (2026, 2025)
         )
-    moved = (now - then) * 100
-    tile = html.split('data-measure="on_time"')[1].split("</li>")[0]
-    assert f"{'↑' if moved > 0 else '↓'} {abs(moved):.1f} pp" in tile
+    moved = now.value - then.value
+    tile = html.split('data-measure="cycle_days"')[1].split("</li>")[0]
+    assert f"{'↑' if moved > 0 else '↓'} {abs(moved):.1f} days" in tile
     assert "vs last year" in tile
 
 

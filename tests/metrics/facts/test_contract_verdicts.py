@@ -131,3 +131,4 @@ def test_an_invalid_contract_is_named_in_the_error(connection: Connection) -> No
         match="policies K1, valid from 2026-01-01: policy key late_tolerance_days: 400; write a number of days",
     ):
         build(connection, impossible, END_OF_APRIL, everything(*FEEDS))
+    connection.rollback()  # as the end of a run that fails
