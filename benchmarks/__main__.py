@@ -125,10 +125,10 @@ def machine() -> dict[str, Any]:
 
 
 TABLE = (
-    ("S1", "ingest", "ingest", "plain typed load", "bare_load", "ingest_ratio", "≤ 3"),
-    ("S3", "1 % new, 0.1 % corrected", "delta", "the full run", "ingest", "delta_ratio", "≤ 0.05"),
-    ("S4", "facts and rollups", "facts", "by hand", "facts_by_hand", "facts_ratio", "≤ 1.3"),
-    ("S5", "scorecard from the rollup", "query", "by hand", "query_by_hand", "query_ratio", "≤ 1.2"),
+    ("S1", "ingest", "ingest", "plain typed load", "bare_load", "ingest_ratio", "≤ 7"),
+    ("S3", "1 % new, 0.1 % corrected", "delta", "the full run", "ingest", "delta_ratio", "≤ 0.04"),
+    ("S4", "facts and rollups", "facts", "by hand", "facts_by_hand", "facts_ratio", "≤ 1.1"),
+    ("S5", "scorecard from the rollup", "query", "by hand", "query_by_hand", "query_ratio", "≤ 2"),
     ("S6", "pandas, by carrier", "by_carrier_pandas", "from the facts", "by_carrier", "pandas_ratio", "≥ 20"),
 )
 
@@ -162,7 +162,8 @@ def table(results: dict[str, Any]) -> str:
         f"further fact tables, which the baseline does not have: {seconds['ledgers']:.2f} s",
         f"a saved edit reached the numbers in {results['edit_to_number_s']:.1f} s "
         f"({results['edit_cpu_s']:.1f} s of CPU; budget 5 s at 20,000 orders)",
-        f"three shares by segment and month, CPU seconds: {results['sidemantic']}",
+        "three shares by segment and month, CPU seconds: "
+        + ", ".join(f"{name} {value}" for name, value in results["sidemantic"].items()),
         f"the hand-written facts agree on {results['hand_agreement']:.1%} of the verdicts of orders",
     ]
     return "\n".join(lines)

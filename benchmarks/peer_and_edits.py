@@ -61,7 +61,7 @@ def peer(home: str, python: str) -> dict[str, Any]:
     command = [python, "-m", "benchmarks.peer_sidemantic", str(copy), START.isoformat()]
     warm = subprocess.run([*command, str(ROUNDS)], cwd=ROOT, capture_output=True, text=True, check=False)
     if warm.returncode:
-        return {"skipped": f"{python} cannot run Sidemantic: {warm.stderr.strip().splitlines()[-1]}"}
+        return {"skipped": f"Sidemantic does not run here: {warm.stderr.strip().splitlines()[-1]}"}
     spent = children()
     subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     process = children() - spent
