@@ -38,7 +38,7 @@ NEVER_IN = {
 """Libraries that a package or folder may not import."""
 LEVELS = {
     "metrics": (
-        ("errors", "schema", "policy", "file_limits"),
+        ("errors", "schema", "policy", "file_limits", "access"),
         ("sql", "warehouse"),
         ("facts", "model", "store"),
         ("measures",),

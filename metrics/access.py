@@ -1,0 +1,62 @@
+"""Access: a person, the role that says what the person may do, and the scope that says which rows the person sees."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+Scope = tuple[tuple[str, tuple[str, ...]], ...]
+"""Conditions (dimension, allowed values), as in `Question.where`. A row is visible if it meets all of them."""
+
+EVERYTHING: Scope = ()
+"""The scope without a condition."""
+
+
+class Action(StrEnum):
+    """An action that a role allows."""
+
+    LOOK = "see pages"
+    EXPORT = "export data"
+    WORK_ORDERS = "work on orders"
+    SAVE_VIEWS = "save views"
+    SET_ALERTS = "set alerts"
+    EDIT_NUMBERS = "edit targets, packages and assumptions"
+    GRANT_ACCESS = "give access"
+    SET_CHANNELS = "set channels"
+    APPLY = "apply edits"
+
+
+class Role(StrEnum):
+    """The roles, the least first. Each role allows what the roles before it allow, and more."""
+
+    VIEWER = "viewer"
+    AGENT = "agent"
+    ANALYST = "analyst"
+    EDITOR = "editor"
+    ADMINISTRATOR = "administrator"
+
+    def may(self, action: Action) -> bool:
+        """Return True if the role allows the action."""
+        roles = list(Role)
+        return any(action in ADDED[role] for role in roles[: roles.index(self) + 1])
+
+
+ADDED: dict[Role, tuple[Action, ...]] = {
+    Role.VIEWER: (Action.LOOK, Action.EXPORT),
+    Role.AGENT: (Action.WORK_ORDERS,),
+    Role.ANALYST: (Action.SAVE_VIEWS, Action.SET_ALERTS),
+    Role.EDITOR: (Action.EDIT_NUMBERS,),
+    Role.ADMINISTRATOR: (Action.GRANT_ACCESS, Action.SET_CHANNELS, Action.APPLY),
+}
+"""The actions that each role adds to those of the roles before it."""
+
+
+@dataclass(frozen=True)
+class Access:
+    """What one person may do and see. An empty scope shows every row."""
+
+    person: str
+    role: Role
+    scope: Scope = EVERYTHING
+
+    def may(self, action: Action) -> bool:
+        """Return True if the person may do the action."""
+        return self.role.may(action)
