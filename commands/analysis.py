@@ -51,8 +51,8 @@ def list_measures(
         serves = "; ".join(f"{row} {PRODUCT_ROWS[row]}" for row in measure.product_rows)
         about = {text: str(getattr(measure, text)) for text in texts}
         about |= {"feeds": ", ".join(measure.feeds), "dimensions": ", ".join(dimensions_of(measure)), "serves": serves}
-        for label, said in about.items():
-            out.print(f"{label:<12} {said}", markup=False)
+        for label, about_text in about.items():
+            out.print(f"{label:<12} {about_text}", markup=False)
         return
     table = Table("measure", "unit", "title", box=None, pad_edge=False)
     for question, measures in BY_MODULE.items():

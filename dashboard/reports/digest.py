@@ -200,7 +200,7 @@ def _worse(one: Worse, base: str, generation: int, week: period.Period, where: W
     return {
         "title": cards.title(measure),
         "whose": "all in view" if one.segment is None else f"segment {one.segment}",
-        "said": f"{cards.value(one.now, measure)}{of}, "
+        "sentence": f"{cards.value(one.now, measure)}{of}, "
         f"{formatting.difference(one.moved, measure.unit)} worse than the week before",
         "link": _behind(base, generation, one.measure, week, narrowed),
     }
@@ -233,7 +233,7 @@ def in_words(view: dict[str, Any]) -> str:
         "",
         "Declines",
         *(
-            [f"- {one['title']}, {one['whose']}: {one['said']}\n  {one['link']}" for one in view["worse"]]
+            [f"- {one['title']}, {one['whose']}: {one['sentence']}\n  {one['link']}" for one in view["worse"]]
             or [NONE_WORSE]
         ),
     ]
@@ -273,7 +273,7 @@ def markup(view: dict[str, Any]) -> str:
     tiles = "".join(_tile(tile) for tile in view["tiles"])
     declines = "".join(
         f'<li style="margin:0 0 8px"><a href="{html(decline["link"])}" style="color:{_INK}">'
-        f"<b>{html(decline['title'])}</b></a>, {html(decline['whose'])}: {html(decline['said'])}</li>"
+        f"<b>{html(decline['title'])}</b></a>, {html(decline['whose'])}: {html(decline['sentence'])}</li>"
         for decline in view["worse"]
     )
     reasons = "".join(f"<li>{html(name)}: {html(orders)}</li>" for name, orders in view["reasons"]["rows"])

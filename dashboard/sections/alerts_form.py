@@ -241,9 +241,9 @@ def _back_test(rule: Rule) -> None:
     known = [one for one in seen if not one.decided.startswith(INCONCLUSIVE)]
     times = formatting.count(sum(event.event == "fired" for event in events), "time")
     periods = f"periods of {rule.period}" if rule.period.endswith("s") else f"{rule.period}s"
-    said = f"<b>Over the last {BACK_TEST_PERIODS} {periods} it would have fired {times}</b>"
+    sentence = f"<b>Over the last {BACK_TEST_PERIODS} {periods} it would have fired {times}</b>"
     theme.show_html(
-        f'<p class="bv">{said} <span class="bv-muted">({len(known)} of {BACK_TEST_PERIODS} had enough '
+        f'<p class="bv">{sentence} <span class="bv-muted">({len(known)} of {BACK_TEST_PERIODS} had enough '
         "evidence).</span></p>"
     )
     st.caption("Based on the current data version, not on the data known at the time.")

@@ -107,10 +107,10 @@ def _currency(row: Row) -> str:
 def _columns(as_of: datetime | None) -> list[Column]:
     def state(row: Row, _: Item) -> str:
         css, shape = STATE_LOOKS[row["standing"]]
-        said = SLACK_STATES[row["standing"]]
+        state_text = SLACK_STATES[row["standing"]]
         return (
             f'<span class="bv-state bv-{css}"><i '
-            f'aria-hidden="true">{shape}</i>{said}</span><small>{formatting.html(work_list.customer(row))}</small>'
+            f'aria-hidden="true">{shape}</i>{state_text}</span><small>{formatting.html(work_list.customer(row))}</small>'
         )
 
     def slack(row: Row, _: Item) -> str:

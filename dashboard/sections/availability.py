@@ -35,7 +35,7 @@ def availability_headline(view: MeasureView) -> bool:
     first, final = (number(answers, name) for name in FILLS["Orders"])
     has_first = answers["order_fill_first_pass"].value is not None
     met = " of orders met item, date and quantity requested."
-    with theme.card("said"):
+    with theme.card("headline"):
         headline(
             view,
             (share, met if main == view.main else " of orders were filled in the end."),
@@ -96,10 +96,10 @@ def fills(view: MeasureView) -> None:
         first, final = answers[at_first], answers[in_the_end]
         if final.value is None:
             continue
-        said = cards.value(final, MEASURES[in_the_end])
+        value_text = cards.value(final, MEASURES[in_the_end])
         if first.value is not None:
-            said = f"{cards.value(first, MEASURES[at_first])} → {said}"
-        bars.append(Bar(name, float(first.value if first.value is not None else final.value), said))
+            value_text = f"{cards.value(first, MEASURES[at_first])} → {value_text}"
+        bars.append(Bar(name, float(first.value if first.value is not None else final.value), value_text))
     if not bars:
         theme.show_html(
             cards.empty(

@@ -30,7 +30,7 @@ def buyers_view_headline(view: MeasureView) -> bool:
     main = next((name for name in (view.main, "otif", *VERDICTS) if cards.is_told(answers[name])), view.main)
     known = [(float(answers[name].value or 0), name) for name in VERDICTS if answers[name].value is not None]
     _, worst = min(known, default=(0.0, ""))
-    with theme.card("said"):
+    with theme.card("headline"):
         headline(
             view,
             (number(answers, main), f" {MEASURES[main].title.lower()}."),
@@ -51,7 +51,7 @@ def five_tests(view: MeasureView) -> None:
     """Draw the five tests as bars, each against its target, with the range of incomplete shares."""
     answers = view.answers
     st.header("The five tests and the perfect order", anchor=False)
-    bars, told, ranges = [], [], list[str]()
+    bars, texts, ranges = [], [], list[str]()
     partly: list[tuple[float, str]] = []
     for name in (*VERDICTS, view.main):
         answer, measure = answers[name], MEASURES[name]
@@ -60,24 +60,26 @@ def five_tests(view: MeasureView) -> None:
                 ranges.append(f"{cards.title(measure)}: {cards.value(answer, measure)}, {INCONCLUSIVE}.")
             continue
         stands = cards.status_of(answer, measure, view.target(name))
-        said = f"{stands.shape} {cards.value(answer, measure)}".strip()
+        value_text = f"{stands.shape} {cards.value(answer, measure)}".strip()
         if (
             answer.coverage is not None
             and float(answer.coverage) < 1
             and answer.worst is not None
             and answer.best is not None
         ):
-            said += f" ({formatting.integer(float(answer.worst) * 100, 1)}–{formatting.percent(float(answer.best))})"
+            value_text += (
+                f" ({formatting.integer(float(answer.worst) * 100, 1)}–{formatting.percent(float(answer.best))})"
+            )
             partly.append((float(answer.coverage), cards.title(measure).lower()))
-        bars.append(Bar(cards.title(measure), float(answer.value), said, tone=TONES.get(stands, "accent")))
-        told.append(f"{cards.title(measure)} {said}, {stands.word}")
+        bars.append(Bar(cards.title(measure), float(answer.value), value_text, tone=TONES.get(stands, "accent")))
+        texts.append(f"{cards.title(measure)} {value_text}, {stands.word}")
     if not bars:
         theme.show_html(cards.empty("No judged orders in this period", "Choose another period, or remove a filter."))
         return
     chart_download.export_chart(
         chart_types.bar_chart(bars, is_dark=theme.is_dark(), high=1),
         key="tests_chart",
-        alternative="; ".join(told),
+        alternative="; ".join(texts),
         title="The five tests",
     )
     note = "● on target, ◆ watch, ▲ off target."

@@ -36,7 +36,7 @@ def communications_headline(view: MeasureView) -> None:
     notice_hours = answers["notice_hours"].value
     ahead = (", at least half of them ", number(answers, "notice_hours"), " ahead") if notice_hours is not None else ()
     timely, right = number(answers, "info_timely"), number(answers, "info_accurate")
-    with theme.card("said"):
+    with theme.card("headline"):
         headline(
             view,
             (warned, " of ", late, " late buyers were warned before the deadline", *ahead, "."),
@@ -146,9 +146,9 @@ def dimensions(view: MeasureView) -> None:
 
 def _line(name: str, answer: Answer) -> str:
     """Return a measure with its value, or with the reason if it has none."""
-    said = (
+    value_text = (
         _linked(answer, name, ()).markup
         if answer.value is not None
         else f'<span class="bv-muted">{formatting.html(answer.no_data or formatting.DASH)}</span>'
     )
-    return f"<div>{formatting.html(MEASURES[name].title)}: <strong>{said}</strong></div>"
+    return f"<div>{formatting.html(MEASURES[name].title)}: <strong>{value_text}</strong></div>"

@@ -40,7 +40,7 @@ def cycle_time_headline(view: MeasureView) -> bool:
     median, p95 = number(answers, "cycle_p50"), number(answers, "cycle_p95")
     spread = (", half of them within ", median, " and 95 % within ", p95) if "cycle_p50" in has else ()
     remark = answers["safety_stock_cost"].remark
-    with theme.card("said"):
+    with theme.card("headline"):
         headline(
             view,
             ("Orders took ", number(answers, view.main), " from order to arrival", *spread, "."),
@@ -115,7 +115,7 @@ def spread(view: MeasureView) -> None:
         )
         return
     promised = queries.cached(promised_day_counts, view.generation, view.question)
-    known = [(said, float(value)) for name, said in MARKS.items() if (value := answers[name].value) is not None]
+    known = [(label, float(value)) for name, label in MARKS.items() if (value := answers[name].value) is not None]
     spec: charts.Spec = json.loads(_template(theme.is_dark(), bool(promised)))
     spec["height"] = 230
     most = max(orders for _, orders in (*found, *promised))

@@ -169,8 +169,8 @@ def _came(row: Row, late: Late | None, now: datetime) -> str:
     last = row["last_came"]
     if last is None:
         return formatting.DASH
-    said = f'<span title="{formatting.html(formatting.moment(last))}">{formatting.age(last, now)}</span>'
-    return f"{said} {_state(False, '', 'late')}" if late else said
+    age_text = f'<span title="{formatting.html(formatting.moment(last))}">{formatting.age(last, now)}</span>'
+    return f"{age_text} {_state(False, '', 'late')}" if late else age_text
 
 
 def _state(right: bool, good: str, bad: str) -> str:

@@ -159,7 +159,7 @@ def flips(found: Diff) -> None:
         theme.show_html(cards.empty("Nothing to compare", formatting.html(as_sentence(found.no_data))))
         return
     (before, after), (of_before, of_after) = found.numerators, found.denominators
-    said = [
+    pairs = [
         ("Strict", f"{formatting.integer(before)} of {formatting.integer(of_before)}"),
         ("Under the other policy", f"{formatting.integer(after)} of {formatting.integer(of_after)}"),
         (
@@ -168,10 +168,10 @@ def flips(found: Diff) -> None:
         ),
     ]
     if any(found.unknown):
-        said.append(("Unknown", " → ".join(formatting.integer(orders) for orders in found.unknown)))
+        pairs.append(("Unknown", " → ".join(formatting.integer(orders) for orders in found.unknown)))
     if found.only_first or found.only_other:
-        said.append(("Judged under one policy only", formatting.integer(found.only_first + found.only_other)))
-    theme.show_html(tables.facts(said))
+        pairs.append(("Judged under one policy only", formatting.integer(found.only_first + found.only_other)))
+    theme.show_html(tables.facts(pairs))
     if not found.flips:
         theme.show_html(cards.empty("No verdict changes", "Both policies give every order in view the same verdict."))
         return

@@ -193,16 +193,16 @@ def proof_line(found: DrillDown, one: DrillDownRequest) -> str:
     number = _exact(found.number, measure, found)
     words = (PASS_WORDS if _is_test(measure) else WORDS)[one.part]
     if isinstance(formula, Percentile) and one.part == "counted":
-        said = f"{listed} at or below the percentile. The largest is <b>{number}</b>, matches the figure"
+        proof = f"{listed} at or below the percentile. The largest is <b>{number}</b>, matches the figure"
     elif isinstance(formula, Spread) and one.part == "counted":
-        said = f"recomputed from these {listed}: <b>{number}</b>, matches the figure"
+        proof = f"recomputed from these {listed}: <b>{number}</b>, matches the figure"
     elif ADDED in found.columns:
-        said = f"{listed} {words} add up to <b>{number}</b>, matches the figure"
+        proof = f"{listed} {words} add up to <b>{number}</b>, matches the figure"
     else:
-        said = f"<b>{listed}</b> {words}, matches the figure {number}"
+        proof = f"<b>{listed}</b> {words}, matches the figure {number}"
     sign = "✓" if found.proven else "✗ Does not match the number:"
     return (
-        f'<p class="bv bv-proof" data-proven="{str(found.proven).lower()}"><i aria-hidden="true">{sign}</i> {said}</p>'
+        f'<p class="bv bv-proof" data-proven="{str(found.proven).lower()}"><i aria-hidden="true">{sign}</i> {proof}</p>'
     )
 
 

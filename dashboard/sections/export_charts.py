@@ -153,7 +153,7 @@ def _lines_template(unit: Unit, is_dark: bool, with_legend: bool, monthly: bool)
     tips = [
         alt.Tooltip("series:N", title="Of"),
         alt.Tooltip("name:N", title="Period"),
-        alt.Tooltip("said:N", title="Value"),
+        alt.Tooltip("value_text:N", title="Value"),
     ]
     base = alt.Chart(alt.NamedData("rows")).encode(x=x, y=y)
     # Colours and shapes of the other layers come with the rows: of three layers with scales a picture would have three
@@ -180,7 +180,7 @@ def _lines(
             + (" (partial)" if filters.period.partial(answer.period, grain) else ""),
             "partial": filters.period.partial(answer.period, grain),
             "value": None if answer.value is None else float(answer.value),
-            "said": formatting.number(answer.value, measure.unit),
+            "value_text": formatting.number(answer.value, measure.unit),
         }
         for at, (value, answers) in enumerate(found.items())
         for answer in answers
@@ -210,10 +210,10 @@ def _bars_template(unit: Unit, is_dark: bool) -> str:
     y = alt.Y("label:N", sort=None, title=None, axis=alt.Axis(labelLimit=150, grid=False))
     base = alt.Chart(alt.NamedData("rows")).encode(y=y, x=alt.X("value:Q", title=None, axis=_axis(unit)))
     bar = base.mark_bar(color=colour["accent"], cornerRadiusEnd=3, height={"band": 0.66}).encode(
-        tooltip=["label:N", "said:N", "of:N"]
+        tooltip=["label:N", "value_text:N", "of:N"]
     )
     text = base.mark_text(align="left", dx=6, color=colour["ink"], fontSize=11.5, font=charts.FONT).encode(
-        text="said:N"
+        text="value_text:N"
     )
     return charts.finish(alt.layer(bar, text), colour)
 
@@ -223,7 +223,7 @@ def _bars(measure: Measure, title: str, found: dict[str | None, list[Answer]], i
         {
             "label": _value(value),
             "value": None if answer.value is None else float(answer.value),
-            "said": formatting.number(answer.value, measure.unit),
+            "value_text": formatting.number(answer.value, measure.unit),
             "of": halves(answer, measure),
         }
         for value, answers in found.items()
@@ -231,9 +231,9 @@ def _bars(measure: Measure, title: str, found: dict[str | None, list[Answer]], i
     ]
     spec = json.loads(_bars_template(measure.unit, is_dark))
     spec["height"] = max(BAR_HEIGHT * len(rows), 2 * BAR_HEIGHT)
-    said = ", ".join(f"{row['label']} {row['said']}" for row in rows[:5])
+    value_text = ", ".join(f"{row['label']} {row['value_text']}" for row in rows[:5])
     filled = _filled(spec, rows)
-    return Panel(title, filled, filled, f"{measure.title}: {said}{' …' if len(rows) > 5 else ''}")
+    return Panel(title, filled, filled, f"{measure.title}: {value_text}{' …' if len(rows) > 5 else ''}")
 
 
 def _filled(spec: charts.Spec, rows: list[Row]) -> charts.Spec:

@@ -27,7 +27,7 @@ def influence_headline(view: MeasureView) -> None:
     won, inquiries = number(answers, view.main), number(answers, view.main, part="out_of")
     median, p90 = number(answers, "quote_hours_p50"), number(answers, "quote_hours_p90")
     has_price = answers["lead_day_price"].value is not None
-    with theme.card("said"):
+    with theme.card("headline"):
         headline(
             view,
             (won, " of ", inquiries, " inquiries became an order."),

@@ -41,7 +41,7 @@ def order_to_cash_headline(view: MeasureView, steps: dict[str, Answers]) -> None
     has_days = answers[view.main].value is not None
     if not has_days and nothing_to_show(view, "late_orders_observed", "steps of orders"):
         return
-    with theme.card("said"):
+    with theme.card("headline"):
         headline(
             view,
             (number(answers, view.main), " from order to cash.") if has_days else (),
@@ -123,8 +123,10 @@ def _spans(steps: dict[str, Answers]) -> list[Span]:
         ):
             within = _value(steps, step, half), _value(steps, step, nine)
             if any(within):
-                said = f"median {formatting.integer(within[0], 1)} h, 90 % within {formatting.integer(within[1], 1)} h"
-                found.append(Span(formatting.step(step), kind, *within, said))
+                span_text = (
+                    f"median {formatting.integer(within[0], 1)} h, 90 % within {formatting.integer(within[1], 1)} h"
+                )
+                found.append(Span(formatting.step(step), kind, *within, span_text))
     return found
 
 

@@ -32,7 +32,7 @@ def packages_headline(view: MeasureView) -> bool:
         return False
     met, known = number(answers, view.main), number(answers, view.main, part="out_of")
     at_stake = answers["under_served_protect"].value
-    with theme.card("said"):
+    with theme.card("headline"):
         headline(
             view,
             (met, " of ", known, " package commitments were met."),
@@ -155,15 +155,15 @@ def _cell(segment: str, row: str, kept: list[bool | None], words: str, view: Mea
     if not known:
         return Cell(words, small="unknown for all customers")
     unknown = f"; {formatting.integer(len(kept) - len(known))} unknown" if len(known) < len(kept) else ""
-    told = (
+    promised = (
         f"{formatting.integer(sum(known))} of {formatting.count(len(known), 'customer')} "
         f"({formatting.percent(sum(known) / len(known), 0)}){unknown}"
     )
     if view.filters.where:  # filters narrow the drill-down, but not this table
-        return Cell(words, small=told)
+        return Cell(words, small=promised)
     return Cell(
         markup=f"{formatting.html(words)}<span "
-        f'class="bv-small">{_behind(view.main, told, (("segment", segment), ("package_row", row)))}</span>'
+        f'class="bv-small">{_behind(view.main, promised, (("segment", segment), ("package_row", row)))}</span>'
     )
 
 
@@ -177,7 +177,7 @@ def _behind(measure: str, words: str, at: links.At = ()) -> str:
 def _words(package: Package, row: str) -> str:
     """Return the commitment of a package in a row."""
     limit = package.defect_share_max
-    said = {
+    texts = {
         "Product quality": None
         if limit is None
         else f"{'less than' if package.defect_below else 'at most'} {limit:.1%} defects",
@@ -197,7 +197,7 @@ def _words(package: Package, row: str) -> str:
             "web": "through the web site",
         }.get(package.support_level or ""),
     }
-    return said[row] or "no commitment"
+    return texts[row] or "no commitment"
 
 
 def fit(view: MeasureView) -> None:

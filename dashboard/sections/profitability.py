@@ -51,7 +51,7 @@ def profitability_headline(view: MeasureView) -> bool:
     danger = zones_in_view.get(DANGER, {})
     is_danger = "zone" in danger and bool(danger["zone"].value)
     losing = number(answers, "loss_making_customers")
-    with theme.card("said"):
+    with theme.card("headline"):
         headline(
             view,
             _danger_customers(view, danger)

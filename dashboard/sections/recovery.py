@@ -32,7 +32,7 @@ def recovery_headline(view: MeasureView) -> None:
         return
     recovered, failures = number(answers, view.main), number(answers, view.main, part="out_of")
     undetected = number(answers, "failures_undetected") if answers["failures_undetected"].value else None
-    with theme.card("said"):
+    with theme.card("headline"):
         headline(
             view,
             (recovered, " of ", failures, f" failures were resolved within {RECOVERY_DAYS} days."),

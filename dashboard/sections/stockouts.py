@@ -43,7 +43,7 @@ def stockouts_headline(view: MeasureView) -> bool:
     events = answers["stockout_events"].value
     if not events and nothing_to_show(view, view.main, "stockouts"):
         return False
-    with theme.card("said"):
+    with theme.card("headline"):
         if not events:
             headline(
                 view, ("Every line due in this period with evidence was shipped in full by its first promised date.",)

@@ -26,7 +26,7 @@ def two_books_headline(view: MeasureView) -> None:
     answers = view.answers
     if nothing_to_show(view, "books_matched", "buyer's scorecards"):
         return
-    with theme.card("said"):
+    with theme.card("headline"):
         headline(
             view,
             (
@@ -124,7 +124,7 @@ def verdicts(view: MeasureView) -> None:
         ]
         for ours in VERDICT_WORDS
     ]
-    heads = ("", *[f"Theirs: {said}" for said in VERDICT_WORDS.values()])
+    heads = ("", *[f"Theirs: {words}" for words in VERDICT_WORDS.values()])
     theme.show_html(
         tables.table(heads, rows, caption="Orders in both scorecards by our verdict and the buyer's", numeric=(1, 2, 3))
     )
@@ -162,11 +162,11 @@ def disputed_orders(view: MeasureView) -> None:
 
 def _says(row: Row, book: str) -> Cell:
     """Return the disputed value and the verdict of one scorecard."""
-    said = {
+    words = {
         "receipt_day": f"received {formatting.day(row[f'{book}_receipt_day'])}",
         "quantity": f"{formatting.quantity(row[f'{book}_qty'])} received",
         "deadline": f"due {formatting.day(row[f'{book}_deadline_day'])}",
         "verdict": "",
     }[row["cause"]]
     verdict = VERDICT_WORDS[row[f"{book}_verdict"]]
-    return Cell(said or verdict, small=verdict if said else "")
+    return Cell(words or verdict, small=verdict if words else "")

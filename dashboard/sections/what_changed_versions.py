@@ -44,7 +44,7 @@ def changed_numbers(then: int | None, filters: Filters) -> None:
     )
     moved = [answer for answer in answers if _moved(answer)]
     received, new = (sum(getattr(one, name) for one in brought) for name in ("rows_in", "rows_loaded"))
-    said = (
+    sentence = (
         '<div class="bv bv-headline"><span>'
         f"<strong>{formatting.integer(len(moved))}</strong> of {formatting.integer(len(answers))} numbers in view "
         f"differ from data version {then}. Since then, "
@@ -53,8 +53,8 @@ def changed_numbers(then: int | None, filters: Filters) -> None:
         f"<strong>{formatting.integer(len(keys))}</strong> of them "
         "corrections of existing records.</span></div>"
     )
-    with theme.card("said"):
-        theme.show_html(said)
+    with theme.card("headline"):
+        theme.show_html(sentence)
     with theme.card("moved"):
         _numbers(moved, then)
     with theme.card("came"):

@@ -116,7 +116,7 @@ def _at_risk(now: Expression, view: Sequence[Expression]) -> Select[Any]:
         (and_(slack.is_(None), left < TIGHT_SECONDS), NEAR),
         else_=typed_null(String()),
     )
-    told = (
+    with_standing = (
         select(
             *[p[name] for name in ABOUT],
             cast(slack, BigInteger).label("slack_seconds"),
@@ -130,9 +130,9 @@ def _at_risk(now: Expression, view: Sequence[Expression]) -> Select[Any]:
                 work_facts_table, w.order_id == p.order_id
             )
         )
-        .subquery("told")
+        .subquery("with_standing")
     )
-    return select(told).where(told.c.standing.is_not(None))
+    return select(with_standing).where(with_standing.c.standing.is_not(None))
 
 
 ABOUT = (

@@ -21,5 +21,5 @@ def failure_combinations(connection: Connection, question: Question) -> list[Com
     inner = select(*[is_shown(name).label(name) for name in SHOWN]).where(*view).subquery()
     columns = [inner.c[name] for name in SHOWN]
     found = connection.execute(select(*columns, func.count().label("orders")).group_by(*columns)).mappings()
-    told = [(tuple(name for name in SHOWN if row[name]), int(row["orders"])) for row in found]
-    return sorted(told, key=lambda one: (-one[1], one[0]))
+    counted = [(tuple(name for name in SHOWN if row[name]), int(row["orders"])) for row in found]
+    return sorted(counted, key=lambda one: (-one[1], one[0]))

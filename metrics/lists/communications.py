@@ -26,13 +26,13 @@ def notice_buckets(connection: Connection, question: Question) -> dict[str, int]
     Orders with notice in time are the numerator of `late_warned`; all orders with known notice are its denominator.
     """
     r = recovery_facts_table.c
-    ahead, told = r.notice_seconds, r.notice_seconds.is_not(None)
+    ahead, has_notice = r.notice_seconds, r.notice_seconds.is_not(None)
     band = case(
         (r.warned.is_(None), NOTICE_BUCKETS[5]),
         (and_(r.warned, ahead > 48 * HOUR), NOTICE_BUCKETS[0]),
         (and_(r.warned, ahead > 24 * HOUR), NOTICE_BUCKETS[1]),
         (r.warned, NOTICE_BUCKETS[2]),
-        (told, NOTICE_BUCKETS[3]),
+        (has_notice, NOTICE_BUCKETS[3]),
         else_=NOTICE_BUCKETS[4],
     ).label("band")
     inner = (

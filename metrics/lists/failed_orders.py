@@ -92,8 +92,8 @@ def failure_reasons(
     """
     facts = order_facts_table.c
     # One pass over the facts: count each combination of reasons in SQL, then unfold the few combinations here.
-    told = [case((is_shown(verdict), facts[f"{verdict}_reason"])).label(verdict) for verdict in SHOWN]
-    inner = select(*told).where(is_failed(), *in_period(start, end, where)).subquery()
+    shown_reasons = [case((is_shown(verdict), facts[f"{verdict}_reason"])).label(verdict) for verdict in SHOWN]
+    inner = select(*shown_reasons).where(is_failed(), *in_period(start, end, where)).subquery()
     columns = [inner.c[verdict] for verdict in SHOWN]
     found: Counter[tuple[str, str]] = Counter()
     for combination in rows_of(connection, select(*columns, func.count().label("orders")).group_by(*columns)):

@@ -135,7 +135,7 @@ def resolution_deadlines(
     missed deadline.
     """
     r, o = recovery_facts_table.c, order_facts_table.c
-    told = select(
+    known_dates = select(
         o.order_id,
         r.detected_at,
         r.failed_at,
@@ -143,7 +143,7 @@ def resolution_deadlines(
         func.coalesce(o.missed_deadline_at, o.deadline_at).label("deadline_at"),
     ).select_from(order_facts_table.outerjoin(recovery_facts_table, r.order_id == o.order_id))
     found = {}
-    for row in rows_of(connection, told.where(o.order_id.in_(order_ids))):
+    for row in rows_of(connection, known_dates.where(o.order_id.in_(order_ids))):
         since = row["detected_at"] or row["failed_at"] or row["deadline_at"]
         if since is not None:
             found[row["order_id"]] = since + timedelta(days=RECOVERY_DAYS), row["resolved_at"]
@@ -191,14 +191,14 @@ def order_records(connection: Connection, order_id: str) -> OrderRecords | None:
         .where(invoice_lines.c.order_id == order_id, _alive(invoice_lines))
         .order_by(invoice_lines.c.invoice_id),
     )
-    told = {row["line_no"]: row for row in judged}
+    verdicts_of_line = {row["line_no"]: row for row in judged}
     listed = {row["line_no"] for row in wanted}
     kept_out = [row for row in judged if row["line_no"] not in listed]
     return OrderRecords(
         facts=facts[0],
         order=order[0] if order else {},
         lines=sorted(
-            ({**row, **told.get(row["line_no"], {})} for row in (*wanted, *kept_out)),
+            ({**row, **verdicts_of_line.get(row["line_no"], {})} for row in (*wanted, *kept_out)),
             key=lambda row: _natural(row["line_no"]),
         ),
         shipments=_by_ids(connection, shipments, "shipment_id", sent),

@@ -174,9 +174,11 @@ def _changes(found: RecordChanges, feed: str, rows: Select[Any]) -> Iterator[Rec
 def _corrected(found: RecordChanges, feed: str) -> dict[tuple[str, ...], tuple[str, str, str]]:
     """Restatements of a feed by key: the reason, the columns before the first and after the last of them."""
     r = restatements.c
-    told = select(r.key, r.why, r.before, r.after).where(r.run_id > found.run_id, r.feed == feed).order_by(r.run_id)
+    later_changes = (
+        select(r.key, r.why, r.before, r.after).where(r.run_id > found.run_id, r.feed == feed).order_by(r.run_id)
+    )
     by_key: dict[tuple[str, ...], tuple[str, str, str]] = {}
-    for row in found.connection.execute(told):
+    for row in found.connection.execute(later_changes):
         values = json.loads(row.key)
         key = tuple(str(values[name]) for name in FEEDS[feed].key)
         if earlier := by_key.get(key):

@@ -108,16 +108,16 @@ def _generation(connection: Connection) -> Row:
     }
 
 
-def recorded_question(told: Row) -> Question:
+def recorded_question(recorded: Row) -> Question:
     """Return the question of an export from its provenance. Raises KeyError or ValueError if there is none."""
     return Question(
-        measures=tuple(told["measures"]),
-        by=tuple(told["by"]),
-        grain=told["grain"],
-        start=date.fromisoformat(told["from"]) if told["from"] else None,
-        end=date.fromisoformat(told["to"]) if told["to"] else None,
-        where=tuple((name, tuple(values)) for name, values in told["where"].items()),
-        date=told.get("date"),
+        measures=tuple(recorded["measures"]),
+        by=tuple(recorded["by"]),
+        grain=recorded["grain"],
+        start=date.fromisoformat(recorded["from"]) if recorded["from"] else None,
+        end=date.fromisoformat(recorded["to"]) if recorded["to"] else None,
+        where=tuple((name, tuple(values)) for name, values in recorded["where"].items()),
+        date=recorded.get("date"),
     )
 
 
@@ -133,16 +133,16 @@ def rows_hash(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """Return the SHA-256 of the rows in any order: the hash of each row's hash, sorted."""
     names = [json.dumps(name, ensure_ascii=False) for name in columns]
     order = sorted(range(len(names)), key=names.__getitem__)
-    told = [(at, names[at], columns[at] in NUMBERS) for at in order]
-    each = sorted(hashlib.sha256(",".join(_pairs(told, row)).encode()).digest() for row in rows)
+    recorded = [(at, names[at], columns[at] in NUMBERS) for at in order]
+    each = sorted(hashlib.sha256(",".join(_pairs(recorded, row)).encode()).digest() for row in rows)
     whole = hashlib.sha256()
     for one in each:
         whole.update(one)
     return whole.hexdigest()
 
 
-def _pairs(told: Iterable[tuple[int, str, bool]], row: Sequence[Any]) -> Iterable[str]:
-    for at, name, is_number in told:
+def _pairs(recorded: Iterable[tuple[int, str, bool]], row: Sequence[Any]) -> Iterable[str]:
+    for at, name, is_number in recorded:
         value = same_value(row[at], is_number=is_number)
         if value is not None:
             yield f"{name}:{json.dumps(value, ensure_ascii=False)}"

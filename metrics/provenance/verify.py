@@ -81,24 +81,24 @@ class Verified:
         return not self.altered and not self.own
 
 
-def verify(location: Location, columns: Sequence[str], rows: Sequence[Sequence[Any]], told: Row) -> Verified:
+def verify(location: Location, columns: Sequence[str], rows: Sequence[Sequence[Any]], recorded: Row) -> Verified:
     """Verify the rows of an export by its provenance.
 
     Raises the errors of its question, and NothingPublished.
     """
-    question, generation = recorded_question(told), int(told["generation"])
+    question, generation = recorded_question(recorded), int(recorded["generation"])
     filed = _by_key(columns, rows, question)
     with ExitStack() as opened:
         newest = opened.enter_context(reading(location))
-        then, why_not = _then(opened, location, question, told)
-        schema = int(told.get("schema", 1))
+        then, why_not = _then(opened, location, question, recorded)
+        schema = int(recorded.get("schema", 1))
         of_then = _answers(then, question, schema) if then is not None else None
         own = None if of_then is None else _differences(question, of_then, filed)
         now = _differences(question, of_then if of_then is not None else filed, _answers(newest, question, schema))
         elsewhere: dict[str, list[RecordChange]] = {}
         if now:
-            now, elsewhere = _explained(question, now, newest, then, int(told["run"]["run_id"]))
-        altered = rows_hash(columns, rows) != told["rows_sha256"]
+            now, elsewhere = _explained(question, now, newest, then, int(recorded["run"]["run_id"]))
+        altered = rows_hash(columns, rows) != recorded["rows_sha256"]
         return Verified(
             generation,
             newest.info["generation"],
@@ -107,19 +107,21 @@ def verify(location: Location, columns: Sequence[str], rows: Sequence[Sequence[A
             own,
             why_not,
             now,
-            _rules(question, told),
+            _rules(question, recorded),
             elsewhere,
         )
 
 
-def _then(opened: ExitStack, location: Location, question: Question, told: Row) -> tuple[Connection | None, str | None]:
+def _then(
+    opened: ExitStack, location: Location, question: Question, recorded: Row
+) -> tuple[Connection | None, str | None]:
     """A connection to the file's own generation, or the reason why there is none."""
     try:
-        connection = opened.enter_context(reading(location, int(told["generation"])))
+        connection = opened.enter_context(reading(location, int(recorded["generation"])))
     except GenerationGone as gone:
         return None, f"generation {gone.number} is not kept any more (kept: {', '.join(map(str, gone.kept))})"
     here = said_by(connection, question)
-    if (here["run"], here["data_as_of"]) != (told["run"], told["data_as_of"]):
+    if (here["run"], here["data_as_of"]) != (recorded["run"], recorded["data_as_of"]):
         return None, "the generation of that number is of another run here: the file was made from another warehouse"
     return connection, None
 
@@ -174,11 +176,11 @@ def _explained(
     keys = [tuple(value for name, value in item.row.items() if name != "measure") for item in moved]
     orders = [behind[str(one.row["measure"])].get(key, set()) for one, key in zip(moved, keys, strict=True)]
     records = of_orders(found, set().union(*orders))
-    told = [
+    explained = [
         replace(one, orders={order: records.get(order, []) for order in sorted(ids)})
         for one, ids in zip(moved, orders, strict=True)
     ]
-    return told, not_of_an_order(found)
+    return explained, not_of_an_order(found)
 
 
 def _came_due(then: Connection, newest: Connection) -> set[str]:
@@ -197,8 +199,8 @@ def _behind(connection: Connection, name: str, question: Question, among: Sequen
         keys: list[Expression] = [c[dimension_column(one, measure)] for one in question.by]
         if question.grain is not None:
             keys.append(period_start(literal_column(f"'{question.grain}'"), day))
-        told = [expression.label(f"told_{at}") for at, expression in enumerate(_expressions(measure))]
-        listed = select(c.order_id, *keys, *told).where(*view_conditions(measure.facts, day, question))
+        values = [expression.label(f"value_{at}") for at, expression in enumerate(_expressions(measure))]
+        listed = select(c.order_id, *keys, *values).where(*view_conditions(measure.facts, day, question))
         for some in [None] if among is None else batched(among):
             for row in connection.execute(listed if some is None else listed.where(c.order_id.in_(some))):
                 key = tuple(same_value(value, is_number=False) for value in row[1 : 1 + len(keys)])
@@ -237,15 +239,15 @@ def _expressions(measure: Measure) -> list[Expression]:
     return [formula.value] if isinstance(formula, Percentile) else []
 
 
-def _rules(question: Question, told: Row) -> list[str]:
+def _rules(question: Question, recorded: Row) -> list[str]:
     """Rules that this version of Buyerview judges differently from the version that wrote the file."""
-    found = [f"rule book {told['rule_book']}, now {RULE_BOOK}"] if str(told["rule_book"]) != RULE_BOOK else []
-    then, policy = told["policy"], json.loads(canonical_text(asdict(STRICT)))
+    found = [f"rule book {recorded['rule_book']}, now {RULE_BOOK}"] if str(recorded["rule_book"]) != RULE_BOOK else []
+    then, policy = recorded["policy"], json.loads(canonical_text(asdict(STRICT)))
     changed = [name for name in dict.fromkeys((*then, *policy)) if then.get(name) != policy.get(name)]
     found += [
         f"the strict policy's {name}: {then.get(name, 'none')}, now {policy.get(name, 'none')}" for name in changed
     ]
     for name in question.measures:
-        written, now = told["definitions"][name]["version"], find(name).version
+        written, now = recorded["definitions"][name]["version"], find(name).version
         found += [f"definition of {name}: version {written}, now {now}"] if written != now else []
     return found

@@ -85,8 +85,8 @@ def to_table(answers: Iterable[Answer], question: Question, declared: tuple[str,
     names = (*question.by, *(["period"] if question.grain else []), *COLUMNS)
     notes = []
     for result in listed:
-        told = [note for note in (result.no_data, result.remark, provisional_note(result)) if note]
-        notes.append("; ".join([*told, *declared]) or None)
+        remarks = [note for note in (result.no_data, result.remark, provisional_note(result)) if note]
+        notes.append("; ".join([*remarks, *declared]) or None)
     if any(notes):
         return AnswerTable((*names, "note"), [(*row, note) for row, note in zip(rows, notes, strict=True)])
     return AnswerTable(names, rows)

@@ -171,7 +171,8 @@ def _adds_up(
     """Return True if numbers of the parts add up to those of the whole, apart from rounding."""
     sums = [sum(numbers, Fraction(0)) for numbers in zip(*map(of, parts.values()), strict=True)] or [Fraction(0)] * 2
     return all(
-        abs(found - told) <= ROUNDING * max(Fraction(1), abs(told)) for found, told in zip(sums, of(whole), strict=True)
+        abs(found - stated) <= ROUNDING * max(Fraction(1), abs(stated))
+        for found, stated in zip(sums, of(whole), strict=True)
     )
 
 

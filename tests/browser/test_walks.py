@@ -178,8 +178,10 @@ def test_service_team_assigns_and_resolves_an_order_and_the_measures_change(
     c = service_cases.c
     with reading(Location(folder=home)) as connection:
         assert connection.info["generation"] == 2
-        told = connection.execute(select(c.order_id, c.resolved_at).where(c.source == "written in Buyerview")).all()
-    assert [(row.order_id, row.resolved_at is not None) for row in told] == [(late, True)]
+        resolutions = connection.execute(
+            select(c.order_id, c.resolved_at).where(c.source == "written in Buyerview")
+        ).all()
+    assert [(row.order_id, row.resolved_at is not None) for row in resolutions] == [(late, True)]
     expect(desk.page.get_by_text("Data version 2")).to_be_visible(timeout=30_000)
     expect(desk.page.get_by_text("Sent the rest by courier").first).to_be_visible()
 

@@ -101,9 +101,9 @@ def test_order_story_shows_the_failed_test_and_its_evidence(
 ) -> None:
     at = page_of_small("failed_orders", order=order_id)
     assert not at.exception
-    told = markup(at).split(f'data-verdict="{verdict}"')[1].split("</ul>")[0]
-    assert "failed" in told
-    assert words in told
+    html = markup(at).split(f'data-verdict="{verdict}"')[1].split("</ul>")[0]
+    assert "failed" in html
+    assert words in html
 
 
 def test_order_story_of_an_unknown_order_shows_a_message(page_of_small: Open) -> None:
@@ -119,26 +119,26 @@ def test_markup_in_data_is_escaped(page_of_small: Open) -> None:
 
 
 def test_export_shows_the_answers(page_of_small: Open) -> None:
-    told = markup(page_of_small("export"))
+    html = markup(page_of_small("export"))
     for name in ("otif", "on_time", "complete"):
-        assert f">{formatting.number(asked(name).value, MEASURES[name].unit)}" in told
+        assert f">{formatting.number(asked(name).value, MEASURES[name].unit)}" in html
 
 
 def test_data_quality_shows_the_original_record_and_the_broken_rule(page_of_small: Open) -> None:
-    told = markup(page_of_small("data_quality"))
-    assert "write 2" in told
-    assert "X-0" in told
+    html = markup(page_of_small("data_quality"))
+    assert "write 2" in html
+    assert "X-0" in html
 
 
 def test_definitions_search_shows_only_matching_measures(page_of_small: Open) -> None:
-    told = markup(page_of_small("definitions", q="after the promise"))
-    assert 'id="beyond_promise"' in told
-    assert 'id="orders"' not in told
+    html = markup(page_of_small("definitions", q="after the promise"))
+    assert 'id="beyond_promise"' in html
+    assert 'id="orders"' not in html
 
 
 def test_every_measure_is_defined(page_of_small: Open) -> None:
-    told = markup(page_of_small("definitions"))
-    assert all(f'id="{name}"' in told for name in MEASURES)
+    html = markup(page_of_small("definitions"))
+    assert all(f'id="{name}"' in html for name in MEASURES)
 
 
 @pytest.mark.parametrize("page", PAGES)

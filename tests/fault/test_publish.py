@@ -185,12 +185,12 @@ def test_disk_failure_is_reported_and_the_next_run_is_complete(
 
             with monkeypatch.context() as patch:
                 patch.setattr(os, name, fail)
-                told = ""
+                message = ""
                 try:
                     paired_tables.publish(location)
                 except BuildFailed as error:
-                    told = str(error)
-            expected = before if "No space left" in told else before + 1
+                    message = str(error)
+            expected = before if "No space left" in message else before + 1
             assert runs(location) == expected
             assert_sound(location)
             outcomes.append((name, failing, expected - before))
@@ -235,9 +235,9 @@ def test_publish_syncs_the_file_before_renaming_it_and_before_replacing_the_poin
 def test_build_too_large_for_the_disk_is_reported_and_deleted(location: Location, start: Start) -> None:
     paired_tables.publish(location)
     child = start("outgrow", "900000")
-    _, told = child.communicate(timeout=60)
-    assert child.returncode == BuildFailed.exit_code, told
-    assert "was not published" in told
+    _, message = child.communicate(timeout=60)
+    assert child.returncode == BuildFailed.exit_code, message
+    assert "was not published" in message
     assert runs(location) == 1
     paired_tables.publish(location)
     assert_sound(location)

@@ -60,8 +60,8 @@ def test_readers_see_no_partial_publish_while_writers_publish_and_are_killed(
     writer.kill()
     writer.communicate()
     for reader in readers:
-        out, told = reader.communicate(timeout=30)
-        assert reader.returncode == 0, told
+        out, stderr = reader.communicate(timeout=30)
+        assert reader.returncode == 0, stderr
         summary = json.loads(out)
         assert summary["reads"] >= reads
         assert summary["generations"] >= generations
@@ -75,10 +75,10 @@ def test_only_one_concurrent_writer_runs_and_the_others_fail_immediately(any_loc
     assert holder.stdout.readline() == "held\n"
     others = [start("write", "1") for _ in range(2)]
     for other in others:
-        _, told = other.communicate(timeout=30)
+        _, stderr = other.communicate(timeout=30)
         assert other.returncode == 75
-        assert "another run is writing" in told
-        assert float(told.rpartition("after ")[2].split()[0]) < 5  # a second on an idle machine
+        assert "another run is writing" in stderr
+        assert float(stderr.rpartition("after ")[2].split()[0]) < 5  # a second on an idle machine
         assert holder.poll() is None
     holder.communicate("go on\n", timeout=30)
     assert holder.returncode == 0

@@ -119,10 +119,10 @@ def test_an_order_with_a_record_in_quarantine_is_judged_unknown(any_source: Sour
     write(any_source, **worlds(OF_C)).take_in()
     n = len(OF_C)
     with reading(any_source.location) as connection:
-        told = reasons(connection)
+        kept_reasons = reasons(connection)
         found = ask(connection, "otif", "judged_orders", "orders")
         one = ask(connection, "otif", where=(("customer", ("W00",)),))["otif"]
-    assert {order_id: told[order_id] for order_id in told if order_id.endswith("C")} == {
+    assert {order_id: kept_reasons[order_id] for order_id in kept_reasons if order_id.endswith("C")} == {
         f"W{number:02d}C": ("judged", "quarantined") for number in range(n)
     }
     assert parts(found["otif"]) == (2 * n, 3 * n, 4 * n, n)

@@ -26,9 +26,9 @@ Export = tuple[list[str], list[tuple[Any, ...]], dict[str, Any]]
 
 def export(location: Location, question: Question) -> Export:
     with reading(location) as connection:
-        answers, said = answer_table(connection, question), provenance(connection, question)
+        answers, recorded = answer_table(connection, question), provenance(connection, question)
     columns, rows = list(answers.columns), answers.rows
-    return columns, rows, {**said, "rows_sha256": rows_hash(columns, rows)}
+    return columns, rows, {**recorded, "rows_sha256": rows_hash(columns, rows)}
 
 
 def assume(location: Location, value: str) -> None:
@@ -42,8 +42,8 @@ def assume(location: Location, value: str) -> None:
     assert report.outcome == "published"
 
 
-def moved(told: Verified) -> dict[str | None, dict[str, tuple[str | None, str | None]]]:
-    return {one.row["measure"]: one.columns for one in told.now}
+def moved(result: Verified) -> dict[str | None, dict[str, tuple[str | None, str | None]]]:
+    return {one.row["measure"]: one.columns for one in result.now}
 
 
 class TestAssumption:
@@ -64,14 +64,16 @@ class TestAssumption:
         question = Question(("stockout_cost_waited", "otif", "failed_orders"))
         file = export(filled, question)
         assume(filled, "9")
-        told = verify(filled, *file)
-        assert told.is_genuine
-        assert told.own == []
-        before, after = moved(told)["stockout_cost_waited"]["value"]
+        result = verify(filled, *file)
+        assert result.is_genuine
+        assert result.own == []
+        before, after = moved(result)["stockout_cost_waited"]["value"]
         assert float(after or 0) / float(before or 0) == pytest.approx(9 / 7)
-        assert set(moved(told)) == {"stockout_cost_waited"}, "nothing else moved"
-        assert all(not changes for one in told.now for changes in one.orders.values()), "no record of an order changed"
-        ((feed, (change,)),) = told.elsewhere.items()
+        assert set(moved(result)) == {"stockout_cost_waited"}, "nothing else moved"
+        assert all(not changes for one in result.now for changes in one.orders.values()), (
+            "no record of an order changed"
+        )
+        ((feed, (change,)),) = result.elsewhere.items()
         assert (feed, change.how, json.loads(change.key)["assumption"]) == ("assumptions", "correction", "wait_cost")
         assert [float(json.loads(one or "{}")["assumed_value"]) for one in (change.before, change.after)] == [7, 9]
 
@@ -85,9 +87,9 @@ def test_verify_names_a_record_rejected_since_with_its_rule_and_order(source: So
     source.write("orders.csv", ORDERS + "O3,C3,2026-03-02,2026-03-10\n")
     source.write("order_lines.csv", LINES + "O1,3,P1,many\n")
     source.take_in(now=datetime(2026, 6, 2))
-    told = verify(source.location, *file)
-    assert told.is_genuine
-    named = {one.row["customer"]: one.orders for one in told.now}
+    result = verify(source.location, *file)
+    assert result.is_genuine
+    named = {one.row["customer"]: one.orders for one in result.now}
     assert {order for orders in named.values() for order in orders} == {"O1", "O3"}
     (held,) = named["C1"]["O1"]
     assert (held.feed, held.how) == ("order_lines", "put into quarantine")
@@ -100,5 +102,5 @@ def test_verify_does_not_list_a_rejected_version_that_changes_nothing(source: So
     file = export(source.location, QUESTION)
     source.write("shipments.csv", SHIPMENTS.replace("S1,2026-03-08,2026-03-09", "S1,2026-03-08,soon"))
     source.take_in(now=datetime(2026, 6, 2))
-    told = verify(source.location, *file)
-    assert (told.is_genuine, told.newest, told.now, told.elsewhere) == (True, told.generation + 1, [], {})
+    result = verify(source.location, *file)
+    assert (result.is_genuine, result.newest, result.now, result.elsewhere) == (True, result.generation + 1, [], {})

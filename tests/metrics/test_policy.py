@@ -66,7 +66,7 @@ def test_policy_accepts_the_text_values_of_a_settings_file(policy: dict[str, Any
 
 
 @pytest.mark.parametrize(
-    ("policy", "said"),
+    ("policy", "message"),
     [
         ({"timing": "SOON"}, "policy key timing: 'SOON'; write one of DEADLINE, WINDOW"),
         ({"rebase": "seller"}, "policy key rebase: 'seller'; write one of buyer, none"),
@@ -76,6 +76,6 @@ def test_policy_accepts_the_text_values_of_a_settings_file(policy: dict[str, Any
         ({"invoice_days": 91}, "write a number of days from 0 to 90"),
     ],
 )
-def test_invalid_policy_is_refused(policy: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValueError, match=said.replace("(", r"\(")):
+def test_invalid_policy_is_refused(policy: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message.replace("(", r"\(")):
         Policy(**policy)

@@ -30,14 +30,14 @@ def test_r01_padding_is_two_days_and_each_anchor_has_its_verdict() -> None:
     moved = history(sent(14, 15), requested_by=day(10), promised_by=day(12)) | {
         "promises": [promise(changed_by="seller", changed_at=day(11))]
     }
-    said = {
+    verdicts = {
         anchor: judge(moved, {"anchor": anchor}, END_OF_APRIL, everything() | everything("promises"))
         .orders["O"]
         .findings["on_time"]
         .verdict
         for anchor in ("requested", "first_promise", "current_promise")
     }
-    assert said == {"requested": False, "first_promise": False, "current_promise": True}
+    assert verdicts == {"requested": False, "first_promise": False, "current_promise": True}
     line = judge(moved, {}, END_OF_APRIL, everything()).lines["O", "1"]
     assert line.promise_at is not None
     assert line.request_at is not None

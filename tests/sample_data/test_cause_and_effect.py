@@ -160,12 +160,12 @@ def test_payments_equal_the_billed_amounts(books):
 
 
 def test_delay_notices_are_sent_in_time_more_often_in_segment_a(books):
-    told = books.execute(
+    dates = books.execute(
         """select c.segment, avg((m.sent_at < m.due_at)::int) from messages m join orders o using (order_no)
         join (select customer_no, min(segment) as segment from customers group by 1) c on c.customer_no = o.sold_to
         where m.kind = 'delay_notice' and m.was_right is distinct from 'N' group by 1"""
     ).fetchall()
-    share = dict(told)
+    share = dict(dates)
     assert share["A"] > share["C"]
 
 

@@ -64,7 +64,7 @@ def test_numbers_use_the_default_format_without_a_reader_locale() -> None:
 
 
 @pytest.mark.parametrize(
-    ("zone", "told"),
+    ("zone", "expected"),
     [
         (None, "30 Mar 2026 23:30 UTC"),
         ("Europe/Berlin", "31 Mar 2026 01:30 CEST"),
@@ -72,26 +72,26 @@ def test_numbers_use_the_default_format_without_a_reader_locale() -> None:
     ],
 )
 def test_timestamp_is_shown_in_the_business_time_zone(
-    zone: str | None, told: str, monkeypatch: pytest.MonkeyPatch
+    zone: str | None, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv(locale.ZONE, raising=False)
     if zone:
         monkeypatch.setenv(locale.ZONE, zone)
-    assert formatting.moment(datetime(2026, 3, 30, 23, 30)) == told
+    assert formatting.moment(datetime(2026, 3, 30, 23, 30)) == expected
     assert formatting.moment(datetime(2026, 3, 30), is_date=True) == "30 Mar 2026"
 
 
 @pytest.mark.parametrize(
-    ("ended", "told"),
+    ("ended", "expected"),
     [
         (datetime(2026, 3, 28, 10, 15), "28 Mar 2026 10:30 – 11:15 CET"),
         (datetime(2026, 3, 28, 23, 30), "28 Mar 2026 10:30 – 29 Mar 2026 00:30 CET"),
         (datetime(2026, 3, 30, 8), "28 Mar 2026 10:30 CET – 30 Mar 2026 10:00 CEST"),
     ],
 )
-def test_time_range_is_shown_in_one_time_zone(ended: datetime, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_time_range_is_shown_in_one_time_zone(ended: datetime, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(locale.ZONE, "Europe/Berlin")
-    assert formatting.moments(datetime(2026, 3, 28, 9, 30), ended) == told
+    assert formatting.moments(datetime(2026, 3, 28, 9, 30), ended) == expected
 
 
 def test_business_time_is_converted_to_utc_and_nonexistent_times_are_rejected(monkeypatch: pytest.MonkeyPatch) -> None:

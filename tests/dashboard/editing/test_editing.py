@@ -119,9 +119,9 @@ def test_edit_rejected_by_a_run_shows_the_reason_and_can_be_undone(open_page: Op
     assert report.outcome == "published"
     at = open_page("definitions", target="otif")
     assert not at.exception
-    said = markup(at)
-    assert "1 pending edit" in said
-    assert "targets otif all from 2026-01-01: target_value 0.8, tolerance -1</b> was rejected." in said
+    html = markup(at)
+    assert "1 pending edit" in html
+    assert "targets otif all from 2026-01-01: target_value 0.8, tolerance -1</b> was rejected." in html
     next(one for one in at.button if (one.key or "").startswith("targets_rejected_")).click().run()
     assert not at.exception
     at.text_input(key="who").set_value("Ada")

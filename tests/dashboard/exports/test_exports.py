@@ -74,11 +74,11 @@ def test_csv_export_has_plain_rows_and_a_separate_provenance_file(run: Run, tmp_
     file = tmp_path / "x.csv"
     assert run("export", "--measures", "otif", "--by", "segment", "--format", "csv", "--out", str(file)) == 0
     assert next(csv.reader(io.StringIO(file.read_text())))[:2] == ["segment", "measure"]
-    told = json.loads((tmp_path / "x.csv.provenance.json").read_text())
-    assert told["definitions"]["otif"]["denominator"]
-    assert told["policy"]["timing"] == "DEADLINE"
-    assert {"rows_sha256", "generation", "run", "checks_failed", "buyerview", "data_as_of"} <= set(told)
-    assert told["checks_failed"][0]["rows_failed"] == told["in_quarantine"]["order_lines"] == 3
+    sidecar = json.loads((tmp_path / "x.csv.provenance.json").read_text())
+    assert sidecar["definitions"]["otif"]["denominator"]
+    assert sidecar["policy"]["timing"] == "DEADLINE"
+    assert {"rows_sha256", "generation", "run", "checks_failed", "buyerview", "data_as_of"} <= set(sidecar)
+    assert sidecar["checks_failed"][0]["rows_failed"] == sidecar["in_quarantine"]["order_lines"] == 3
 
 
 def test_verify_returns_an_exit_status_for_each_result(
@@ -95,9 +95,9 @@ def test_verify_returns_an_exit_status_for_each_result(
     file.write_text(json.dumps(rows))
     capsys.readouterr()
     assert run("verify", str(file)) == 1
-    said = capsys.readouterr().out
-    assert "ALTERED" in said
-    assert f"segment A, failed_orders: value {rows[1]['value'] - 1} → {rows[1]['value']}" in said
+    output = capsys.readouterr().out
+    assert "ALTERED" in output
+    assert f"segment A, failed_orders: value {rows[1]['value'] - 1} → {rows[1]['value']}" in output
     assert run("verify", str(file), "--json") == 1
     assert json.loads(capsys.readouterr().out)["altered"] is True
     (tmp_path / "x.json.provenance.json").unlink()
@@ -128,8 +128,8 @@ def test_exported_table_has_every_row_and_verify_detects_a_changed_byte(fmt: str
     assert run("export", "--table", "order_facts", "--format", fmt, "--out", str(file)) == 0
     with warehouse.reading(warehouse.locate()) as connection:
         count = connection.execute(select(func.count()).select_from(order_facts_table)).scalar_one()
-    told = json.loads((tmp_path / f"t.{fmt}.provenance.json").read_text())
-    assert told["rows"] == count
+    sidecar = json.loads((tmp_path / f"t.{fmt}.provenance.json").read_text())
+    assert sidecar["rows"] == count
     if fmt == "parquet":
         assert pq.read_table(file).column_names == [column.name for column in order_facts_table.columns]
     else:

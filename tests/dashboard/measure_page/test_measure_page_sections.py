@@ -103,19 +103,19 @@ def test_page_headline_shows_the_main_measure(page: str, main: str, page_of_samp
     at = page_of_sample(page, **DAYS)
     assert not at.exception
     (answer,) = asked(main)
-    told = cards.value(answer, MEASURES[main])  # the range where coverage is low (N2)
-    assert told != formatting.DASH
-    assert f"<strong>{told}</strong>" in next(part for part in markup(at).split("\n") if "bv-headline" in part)
+    known = cards.value(answer, MEASURES[main])  # the range where coverage is low (N2)
+    assert known != formatting.DASH
+    assert f"<strong>{known}</strong>" in next(part for part in markup(at).split("\n") if "bv-headline" in part)
 
 
 @pytest.mark.parametrize(("chosen", "grain"), [("perfect_order", "month"), ("complete", "quarter")])
 def test_buyers_view_trend_equals_the_measure_per_grain(chosen: str, grain: str, page_of_sample: Open) -> None:
     at = page_of_sample("buyers_view", **DAYS, trend=chosen, grain=grain)
     assert not at.exception
-    told = [one for one in asked(chosen, grain=grain) if one.value is not None]
+    known = [one for one in asked(chosen, grain=grain) if one.value is not None]
     points = {row["period"]: row["value"] for row in drawn(at)["points"]}
-    assert len(told) > 3
-    assert points == {str(one.period): float(one.value or 0) for one in told}
+    assert len(known) > 3
+    assert points == {str(one.period): float(one.value or 0) for one in known}
     assert "Explain this change" in markup(at)
 
 
@@ -173,9 +173,9 @@ def test_only_measures_with_explainable_changes_link_to_what_changed(page_of_sam
 def test_package_trend_equals_the_measure_per_grain(page_of_sample: Open) -> None:
     at = page_of_sample("packages", **DAYS, grain="quarter")
     assert not at.exception
-    told = asked("package_attainment", grain="quarter")
+    known = asked("package_attainment", grain="quarter")
     assert {row["period"]: row["value"] for row in drawn(at)["points"]} == {
-        str(one.period): float(one.value or 0) for one in told
+        str(one.period): float(one.value or 0) for one in known
     }
     assert any("Each quarter is judged on its own" in one.value for one in at.caption)
 

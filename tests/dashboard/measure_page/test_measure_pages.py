@@ -35,7 +35,7 @@ def test_page_names_the_missing_feeds_to_add(page: str, page_of_small: Open) -> 
 
 
 @pytest.mark.parametrize(
-    ("page", "told"),
+    ("page", "texts"),
     [
         ("order_to_cash", ("from order to cash", "order-story?")),
         ("communications", ("late buyers were warned before the deadline", "Convenience")),
@@ -46,11 +46,11 @@ def test_page_names_the_missing_feeds_to_add(page: str, page_of_small: Open) -> 
     ],
 )
 def test_measure_page_shows_its_headline_and_its_details(
-    page: str, told: tuple[str, ...], page_of_sample: Open
+    page: str, texts: tuple[str, ...], page_of_sample: Open
 ) -> None:
     at = page_of_sample(page, period="52W")
     assert not at.exception
-    for words in told:
+    for words in texts:
         assert words in markup(at)
 
 
@@ -86,9 +86,9 @@ def test_what_changed_between_custom_dates_equals_the_explain_query(page_of_samp
     with warehouse.reading(warehouse.locate()) as connection:
         before, after = (date(2026, 2, 1), date(2026, 2, 28)), (date(2026, 5, 1), date(2026, 5, 31))
         found = explain(connection, "on_time", by="segment", before=before, after=after)
-    said = markup(at).split("bv-headline")[1].split("</div>")[0]
-    assert f"<strong>{formatting.number(found.before.value, Unit.SHARE)}</strong>" in said
-    assert f"<strong>{formatting.number(found.after.value, Unit.SHARE)}</strong>" in said
+    headline_html = markup(at).split("bv-headline")[1].split("</div>")[0]
+    assert f"<strong>{formatting.number(found.before.value, Unit.SHARE)}</strong>" in headline_html
+    assert f"<strong>{formatting.number(found.after.value, Unit.SHARE)}</strong>" in headline_html
     at.date_input(key="pick_before").set_value((date(2026, 3, 1), date(2026, 3, 31))).run()
     assert at.query_params["before"] == "2026-03-01..2026-03-31"
     at.selectbox(key="pick_against").set_value("before").run()

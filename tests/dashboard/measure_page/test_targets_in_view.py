@@ -105,5 +105,5 @@ def test_pages_and_commands_use_the_same_weighted_target_for_several_segments(
     (whole,) = queries.answers(generation.number, Question(("otif",), start=START, end=END, where=BOTH))
     assert (row["target_value"], row["value"]) == (found.value, whole.value)
 
-    said = f"target {formatting.number(found.value, Unit.SHARE)}"
-    assert said in markup(open_page(segment=["A", "B"]))
+    target_text = f"target {formatting.number(found.value, Unit.SHARE)}"
+    assert target_text in markup(open_page(segment=["A", "B"]))

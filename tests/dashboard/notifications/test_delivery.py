@@ -160,9 +160,9 @@ def test_failed_message_is_stored_with_the_reason_and_sent_later(tmp_path: Path,
     }
     assert delivery.send_pending(place, now=AT, setting=down) == (0, 2)
     with open_store(place) as store:
-        told = {one["channel"]: one["error"] for one in storage.messages(store)}
-    assert told["webhook:OPS"] == "the webhook answered 503 Service Unavailable"
-    assert "refused" in told["mailto:ops@example.org"]
+        errors = {message["channel"]: message["error"] for message in storage.messages(store)}
+    assert errors["webhook:OPS"] == "the webhook answered 503 Service Unavailable"
+    assert "refused" in errors["mailto:ops@example.org"]
     assert delivery.send_pending(place, now=AT + timedelta(seconds=30), setting=down) == (0, 0)
     up = down | {"BUYERVIEW_WEBHOOK_OPS": hook[1]}
     assert delivery.send_pending(place, now=AT + timedelta(minutes=2), setting=up) == (1, 1)
@@ -237,12 +237,12 @@ def test_channel_can_be_tested_with_a_test_message(mailbox: tuple[Mailbox, str],
     delivery.send_test("webhook:OPS", setting)
     assert mailbox[0].mails[0][0] == ["ops@example.org"]
     assert hook[0][0][1] == {"subject": "Test message from Buyerview", "event": "test"}
-    for channel, told in (
+    for channel, expected in (
         ("webhook:OPS", "503"),
         ("webhook:NONE", "BUYERVIEW_WEBHOOK_NONE"),
         ("pigeon:x", "must begin with"),
     ):
-        with pytest.raises(SettingRefused, match=told):
+        with pytest.raises(SettingRefused, match=expected):
             delivery.send_test(channel, setting | {"BUYERVIEW_WEBHOOK_OPS": f"{hook[1]}/down"})
 
 

@@ -27,7 +27,9 @@ def records() -> OrderRecords:
     return OrderRecords(facts, order(ordered_at="2026-03-01T08:00:00Z", channel="web"), [], [], [], [], [], {}, {})
 
 
-def told(around: OrderContext, item: Item | None = None, comments: list[dict[str, Any]] | None = None) -> list[str]:
+def timeline_texts(
+    around: OrderContext, item: Item | None = None, comments: list[dict[str, Any]] | None = None
+) -> list[str]:
     return [one.what for one in events(records(), around, item or Item("O"), comments or [])]
 
 
@@ -62,7 +64,7 @@ def test_order_story_lists_events_from_inquiry_to_payment_in_time_order() -> Non
         ],
         payments=[payment(invoice_id="I", paid_at="2026-04-01", amount="7.00", currency="EUR")],
     )
-    assert told(around) == [
+    assert timeline_texts(around) == [
         "Inquiry Q",
         "Quote answered with 1 option; the buyer chose 10.00 EUR in 6 days",
         "Ordered by Acme (web)",
@@ -118,8 +120,8 @@ def test_story_lists_a_user_edit_once_and_not_again_as_a_service_case() -> None:
         version=2,
     )
     case = service_case(case_id="buyerview:O", kind=None, opened_at="2026-03-01T08:00:00Z") | {"source": SOURCE}
-    said = told(OrderContext(cases=[case]), done, [{"at": START, "who": "Bo", "text": EVIL}])
-    assert said == [
+    entries = timeline_texts(OrderContext(cases=[case]), done, [{"at": START, "who": "Bo", "text": EVIL}])
+    assert entries == [
         "Ordered by Acme (web)",
         "Failure detected",
         f"Bo: {EVIL}",

@@ -116,7 +116,7 @@ def test_markup_in_data_is_escaped() -> None:
     }
     view = {
         "subject": evil, "under": evil, "judged": 0, "tiles": [tile], "link": '"><script>', "footer": [evil],
-        "worse": [{"title": evil, "whose": evil, "said": evil, "link": '"><script>'}],
+        "worse": [{"title": evil, "whose": evil, "sentence": evil, "link": '"><script>'}],
         "reasons": {"title": evil, "rows": [(evil, evil)]},
         "trend": {"alternative": evil},
     }  # fmt: skip

@@ -30,7 +30,7 @@ def view(**changes: Any) -> dict[str, Any]:
     }
     rows = [[cell] * 10] * (pdf.SEGMENTS_MOST + 1)
     spec = {"width": 640, "height": 205, "mark": "point", "data": {"values": []}}
-    told = {
+    report_values = {
         "title": "Scorecard",
         "under": EVIL,
         "headline": EVIL,
@@ -42,7 +42,7 @@ def view(**changes: Any) -> dict[str, Any]:
         "footer": [EVIL, EVIL, EVIL],
         "made": "2026-06-30T00:00:00",
     }
-    return {**told, **changes}
+    return {**report_values, **changes}
 
 
 def test_pdf_has_one_page_and_accessibility_tags_for_any_content() -> None:
@@ -61,14 +61,14 @@ def test_pdf_shows_the_scorecard_numbers(small: Path, tmp_path: Path, monkeypatc
     seen: list[dict[str, Any]] = []
     monkeypatch.setattr(pdf, "pdf", lambda one: seen.append(one) or b"%PDF")
     pdf.write(tmp_path / "x.pdf", choice="13W", start=None, end=None, where=(("segment", ("C",)),))
-    (told,) = seen
+    (report_values,) = seen
     where = (("segment", ("C",)),)
-    for name, tile in zip(pdf.TILES, told["tiles"], strict=True):
+    for name, tile in zip(pdf.TILES, report_values["tiles"], strict=True):
         assert tile["value"] == formatting.number(asked(name, where=where).value, MEASURES[name].unit)
-    assert "segment C" in told["under"]
-    assert "Data version" in told["footer"][0]
-    assert told["segments"]["rows"][0][0]["text"] == "C"
-    assert "<" not in told["headline"]
+    assert "segment C" in report_values["under"]
+    assert "Data version" in report_values["footer"][0]
+    assert report_values["segments"]["rows"][0][0]["text"] == "C"
+    assert "<" not in report_values["headline"]
 
 
 def test_pdf_is_written_to_a_file(small: Path, tmp_path: Path) -> None:  # noqa: ARG001

@@ -55,11 +55,11 @@ def test_drill_down_list_matches_the_measure(part: str, page_of_small: Open) -> 
         "rest": (answer.denominator or 0) - (answer.numerator or 0),
         "unknown": answer.unknown,
     }[part]
-    said = html.split('class="bv bv-proof"')[1].split("</p>")[0]
-    assert 'data-proven="true"' in said
+    proof_html = html.split('class="bv bv-proof"')[1].split("</p>")[0]
+    assert 'data-proven="true"' in proof_html
     assert (
         f"<b>{formatting.count(int(size or 0), 'order')}</b> {drill_down.PASS_WORDS[part]}, "
-        f"matches the figure {formatting.integer(int(size or 0))}" in said
+        f"matches the figure {formatting.integer(int(size or 0))}" in proof_html
     )
     assert html.split('data-measure="otif">')[1].split("<")[0] == formatting.number(answer.value, MEASURES["otif"].unit)
 

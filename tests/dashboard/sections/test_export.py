@@ -79,8 +79,8 @@ def test_table_pages_contain_every_row() -> None:
 def test_markup_in_names_is_escaped_in_tables_and_plain_text_in_charts() -> None:
     question = Question(("otif",), by=("customer",))
     answers = [share(0.9, customer=EVIL), share(None, customer="empty", of=0)]
-    told = export_charts.table(question, export_charts.keys(question, answers), VIEW, [], page=1)
-    assert "<img" not in told
+    shown = export_charts.table(question, export_charts.keys(question, answers), VIEW, [], page=1)
+    assert "<img" not in shown
     (panel,) = drawn(question, answers).panels
     assert panel.spec["datasets"]["rows"][0]["label"] == EVIL
 
@@ -90,9 +90,9 @@ def test_every_export_choice_is_read_from_and_written_to_the_url(page_of_small: 
     assert not at.exception
     assert at.multiselect(key="explore_m").value == ["otif", "cycle_days"]
     assert at.multiselect(key="explore_by").value == ["segment", "region"]
-    told = markup(at)
+    shown = markup(at)
     one = asked("otif", by=("region", "segment"), grain="month")
-    assert f"{one.numerator} of {one.denominator}" in told
+    assert f"{one.numerator} of {one.denominator}" in shown
     at.multiselect(key="explore_by").set_value(["carrier"]).run()
     assert at.query_params["by"] == "carrier"
     assert not at.exception

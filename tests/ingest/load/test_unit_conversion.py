@@ -117,13 +117,13 @@ def test_r12_corrected_factor_converts_the_original_quantity_again(any_source: S
         assert quantities(connection) == {"O1": 24, "O2": 24, "O3": 16, "O4": 24, "O5": 16}
         assert rows(connection, "shipment_lines")[0]["received_qty"] == 12
         assert rows(connection, "order_lines")[0]["unit_price_amount"] == Decimal("4.16666667")
-        told = [
+        reported = [
             row.key
             for row in connection.execute(
                 select(restatements).where(restatements.c.feed == "order_lines").order_by(restatements.c.key)
             )
         ]
-        assert [json.loads(one)["order_id"] for one in told] == ["O1", "O2", "O4"]
+        assert [json.loads(one)["order_id"] for one in reported] == ["O1", "O2", "O4"]
         # The buyer always wanted one box, so the quantity did not change (R14, quantity changes).
         assert connection.execute(select(restated_quantities)).all() == []
     # The result does not depend on the order in which the factors arrive.

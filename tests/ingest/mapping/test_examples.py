@@ -55,11 +55,11 @@ def test_atliq_gives_the_published_figures(location: Location) -> None:
     }
     assert city == {("otif", "Ahmedabad"): 29.33, ("otif", "Surat"): 30.07, ("otif", "Vadodara"): 27.78}
     with reading(location) as connection:
-        said = {
+        texts = {
             one.measure: one.no_data
             for one in answer(connection, Question(measures=("damage_free", "billed_accurately")))
         }
-    assert all(text and text.startswith("no feed") for text in said.values()), said
+    assert all(text and text.startswith("no feed") for text in texts.values()), texts
 
 
 @pytest.mark.postgres

@@ -22,7 +22,7 @@ def problems(tmp_path: Path, text: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("right", "wrong", "said"),
+    ("right", "wrong", "message"),
     [
         (
             'promised_by = "conf_date"',
@@ -58,10 +58,10 @@ def problems(tmp_path: Path, text: str) -> list[str]:
         ("[source]", "[source", "not valid TOML"),
     ],
 )
-def test_mapping_error_names_the_key_and_the_correction(tmp_path: Path, right: str, wrong: str, said: str) -> None:
+def test_mapping_error_names_the_key_and_the_correction(tmp_path: Path, right: str, wrong: str, message: str) -> None:
     assert right in GOOD
     found = problems(tmp_path, GOOD.replace(right, wrong, 1))
-    assert any(said in one for one in found), found
+    assert any(message in one for one in found), found
 
 
 def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:

@@ -86,8 +86,8 @@ def outcome(read: Reader, folder: Path, seed: int) -> tuple[str, list[str]]:
     try:
         staged = read.read(folder, "shipments", mapping(drawn), zone=drawn.about.zone)
     except SourceRefused as refused:
-        told = refused.object_name == drawn.name and refused.reason and refused.do
-        wrong = [] if told else [f"the refusal lacks file, reason or remedy: {refused}"]
+        explained = refused.object_name == drawn.name and refused.reason and refused.do
+        wrong = [] if explained else [f"the refusal lacks file, reason or remedy: {refused}"]
         try:
             plain_reader.records(drawn.content, drawn.about)
         except plain_reader.Unreadable:

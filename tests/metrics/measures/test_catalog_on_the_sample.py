@@ -52,11 +52,16 @@ def test_parts_add_up_to_the_total(dimension: str, sample: Location) -> None:
         for role in ("numerator", "denominator"):
             if role == "denominator" and (OF_A_WHOLE.get(name) == dimension or name in OF_DAYS):
                 continue
-            told = getattr(whole, role)
+            whole_value = getattr(whole, role)
             found = [getattr(part, role) for part in parts if part.measure == name]
-            if told is not None:
+            if whole_value is not None:
                 total = sum((Fraction(number) for number in found if number is not None), Fraction(0))
-                assert abs(total - Fraction(told)) <= abs(Fraction(told)) / 10**9, (name, role, float(total), told)
+                assert abs(total - Fraction(whole_value)) <= abs(Fraction(whole_value)) / 10**9, (
+                    name,
+                    role,
+                    float(total),
+                    whole_value,
+                )
 
 
 @pytest.mark.parametrize(

@@ -242,16 +242,21 @@ def test_steps_and_slack_equal_the_reference_implementation(database: Connection
     expected = defaultdict(int)
     late = [name for name, ends in exact.items() if ends and (arrivals[name] or 0) > 60]
     for name in late:
-        told = slack(Fraction(60), exact[name], budgets_of_segment(on_time, segment[name]))
-        expected["(none)" if told.missed_step is None else f"{told.missed_step:02}"] += 1
+        expected_slack = slack(Fraction(60), exact[name], budgets_of_segment(on_time, segment[name]))
+        expected["(none)" if expected_slack.missed_step is None else f"{expected_slack.missed_step:02}"] += 1
         found = slack_ledger(database, name)
         assert found is not None
-        assert found.missed_step == told.missed_step
-        assert [Fraction(point.slack_seconds, 3600) for point in found.points] == [told.at_order, *told.after.values()]
+        assert found.missed_step == expected_slack.missed_step
+        assert [Fraction(point.slack_seconds, 3600) for point in found.points] == [
+            expected_slack.at_order,
+            *expected_slack.after.values(),
+        ]
     assert len(late) > 30
     assert len(expected) > 4
-    told = {one.dimensions["step"]: one.value for one in answer(database, Question(("promises_missed",), by=("step",)))}
-    assert told == {step: (0 if step == "(none)" else count) for step, count in expected.items()}
+    expected_slack = {
+        one.dimensions["step"]: one.value for one in answer(database, Question(("promises_missed",), by=("step",)))
+    }
+    assert expected_slack == {step: (0 if step == "(none)" else count) for step, count in expected.items()}
     shares = {
         one.dimensions["step"]: (one.numerator, one.denominator)
         for one in answer(database, Question(("missed_at_step",), by=("step",)))

@@ -243,12 +243,12 @@ def test_attainment_of_a_period_uses_only_its_own_days(
     """
     found = answer(warehouse, Question(("package_attainment",), by=("segment",), grain=grain))
     assert len({one.period for one in found}) == periods
-    for told in found:
-        assert told.period is not None
-        last = told.period + timedelta(days=days - 1)
-        alone = answer(warehouse, Question(("package_attainment",), by=("segment",), start=told.period, end=last))
-        (same,) = [one for one in alone if one.dimensions == told.dimensions]
-        assert replace(told, period=None, remark=None) == same
+    for result in found:
+        assert result.period is not None
+        last = result.period + timedelta(days=days - 1)
+        alone = answer(warehouse, Question(("package_attainment",), by=("segment",), start=result.period, end=last))
+        (same,) = [one for one in alone if one.dimensions == result.dimensions]
+        assert replace(result, period=None, remark=None) == same
 
 
 def test_attainment_over_time_has_a_remark_that_periods_are_judged_separately(warehouse: Connection) -> None:

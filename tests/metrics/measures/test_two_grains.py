@@ -112,8 +112,8 @@ def test_profit_by_product_has_no_value_because_cost_is_known_by_order(connectio
     (of_one,) = answer(connection, Question(("customer_profit",), where=(("product_category", ("A",)),)))
     assert (of_one.value, of_one.no_data) == (None, COST)
     year = (None, None)
-    told = explain(connection, "customer_profit", by="product_category", before=year, after=year)
-    assert (told.parts, told.why_not) == ((), COST)
+    explanation = explain(connection, "customer_profit", by="product_category", before=year, after=year)
+    assert (explanation.parts, explanation.why_not) == ((), COST)
 
 
 def test_total_of_whole_orders_is_shown_under_several(connection: Connection) -> None:

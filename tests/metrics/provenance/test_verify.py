@@ -48,7 +48,7 @@ def correct(build: warehouse.Build) -> None:
         ("rows_quarantined", "rows_superseded"), 0
     )
     before, after = {"received_at": "2026-06-12"}, {"received_at": "2026-06-17"}
-    told = {
+    verified_now = {
         "run_id": 2,
         "feed": "shipments",
         "key": json.dumps(shipment),
@@ -62,7 +62,7 @@ def correct(build: warehouse.Build) -> None:
     )
     connection.execute(insert(schema.runs).values(**run, data_as_of_declared=True, generation=build.number))
     connection.execute(insert(schema.run_files).values(**file, **counts))
-    connection.execute(insert(schema.restatements).values(**told))
+    connection.execute(insert(schema.restatements).values(**verified_now))
     rebuild(connection, as_of=run["data_as_of"], touched=None)
     build.publish()
 
@@ -73,10 +73,10 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Location
     place, folder = Location(folder=tmp_path_factory.mktemp("verify") / "home"), tmp_path_factory.mktemp("exports")
     publish(place, count=60)
     with warehouse.reading(place) as connection:
-        answers, said = answer_table(connection, ASKED), provenance(connection, ASKED)
+        answers, recorded = answer_table(connection, ASKED), provenance(connection, ASKED)
     for fmt in write.FORMATS:
-        write.write(answers, fmt, folder / f"x.{fmt}", said)
-    write.write(answers, "csv", folder / "y.csv.zip", said)
+        write.write(answers, fmt, folder / f"x.{fmt}", recorded)
+    write.write(answers, "csv", folder / "y.csv.zip", recorded)
     yield place, folder
     warehouse.close(place)
 
@@ -99,9 +99,9 @@ def test_unchanged_export_verifies_in_every_format(name: str, written: tuple[Loc
     place, folder = written
     found = read(folder / name)
     assert rows_hash(found.columns, found.rows) == found.provenance["rows_sha256"]
-    told = verify(place, found.columns, found.rows, found.provenance)
-    assert told.is_genuine
-    assert told.own == []
+    verified_now = verify(place, found.columns, found.rows, found.provenance)
+    assert verified_now.is_genuine
+    assert verified_now.own == []
 
 
 def test_changed_cell_is_detected_and_named(written: tuple[Location, Path], tmp_path: Path) -> None:
@@ -113,9 +113,11 @@ def test_changed_cell_is_detected_and_named(written: tuple[Location, Path], tmp_
     (tmp_path / "x.csv").write_text(
         "\n".join([*lines[:at], lines[at].replace(",failed_orders,1,1,", ",failed_orders,0,1,"), *lines[at + 1 :]])
     )
-    told = verified(place, tmp_path / "x.csv")
-    assert told.altered
-    assert [(one.row["measure"], one.columns) for one in told.own or []] == [("failed_orders", {"value": ("1", "0")})]
+    verified_now = verified(place, tmp_path / "x.csv")
+    assert verified_now.altered
+    assert [(one.row["measure"], one.columns) for one in verified_now.own or []] == [
+        ("failed_orders", {"value": ("1", "0")})
+    ]
 
 
 def test_changed_value_with_a_forged_hash_is_detected_by_repeating_the_query(written: tuple[Location, Path]) -> None:
@@ -125,9 +127,11 @@ def test_changed_value_with_a_forged_hash_is_detected_by_repeating_the_query(wri
         tuple(0.99 if name == "value" and at == 0 else cell for name, cell in zip(found.columns, row, strict=True))
         for at, row in enumerate(found.rows)
     ]
-    told = verify(place, found.columns, forged, {**found.provenance, "rows_sha256": rows_hash(found.columns, forged)})
-    assert not told.altered
-    assert not told.is_genuine
+    verified_now = verify(
+        place, found.columns, forged, {**found.provenance, "rows_sha256": rows_hash(found.columns, forged)}
+    )
+    assert not verified_now.altered
+    assert not verified_now.is_genuine
 
 
 def test_the_hash_does_not_depend_on_the_order_of_rows_and_columns() -> None:
@@ -150,9 +154,9 @@ def test_numbers_with_16_digits_and_escaped_formulas_compare_as_equal() -> None:
 
 def test_later_correction_is_listed_with_its_order(corrected: tuple[Location, Path]) -> None:
     place, folder = corrected
-    told = verified(place, folder / "x.parquet")
-    assert told.is_genuine
-    moved = next(one for one in told.now if one.row["measure"] == "cycle_days" and LATE[0] in one.orders)
+    verified_now = verified(place, folder / "x.parquet")
+    assert verified_now.is_genuine
+    moved = next(one for one in verified_now.now if one.row["measure"] == "cycle_days" and LATE[0] in one.orders)
     (change,) = moved.orders[LATE[0]]
     assert (change.feed, change.how) == ("shipments", "correction")
     assert json.loads(change.key) == {"shipment_id": f"S-{LATE[0]}"}
@@ -160,17 +164,19 @@ def test_later_correction_is_listed_with_its_order(corrected: tuple[Location, Pa
         {"received_at": "2026-06-12"},
         {"received_at": "2026-06-17"},
     )
-    others = {order for one in told.now for order, changes in one.orders.items() if order != LATE[0] and changes}
+    others = {
+        order for one in verified_now.now for order, changes in one.orders.items() if order != LATE[0] and changes
+    }
     assert others == set()
 
 
 def test_orders_with_changed_records_are_listed_if_the_data_version_is_gone(corrected: tuple[Location, Path]) -> None:
     place, folder = corrected
     found = read(folder / "x.parquet")
-    told = verify(place, found.columns, found.rows, {**found.provenance, "generation": 99})
-    assert told.own is None
-    assert "99" in (told.why_not_own or "")
-    assert {order for one in told.now for order in one.orders} == {LATE[0]}
+    verified_now = verify(place, found.columns, found.rows, {**found.provenance, "generation": 99})
+    assert verified_now.own is None
+    assert "99" in (verified_now.why_not_own or "")
+    assert {order for one in verified_now.now for order in one.orders} == {LATE[0]}
 
 
 def test_export_of_another_warehouse_is_not_compared_with_a_data_version_of_equal_number(
@@ -178,9 +184,9 @@ def test_export_of_another_warehouse_is_not_compared_with_a_data_version_of_equa
 ) -> None:
     place, folder = written
     found = read(folder / "x.parquet")
-    told = verify(place, found.columns, found.rows, {**found.provenance, "data_as_of": "2020-01-01T00:00:00"})
-    assert told.own is None
-    assert "another warehouse" in (told.why_not_own or "")
+    verified_now = verify(place, found.columns, found.rows, {**found.provenance, "data_as_of": "2020-01-01T00:00:00"})
+    assert verified_now.own is None
+    assert "another warehouse" in (verified_now.why_not_own or "")
 
 
 def test_file_that_is_not_an_export_is_refused(tmp_path: Path) -> None:
@@ -199,15 +205,19 @@ def test_changed_policy_settings_and_definitions_are_listed(
 ) -> None:
     place, folder = written
     found = read(folder / "x.parquet")
-    said = json.loads(json.dumps(found.provenance))
-    said["policy"]["late_tolerance_days"], said["definitions"]["otif"]["version"], said["rule_book"] = 3, 0, "1999"
-    told = verify(place, found.columns, found.rows, said)
-    assert told.is_genuine
-    assert told.rules[1:] == [
+    recorded = json.loads(json.dumps(found.provenance))
+    recorded["policy"]["late_tolerance_days"], recorded["definitions"]["otif"]["version"], recorded["rule_book"] = (
+        3,
+        0,
+        "1999",
+    )
+    verified_now = verify(place, found.columns, found.rows, recorded)
+    assert verified_now.is_genuine
+    assert verified_now.rules[1:] == [
         "the strict policy's late_tolerance_days: 3, now 0",
         f"definition of otif: version 0, now {find('otif').version}",
     ]
-    assert told.rules[0].startswith("rule book 1999, now ")
+    assert verified_now.rules[0].startswith("rule book 1999, now ")
 
 
 def _cut(name: str, keep: float) -> Callable[[Path], None]:
@@ -232,7 +242,7 @@ def _without(name: str) -> Callable[[Path], None]:
 
 
 @pytest.mark.parametrize(
-    ("file", "harm", "said"),
+    ("file", "harm", "recorded"),
     [
         ("x.csv", _cut("x.csv", 0.5), "truncated or edited"),
         ("x.csv", _cut(f"x.csv{write.PROVENANCE_SUFFIX}", 0.5), "cannot be read"),
@@ -245,9 +255,9 @@ def _without(name: str) -> Callable[[Path], None]:
     ],
 )
 def test_error_for_a_damaged_export_names_the_problem_and_the_next_step(
-    file: str, harm: Callable[[Path], None], said: str, written: tuple[Location, Path], tmp_path: Path
+    file: str, harm: Callable[[Path], None], recorded: str, written: tuple[Location, Path], tmp_path: Path
 ) -> None:
     folder = Path(shutil.copytree(written[1], tmp_path / "copy"))
     harm(folder)
-    with pytest.raises(NotAnExport, match=said):
+    with pytest.raises(NotAnExport, match=recorded):
         recorded_table(folder / file) or read_for_verification(folder / file)

@@ -187,14 +187,14 @@ def test_sample_covers_every_measure_dimension_and_verdict(embedded: Location) -
     for one in asked(embedded, EVERYTHING, (), None):
         if one.value is not None:
             continue
-        said = str(one.no_data)
-        if said.startswith("inconclusive"):
+        no_data = str(one.no_data)
+        if no_data.startswith("inconclusive"):
             assert getattr(MEASURES[one.measure].formula, "combined", False), one
             assert one.worst is not None
             assert one.best is not None
             assert one.worst < one.best, one
             continue
-        breakdowns = [name for name in ("base_unit", "step", "basis") if f"break down by {name}" in said]
+        breakdowns = [name for name in ("base_unit", "step", "basis") if f"break down by {name}" in no_data]
         assert breakdowns, one
         parts = asked(embedded, (one.measure,), tuple(breakdowns), None)
         assert len([part for part in parts if part.value is not None]) > 1, one

@@ -46,14 +46,14 @@ def test_order_is_assigned_commented_resolved_and_reopened_with_a_change_history
             None,
             PUT_RIGHT["acknowledged_at"],
         )
-        assert [(said["who"], said["text"]) for said in work_items.comments(store, "O1")] == [("Bo", "called them")]
-        told = work_items.history(store, "O1")
-    assert [(one["who"], one["what"]) for one in told] == [
+        assert [(entry["who"], entry["text"]) for entry in work_items.comments(store, "O1")] == [("Bo", "called them")]
+        entries = work_items.history(store, "O1")
+    assert [(one["who"], one["what"]) for one in entries] == [
         ("Ada", "work item reopened"),
         ("Bo", "work item resolved"),
         ("Ada", "work item assigned"),
     ]
-    assert told[0]["before"]["remedy_note"] == "a new pump"
+    assert entries[0]["before"]["remedy_note"] == "a new pump"
 
 
 def test_second_concurrent_save_is_rejected_and_names_the_first_user(location: Location) -> None:
@@ -108,7 +108,7 @@ def many_at_once(place: Location) -> None:
         assert len(refused) == 7
         assert {one.who for one in refused} == {work_items.item(store, "O1").owner}
         assert len(work_items.history(store, "O1")) == 1
-        assert sorted(said["who"] for said in work_items.comments(store, "O2")) == [
+        assert sorted(entry["who"] for entry in work_items.comments(store, "O2")) == [
             f"person {number}" for number in range(8)
         ]
 

@@ -162,13 +162,13 @@ def test_results_are_cached_while_reading_and_not_while_previewing(
     ):
         worked.clear()
         with opened(any_location) as connection:
-            said = [
+            notes = [
                 work(connection, 1, word="a"),
                 work(connection, 1, word="a"),
                 work(connection, 1, word="b"),
                 work(connection, 2),
             ]
-        assert said == ["1a", "1a", "1b", "2"]
+        assert notes == ["1a", "1a", "1b", "2"]
         assert worked == expected
 
 

@@ -105,15 +105,15 @@ def test_r29_line_without_proof_must_also_be_attributable_to_the_buyer(embedded:
     Line 2 left on the 9th and has no proof of receipt.
     """
     tried = {"IN_TIME": "2026-03-10", "TOO_LATE": "2026-03-11", "NEVER": None}
-    told = []
+    differences = []
     for name, second in tried.items():
         one = history(sent(9, 12), sent(9, None, line_no="2"), lines=[order_line(), order_line(line_no="2")])
         for row, on in zip(one["shipments"], ("2026-03-10", second), strict=True):
             row |= shipment(attempted_at=on, failure_caused_by="buyer" if on else None) | {
                 key: row[key] for key in CARRIED
             }
-        told.append(renamed(one, name))
-    world = World(END_OF_APRIL.date(), both(*told), {}, END_OF_APRIL, everything())
+        differences.append(renamed(one, name))
+    world = World(END_OF_APRIL.date(), both(*differences), {}, END_OF_APRIL, everything())
     assert fact_table_differences(embedded, world) == []
     found = judge(world.records, {}, END_OF_APRIL, world.mapped)
     assert {found.lines[name, "2"].findings["on_time"] for name in tried} == {Finding(None, "no_evidence")}

@@ -21,14 +21,14 @@ def judged() -> dict[str, tuple[str, Facts]]:
     Cases with equal inputs share a query.
     """
     engine = memory()
-    said: dict[str, tuple[str, Facts]] = {}
+    facts_by_case: dict[str, tuple[str, Facts]] = {}
     with engine.connect() as connection:
         for whole, prefixes in judged_alike():
             load(connection, whole.records)
             facts = ask(connection, whole.policy, whole.as_of, whole.mapped)
-            said |= {name: (prefix, facts) for name, prefix in prefixes.items()}
+            facts_by_case |= {name: (prefix, facts) for name, prefix in prefixes.items()}
     engine.dispose()
-    return said
+    return facts_by_case
 
 
 def values(row: dict[str, Any], expected: Any) -> dict[str, Any]:
