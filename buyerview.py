@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import typer
 
-from commands import analysis, exports, init, notifications, run
+from commands import access, analysis, exports, init, notifications, run
 from commands.output import screen
 
 NEW_OBJECTS = 50_000
@@ -36,6 +36,7 @@ app.command("measures")(analysis.list_measures)
 for command in (analysis.targets, analysis.ladder, analysis.diff, analysis.explain):
     app.command()(command)
 app.command("fill-rate")(analysis.fill_rate)
+app.add_typer(access.app, name="access")
 
 
 def main() -> None:

@@ -56,6 +56,12 @@ EXAMPLES = {
         "buyerview fill-rate --orders 5000 --from-fill 0.8 --to-fill 0.92 --back-ordered 0.7 --back-order-cost 150 "
         "--profit 12500",
     ),
+    "access grant": (
+        "buyerview access grant ada@example.com administrator",
+        "buyerview access grant ben@example.com viewer --where region=North segment=A",
+    ),
+    "access revoke": ("buyerview access revoke ben@example.com",),
+    "access list": ("buyerview access list", "buyerview access list --json"),
 }
 """Examples of each command. A test checks that their options exist."""
 KINDS = {int: "NUMBER", float: "NUMBER", Path: "PATH", datetime: "YYYY-MM-DD", str: "TEXT"}
@@ -67,9 +73,12 @@ def commands() -> dict[str, Callable[..., None]]:
     from buyerview import app
 
     listed: dict[str, Callable[..., None]] = {}
-    for info in app.registered_commands:
-        assert info.callback is not None
-        listed[info.name or info.callback.__name__.replace("_", "-")] = info.callback
+    groups = [("", app), *((f"{group.name} ", group.typer_instance) for group in app.registered_groups)]
+    for prefix, group in groups:
+        assert group is not None
+        for info in group.registered_commands:
+            assert info.callback is not None
+            listed[prefix + (info.name or info.callback.__name__.replace("_", "-"))] = info.callback
     return listed
 
 
@@ -88,7 +97,7 @@ def page() -> str:
     listed = commands()
     parts.append("| command | purpose |\n|---|---|")
     for name, command in listed.items():
-        parts[-1] += f"\n| [`{name}`](#{name}) | {_doc(command)[0]} |"
+        parts[-1] += f"\n| [`{name}`](#{name.replace(' ', '-')}) | {_doc(command)[0]} |"
     for name, command in listed.items():
         summary, details = _doc(command)
         parts.append(f"\n## {name}\n\n{summary}" + (f"\n\n{details}" if details else ""))

@@ -4,6 +4,8 @@
     ├── UnknownName                 there is no measure, dimension, feed ... of that name; suggests the nearest one
     ├── ChangedMeanwhile            another user saved the same thing first
     ├── SettingRefused              an environment variable or a path that cannot be used
+    ├── AccessDenied                the person's role does not allow the action
+    ├── LastAdministrator           nobody could give access after this change
     └── WarehouseError
         ├── WarehouseBusy           another run is writing; try again later
         ├── NothingPublished        there is no generation yet
@@ -192,6 +194,30 @@ class SettingRefused(BuyerviewError):
         self.name = name
         self.why = why
         super().__init__(f"{name}: {why}")
+
+
+class AccessDenied(BuyerviewError):
+    """The role of `person` does not allow `action`. Nothing was changed."""
+
+    exit_code = 77
+
+    def __init__(self, person: str, action: str) -> None:
+        self.person = person
+        self.action = action
+        super().__init__(f"{person} may not {action}. Nothing was changed. Ask an administrator for another role.")
+
+
+class LastAdministrator(BuyerviewError):
+    """`person` is the only administrator who sees every row. Nothing was changed."""
+
+    exit_code = 78
+
+    def __init__(self, person: str) -> None:
+        self.person = person
+        super().__init__(
+            f"{person} is the only administrator without a scope. Nothing was changed. "
+            "Make another person administrator first."
+        )
 
 
 class WarehouseError(BuyerviewError):

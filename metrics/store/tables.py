@@ -202,3 +202,22 @@ outbox = Table(
     Column("error", Text, comment="error of the last attempt"),
     comment="one row: one message to send, or sent",
 )
+
+access_grants = Table(
+    "access_grants",
+    metadata,
+    Column("person", String, primary_key=True, comment="name from the sign-in, in lower case"),
+    Column("role", String, nullable=False, comment="viewer, agent, analyst, editor or administrator"),
+    Column("scope", Text, nullable=False, comment="JSON of the conditions (dimension, values); []: every row"),
+    Column("changed_at", DateTime, nullable=False, comment="UTC"),
+    Column("version", Integer, nullable=False, comment="1, 2, 3 ...; counts changes"),
+    comment="one row: the access of one person",
+)
+
+ended_sessions = Table(
+    "ended_sessions",
+    metadata,
+    Column("session", String, primary_key=True, comment="hash of the cookie of a sign-in"),
+    Column("ended_at", DateTime, nullable=False, comment="UTC"),
+    comment="one row: one sign-in that has ended; its cookie is no longer accepted",
+)

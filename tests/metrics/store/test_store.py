@@ -101,12 +101,14 @@ def test_stores_of_the_former_migrations_are_adopted_without_loss(location: Loca
         assert is_as_described(connection)
         assert connection.scalars(select(run_history.c.source)).all() == ["erp"]
         assert connection.scalars(select(work_items.c.owner)).all() == ["Ada"]
-        assert MigrationContext.configure(connection).get_current_heads() == ("0003",)
+        assert MigrationContext.configure(connection).get_current_heads() == ("0004",)
     a_block_is_kept_whole_or_not_at_all(location)
 
 
-def test_a_store_at_the_last_former_revision_is_not_changed(location: Location) -> None:
+def test_a_migrated_store_is_not_migrated_again(location: Location) -> None:
     former_store(location, "0003")
+    with open_store(location):
+        pass
     engine = create_engine(store_url(location))
     with engine.connect() as connection:
         assert not migrate.needs_migration(connection)
