@@ -14,7 +14,11 @@ from commands.output import out, screen, silence_streamlit
 def alerts(
     as_json: Annotated[bool, typer.Option("--json", help="Print every rule and its last reading as JSON.")] = False,
     test: Annotated[
-        str, typer.Option("--test", help="Only send a test message to this channel, mailto:ADDRESS or webhook:NAME.")
+        str,
+        typer.Option(
+            "--test",
+            help="Only send a test message to this channel: mailto:ADDRESS, webhook:NAME, slack:NAME or teams:NAME.",
+        ),
     ] = "",
 ) -> None:
     """List the alert rules and their status.
@@ -56,29 +60,52 @@ def alerts(
 
 
 def digest(
-    to: Annotated[str, typer.Option("--to", help="E-mail address of the recipient.")] = "",
+    to: Annotated[
+        str, typer.Option("--to", help="E-mail address of the recipient, or slack:NAME, teams:NAME or webhook:NAME.")
+    ] = "",
     target: Annotated[
         Path | None, typer.Option("--out", help="File to write the e-mail to (.eml), with or without --to.")
     ] = None,
     where: Where = None,
+    view: Annotated[
+        str, typer.Option("--view", help="Name of a shared view: use its filters, and its period in the PDF.")
+    ] = "",
+    with_pdf: Annotated[
+        bool, typer.Option("--pdf", help="Attach the one-page scorecard as PDF to the e-mail.")
+    ] = False,
 ) -> None:
-    """Send the scorecard of the last full week by e-mail.
+    """Send the scorecard of the last full week by e-mail, or to Slack, Teams or a webhook.
 
-    The e-mail has the numbers, the declines and the affected segments, a picture of the trend and links.
+    The e-mail has the numbers, the declines and the affected segments, a picture of the trend and links. The other
+    channels get the numbers, the declines and a link. Schedule this command with a timer or cron.
     """
     silence_streamlit()
     from dashboard.reports import digest as weekly
+    from dashboard.reports import digest_extras
+    from metrics.alerts.rules import WEBHOOKS
 
+    is_channel = to.partition(":")[0] in WEBHOOKS
     if not to and target is None:
         raise typer.BadParameter("give --to, --out or both", param_hint="--to")
-    if to and "@" not in to:
-        raise typer.BadParameter(f"{to!r} is not an e-mail address", param_hint="--to")
-    message = weekly.made(filters_of(where or []), to=to)
-    if target is not None:
-        weekly.write(target, message)
-        screen.print(f"Written to {target}.", markup=False, soft_wrap=True)
+    if to and "@" not in to and not is_channel:
+        raise typer.BadParameter(f"{to!r} is no e-mail address and no channel", param_hint="--to")
+    if view and where:
+        raise typer.BadParameter("give --view or --where", param_hint="--view")
+    if with_pdf and is_channel and target is None:
+        raise typer.BadParameter("only an e-mail can have a PDF attached", param_hint="--pdf")
+    filters, days = digest_extras.saved_view(view) if view else (filters_of(where or []), None)
+    if target is not None or not is_channel:
+        message = weekly.made(filters, to="" if is_channel else to)
+        if with_pdf:
+            digest_extras.attach_report(message, filters, days)
+        if target is not None:
+            weekly.write(target, message)
+            screen.print(f"Written to {target}.", markup=False, soft_wrap=True)
+        if to and not is_channel:
+            weekly.send(message)
+    if is_channel:
+        digest_extras.send_to_channel(to, filters)
     if to:
-        weekly.send(message)
         screen.print(f"Sent to {to}.", markup=False, soft_wrap=True)
 
 

@@ -39,7 +39,11 @@ EXAMPLES = {
     ),
     "apply": ("buyerview apply",),
     "alerts": ("buyerview alerts", "buyerview alerts --test mailto:you@example.org"),
-    "digest": ("buyerview digest --to you@example.org", "buyerview digest --out week.eml"),
+    "digest": (
+        "buyerview digest --to you@example.org --pdf",
+        "buyerview digest --to slack:OPS --where region=North",
+        "buyerview digest --out week.eml",
+    ),
     "serve": ("buyerview serve", "buyerview serve --port 8600 --no-browser"),
     "export": (
         "buyerview export --measures otif,on_time --by segment,region --grain month --format xlsx --out service.xlsx",

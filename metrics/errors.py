@@ -39,7 +39,9 @@ if TYPE_CHECKING:
     from sqlalchemy import URL
 
 HIDDEN = "***"
-_SECRET_NAME = re.compile(r"pass(word|wd|phrase)$|^pass$|^pwd$|secret|token|api_?key|^BUYERVIEW_WEBHOOK_", re.I)
+_SECRET_NAME = re.compile(
+    r"pass(word|wd|phrase)$|^pass$|^pwd$|secret|token|api_?key|^BUYERVIEW_(WEBHOOK|SLACK|TEAMS)_", re.I
+)
 """Names of environment variables and URL parameters whose values are secrets."""
 _IN_URL = re.compile(r"(://[^\s:/@]*):\S*@")
 _ASSIGNED = re.compile(

@@ -1,4 +1,4 @@
-"""Send notifications by e-mail (SMTP) and webhook (HTTP). Does not use Streamlit, because ingest runs send them too.
+"""Send notifications by e-mail (SMTP), webhook, Slack and Microsoft Teams. No Streamlit, because ingest runs send too.
 
 A message stays in the outbox until the server has accepted it. A run that stops between sending and marking sends it
 twice, with the same identity (Message-ID, Idempotency-Key). Secrets are only in the environment:
@@ -7,34 +7,37 @@ twice, with the same identity (Message-ID, Idempotency-Key). Secrets are only in
     BUYERVIEW_SMTP_PASSWORD   password, if the server requires one
     BUYERVIEW_MAIL_FROM       the sender's address
     BUYERVIEW_WEBHOOK_NAME    URL of the channel webhook:NAME
+    BUYERVIEW_SLACK_NAME      URL of an incoming webhook of Slack, for the channel slack:NAME
+    BUYERVIEW_TEAMS_NAME      URL of a workflow of Microsoft Teams, for the channel teams:NAME
     BUYERVIEW_URL             URL of the dashboard, for links
+
+`recipients.py` has the settings of allowed recipients, `webhook.py` that of signatures.
 """
 
 import hashlib
 import json
 import os
 import smtplib
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Mapping
-from contextlib import closing
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
 from http.client import HTTPException
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from dashboard.components import formatting
+from dashboard.notifications import recipients, webhook
+from dashboard.notifications.messages import Notice, alert_notice, as_text, slack, teams
 from metrics.alerts import storage
+from metrics.alerts.rules import KINDS, WEBHOOKS
 from metrics.errors import SettingRefused, driver_text
-from metrics.model.measure import Unit
 from metrics.store.connection import open_store
 from metrics.warehouse import Location
 
 TIMEOUT = 20.0
-MOST_ANSWER = 1_000_000
-"""Bytes of a webhook's answer to read."""
+MOST_BYTES = 20_000_000
+"""Largest e-mail to send."""
 PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 Setting = Mapping[str, str]
 Message = Mapping[str, Any]
@@ -66,8 +69,6 @@ def send_pending(place: Location, *, now: datetime, setting: Setting = os.enviro
 
 def failure_reason(error: Exception) -> str:
     """Return a failure in words, without text of the server or the address, which may contain a secret."""
-    if isinstance(error, urllib.error.HTTPError):
-        return f"the webhook answered {error.code} {error.reason}"
     if isinstance(error, smtplib.SMTPAuthenticationError):
         return "the mail server refuses the user or the password (BUYERVIEW_SMTP, BUYERVIEW_SMTP_PASSWORD)"
     if isinstance(error, smtplib.SMTPRecipientsRefused):
@@ -79,58 +80,61 @@ def failure_reason(error: Exception) -> str:
 
 def send(message: Message, setting: Setting = os.environ) -> None:
     """Send one message of the outbox. Raises one of FAILURES."""
-    kind, _, to = message["channel"].partition(":")
+    subject, identity = message["subject"], message["message_id"]
+    send_notice(
+        message["channel"], alert_notice(subject, message["body"]), message["body"], identity=identity, setting=setting
+    )
+
+
+def send_notice(channel: str, notice: Notice, body: Message, *, identity: str, setting: Setting = os.environ) -> None:
+    """Send a notice to a channel in the channel's format. Raises one of FAILURES.
+
+    body: what a plain webhook receives as JSON, beside the subject.
+    """
+    kind, _, to = channel.partition(":")
     if kind == "mailto":
-        send_mail(
-            mail(to, message["subject"], as_text(message["body"]), identity=message["message_id"], setting=setting),
-            setting,
-        )
-    else:
-        _post(to, message, setting)
+        send_mail(mail(to, notice.title, as_text(notice), identity=identity, setting=setting), setting)
+        return
+    if kind not in WEBHOOKS:
+        raise SettingRefused(channel, f"a channel must begin with {', '.join(f'{one}:' for one in KINDS)}")
+    formats: dict[str, Callable[[], Message]] = {
+        "webhook": lambda: {"subject": notice.title, **body},
+        "slack": lambda: slack(notice),
+        "teams": lambda: teams(notice),
+    }
+    content = json.dumps(formats[kind](), ensure_ascii=False, default=str).encode()
+    key = _digest(identity)
+    headers = {"Content-Type": "application/json", "User-Agent": "Buyerview", "Idempotency-Key": key}
+    if kind == "webhook":
+        headers |= webhook.signature(to, key, content, at=int(datetime.now(UTC).timestamp()), setting=setting)
+    webhook.post(f"BUYERVIEW_{kind.upper()}_{to}", content, headers, setting)
 
 
 def send_test(channel: str, setting: Setting = os.environ) -> None:
     """Send a test message to a channel. Raises SettingRefused with the reason of a failure."""
-    kind, _, to = channel.partition(":")
-    subject, identity = "Test message from Buyerview", f"test {datetime.now(UTC)}"
+    notice = alert_notice("Test message from Buyerview", {})
     try:
-        if kind == "mailto":
-            text = "This address receives alerts from Buyerview.\n"
-            send_mail(mail(to, subject, text, identity=identity, setting=setting), setting)
-        elif kind == "webhook":
-            _post(to, {"subject": subject, "body": {"event": "test"}, "message_id": identity}, setting)
-        else:
-            raise SettingRefused(channel, "a channel must begin with mailto: or webhook:")
+        send_notice(channel, notice, {"event": "test"}, identity=f"test {datetime.now(UTC)}", setting=setting)
     except SettingRefused:
         raise
     except FAILURES as error:
         raise SettingRefused(channel, failure_reason(error)) from None
 
 
-def _post(name: str, message: Message, setting: Setting) -> None:
-    variable = f"BUYERVIEW_WEBHOOK_{name}"
-    url = setting.get(variable, "")
-    if urlsplit(url).scheme not in ("http", "https"):
-        raise SettingRefused(
-            variable, "it must be an http:// or https:// address, set for the dashboard and for ingest runs"
-        )
-    body = json.dumps({"subject": message["subject"], **message["body"]}, ensure_ascii=False).encode()
-    headers = {
-        "Content-Type": "application/json",
-        "User-Agent": "Buyerview",
-        "Idempotency-Key": _digest(message["message_id"]),
-    }
-    opener = urllib.request.build_opener(_NoRedirect)
-    with closing(opener.open(urllib.request.Request(url, body, headers), timeout=TIMEOUT)) as response:
-        response.read(MOST_ANSWER)
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Follow no redirect: it would drop the body, and could lead to an address inside the network."""
-
-    # Any: urllib passes its own objects
-    def redirect_request(self, *_: Any) -> None:
-        raise OSError("the webhook redirects to another address; set the variable to that address")
+def refused_channels(channels: Sequence[str], setting: Setting = os.environ) -> list[str]:
+    """Return the reasons why messages to these channels would not be sent, as far as the settings decide it."""
+    errors = []
+    for channel in channels:
+        kind, _, to = channel.partition(":")
+        try:
+            if kind == "mailto":
+                if setting.get(recipients.SENDER):  # nothing is sent without a sender
+                    recipients.check_mail(_addresses(to), setting)
+            elif url := setting.get(f"BUYERVIEW_{kind.upper()}_{to}"):
+                recipients.check_host(urlsplit(url).hostname or "", setting)
+        except (SettingRefused, ValueError) as error:
+            errors.append(str(error) if isinstance(error, SettingRefused) else f"{channel} cannot be used.")
+    return errors
 
 
 def mail(to: str, subject: str, text: str, *, identity: str, setting: Setting = os.environ) -> EmailMessage:
@@ -154,6 +158,9 @@ def send_mail(message: EmailMessage, setting: Setting = os.environ) -> None:
         raise SettingRefused(
             "BUYERVIEW_SMTP", f"it must name a mail server: {' or '.join(f'{kind}://host' for kind in PORTS)}"
         )
+    recipients.check_mail(message["To"].addresses, setting)
+    if len(message.as_bytes()) > MOST_BYTES:
+        raise SettingRefused("BUYERVIEW_SMTP", f"a message is larger than {MOST_BYTES / 1e6:.0f} MB")
     opening = smtplib.SMTP_SSL if url.scheme == "smtps" else smtplib.SMTP
     with opening(url.hostname, url.port or PORTS[url.scheme], timeout=TIMEOUT) as server:
         if url.scheme == "smtp+starttls":
@@ -163,40 +170,12 @@ def send_mail(message: EmailMessage, setting: Setting = os.environ) -> None:
         server.send_message(message)
 
 
-def as_text(body: Message) -> str:
-    """Return the text of an alert e-mail."""
-    unit = Unit(body["unit"])
-
-    def number(value: float | None) -> str:
-        return formatting.number(value, unit)
-
-    of = (
-        f" ({formatting.number(body['numerator'])} of {formatting.number(body['denominator'])})"
-        if body["numerator"] is not None and body["denominator"]
-        else ""
-    )
-    where = "; ".join(f"{name} {', '.join(values)}" for name, values in body["where"]) or "all orders"
-    lines = [
-        f"{body['title']}: {number(body['value'])}{of}",
-        f"{body['from']} to {body['to']}, {where}",
-        f"Rule “{body['rule']}”: {body['condition']}"
-        + (f" {number(body['limit'])}" if body["limit"] is not None else ""),
-        f"Target {number(body['target'])}" if body["target"] is not None else "",
-        f"Prior period: {number(body['before'])}" if body["before"] is not None else "",
-        _fired(body.get("fired"), number),
-        f"Data version {body['generation']}. Definition: {body['definition']}",
-        "",
-        f"Show these numbers: {body['link']}",
-    ]
-    return "\n".join(line for at, line in enumerate(lines) if line or at == len(lines) - 2) + "\n"
-
-
-def _fired(fired: Message | None, number: Callable[[float | None], str]) -> str:
-    """Return the line about an alert that cleared before its message was sent."""
-    if not fired:
-        return ""
-    period = f"{fired['from']} to {fired['to']}"
-    return f"The alert fired at {number(fired['value'])}, {period}. It cleared before that message was sent."
+def _addresses(to: str) -> tuple[Address, ...]:
+    """Return the addresses of a recipient list. Raises ValueError if it contains a line break."""
+    made = EmailMessage()
+    made["To"] = to
+    found: tuple[Address, ...] = made["To"].addresses
+    return found
 
 
 def _digest(identity: str) -> str:

@@ -61,7 +61,14 @@ def button(shown: Scorecard, as_of: datetime | None, measure: str) -> None:
 def write(
     target: Path, *, choice: str, start: date | None, end: date | None, where: tuple[tuple[str, tuple[str, ...]], ...]
 ) -> None:
-    """Write the report of the newest generation as PDF.
+    """Write the report of the newest generation as PDF. Parameters as `newest`."""
+    target.write_bytes(newest(choice=choice, start=start, end=end, where=where))
+
+
+def newest(
+    *, choice: str, start: date | None, end: date | None, where: tuple[tuple[str, tuple[str, ...]], ...]
+) -> bytes:
+    """Return the report of the newest generation as PDF.
 
     choice: a period of the filter bar, used if no days are given. Raises NothingPublished.
     """
@@ -77,7 +84,7 @@ def write(
         first = status.first_day or as_of.date()
         period = periods.choose(periods.DATES if days else choice, as_of=as_of.date(), first=first, days=days)
         shown = scorecard.load_scorecard(published.number, Filters(period, where))
-        target.write_bytes(pdf(report_text(shown, as_of, shown.view.main)))
+        return pdf(report_text(shown, as_of, shown.view.main))
 
 
 def report_text(shown: Scorecard, as_of: datetime | None, measure: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from dashboard import queries
 from dashboard.components import cards, formatting, tables, theme
 from dashboard.components.tables import Cell
 from dashboard.frame import page, save_view, user_name
+from dashboard.notifications import delivery
 from metrics.alerts import evaluate, storage
 from metrics.alerts.rules import (
     ABOVE,
@@ -166,17 +167,24 @@ def _recipients(rule: Rule, key: str) -> Rule:
         to = st.text_input(
             "Mail to", _listed(rule, "mailto"), key=f"rule_mail_{key}", placeholder="ops@example.org, …", width=280
         )
-        named = "The NAME in the environment variable BUYERVIEW_WEBHOOK_NAME"
-        hook = st.text_input(
-            "Webhooks", _listed(rule, "webhook"), key=f"rule_hook_{key}", placeholder="OPS", width=150, help=named
-        )
+        names = {
+            kind: st.text_input(
+                title,
+                _listed(rule, kind),
+                key=f"rule_{kind}_{key}",
+                placeholder="OPS",
+                width=120,
+                help=f"The NAME in the environment variable BUYERVIEW_{kind.upper()}_NAME",
+            )
+            for kind, title in (("webhook", "Webhooks"), ("slack", "Slack"), ("teams", "Teams"))
+        }
         quiet = st.toggle("Quiet hours", rule.quiet_from is not None, key=f"rule_quiet_{key}")
         start = st.time_input("From", rule.quiet_from or time(20), key=f"rule_from_{key}", width=110) if quiet else None
         end = st.time_input("To", rule.quiet_to or time(7), key=f"rule_to_{key}", width=110) if quiet else None
         muted = st.date_input("Muted until", rule.muted_until, key=f"rule_muted_{key}", width=150)
     return replace(
         rule, where=where, quiet_from=start, quiet_to=end,
-        channels=(*_channels("mailto", to), *_channels("webhook", hook)),
+        channels=(*_channels("mailto", to), *(one for kind, typed in names.items() for one in _channels(kind, typed))),
         muted_until=datetime.combine(muted, time()) if isinstance(muted, date) else None,
     )  # fmt: skip
 
@@ -268,7 +276,7 @@ def open_rule(rule: Rule | None) -> None:
 
 
 def _save(rule: Rule, wrong: list[str]) -> None:
-    if wrong:
+    if wrong := [*wrong, *delivery.refused_channels(rule.channels)]:
         st.session_state["_rule_told"] = " ".join(wrong)
         return
     try:

@@ -25,6 +25,10 @@ COMPARED = (MOVED, OTHER)
 """Conditions on the change since the period before: for the worse, or in either direction."""
 CLEAR, FIRING = "clear", "firing"
 FIRED, OVER = "fired", "over"
+WEBHOOKS = ("webhook", "slack", "teams")
+"""Kinds of channels whose URL is in the variable BUYERVIEW_KIND_NAME."""
+KINDS = ("mailto", *WEBHOOKS)
+"""Kinds of channels."""
 PERIODS = {"day": 1, "week": 7, "4 weeks": 28, "13 weeks": 91, "month": None}
 """Length in days of each kind of period; weeks run from Monday to Sunday, and None is a calendar month.
 
@@ -54,7 +58,7 @@ class Rule:
     quiet_to: time | None = None
     muted_until: datetime | None = None
     channels: tuple[str, ...] = ()
-    """Where to notify: `mailto:name@example.org`, or `webhook:NAME` for the variable BUYERVIEW_WEBHOOK_NAME."""
+    """Where to notify: `mailto:name@example.org`, or `webhook:NAME`, `slack:NAME`, `teams:NAME` (see WEBHOOKS)."""
     owner: str = ""
     rule_id: int = 0
     version: int = 0
@@ -130,13 +134,13 @@ def undeliverable(rule: Rule) -> list[str]:
         kind, _, name = channel.partition(":")
         if kind == "mailto" and "@" not in name:
             errors.append(f"{name!r} is not an e-mail address.")
-        elif kind == "webhook" and not name.replace("_", "").isalnum():
+        elif kind in WEBHOOKS and not name.replace("_", "").isalnum():
             errors.append(
-                f"{name!r} is not a valid webhook name. Use letters, digits and _, and set its address in the variable "
-                f"BUYERVIEW_WEBHOOK_{name}."
+                f"{name!r} is not a valid name of a {kind} channel. Use letters, digits and _, and set its address in "
+                f"the variable BUYERVIEW_{kind.upper()}_{name}."
             )
-        elif kind not in ("mailto", "webhook"):
-            errors.append(f"{channel!r} must begin with mailto: or webhook:.")
+        elif kind not in KINDS:
+            errors.append(f"{channel!r} must begin with {', '.join(f'{one}:' for one in KINDS)}.")
     return errors
 
 

@@ -188,7 +188,7 @@ outbox = Table(
         primary_key=True,
         comment="rule, generation, event and channel, so that a retry does not create a second message",
     ),
-    Column("channel", String, nullable=False, comment="mailto:ADDRESS or webhook:NAME"),
+    Column("channel", String, nullable=False, comment="mailto:ADDRESS, webhook:NAME, slack:NAME or teams:NAME"),
     Column("subject", String, nullable=False),
     Column("body", Text, nullable=False, comment="JSON of the content"),
     Column(

@@ -29,6 +29,7 @@ START, END = last_full_period("week", AS_OF.date())
 @pytest.fixture
 def message(small: Path, monkeypatch: pytest.MonkeyPatch) -> EmailMessage:  # noqa: ARG001 - the warehouse
     monkeypatch.setenv("BUYERVIEW_MAIL_FROM", "buyerview@example.com")
+    monkeypatch.setenv("BUYERVIEW_MAIL_DOMAINS", "example.org")
     monkeypatch.setenv("BUYERVIEW_URL", "https://service.example.org/")
     return digest.made(to="ada@example.org")
 

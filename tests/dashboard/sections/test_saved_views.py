@@ -61,12 +61,18 @@ def test_saved_views_can_be_replaced_renamed_and_deleted(desk: Location) -> None
         assert [(view["name"], view["owner"]) for view in saved_views.views(store, "Bob")] == [("Z", "Ada")]
 
 
-def test_alert_rule_form_shows_past_firings_and_saves_the_rule(desk: Location, open_page: Open) -> None:
+def test_alert_rule_form_shows_past_firings_and_saves_the_rule(
+    desk: Location, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
     at = open_page("views_and_alerts")
     assert "No alert rules yet" in markup(at)
     assert "Over the last 26 weeks it would have fired" in markup(at)
     at.text_input("rule_name_0_0").input("Late")
+    monkeypatch.setenv("BUYERVIEW_MAIL_FROM", "b@example.com")
     at.text_input("rule_mail_0_0").input("ops@example.org").run()
+    at.button("rule_save").click().run()
+    assert "outside the allowed domains" in markup(at)
+    monkeypatch.setenv("BUYERVIEW_MAIL_DOMAINS", "example.org")
     at.button("rule_save").click().run()
     with open_store(desk) as store:
         (rule,) = storage.rules(store)

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import Connection
 
-from dashboard.notifications.delivery import as_text
+from dashboard.notifications.messages import alert_notice, as_text
 from metrics.alerts import evaluate, storage
 from metrics.alerts.rules import BELOW, FIRED, OFF_TARGET, OVER, Rule
 from metrics.errors import ChangedMeanwhile
@@ -120,7 +120,7 @@ def test_muted_alert_that_clears_before_sending_is_sent_as_one_message(warehouse
         0.6,
     )
     assert "The alert fired at 60.0%, 2026-03-16 to 2026-03-22. It cleared before that message was sent" in as_text(
-        message["body"]
+        alert_notice("", message["body"])
     ).replace("\u202f", "")
 
 
