@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import typer
 
-from commands import access, analysis, exports, init, notifications, run
+from commands import access, analysis, exports, init, notifications, run, trial
 from commands.output import screen
 
 NEW_OBJECTS = 50_000
@@ -27,7 +27,7 @@ app = typer.Typer(
 )
 
 command: Callable[..., None]
-for command in (run.demo, run.sample, init.init, run.ingest):
+for command in (run.demo, run.sample, init.init, trial.trial, run.ingest):
     app.command()(command)
 app.command("apply")(run.apply)
 for command in (notifications.alerts, notifications.digest, run.serve, exports.export, exports.verify, exports.report):

@@ -1,10 +1,11 @@
 """The command init: propose a mapping for files or a database, ask what is open, and show what it would give."""
 
+import json
 import sys
-import tempfile
 import zoneinfo
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -13,16 +14,30 @@ import typer
 from rich.table import Table
 
 from commands.limits import limited_memory
-from commands.output import out, progress_bars, right_aligned, screen, summary
+from commands.output import out, progress_bars, right_aligned, screen
+from commands.trial import run_trial, show_trial
 
 if TYPE_CHECKING:
     from ingest.inference.assignment import Question
-    from ingest.inference.proposal import Proposal
-    from ingest.inference.tables import Search
+    from ingest.inference.proposal import Proposal, ProposedFeed
+    from ingest.inference.tables import Found, Search
 
 T = TypeVar("T")
-VERDICTS = ("on_time", "complete", "damage_free", "filled_accurately", "billed_accurately")
 SHOWN = 12
+
+
+@dataclass(frozen=True)
+class FoundMapping:
+    """The mapping found: its text, what it is, and what is open."""
+
+    text: str
+    title: str
+    """Title of the known system; "" if the mapping is proposed."""
+    proposal: "Proposal | None"
+    questions: "tuple[Question, ...]"
+    """Questions without an answer."""
+    lacking: tuple[str, ...]
+    """Needed feeds without a table."""
 
 
 def init(
@@ -41,6 +56,12 @@ def init(
     yes: Annotated[bool, typer.Option("--yes", help="Take the most likely answer to every question.")] = False,
     trial: Annotated[bool, typer.Option("--trial/--no-trial", help="Load on trial and show the verdicts.")] = True,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Overwrite the mapping file if it exists.")] = False,
+    answers: Annotated[
+        Path | None, typer.Option("--answers", help="JSON file with answers by the key of the question (see --json).")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print what was found and the open questions as JSON, and never ask.")
+    ] = False,
 ) -> None:
     """Write a mapping for your files or database, and show what it would give.
 
@@ -60,28 +81,62 @@ def init(
     databases = [source for source in sources if is_database(source)]
     files = find_files([source for source in sources if not is_database(source)], mapping)
     folder = data_folder(files, mapping)
-    with limited_memory(), _found(files, folder, databases) as search:
-        text, lacking = _mapping_of(search, system, name or folder.name or "source", time_zone, yes=yes)
-    mapping.write_text(text, encoding="utf-8")
-    out.print(str(to), markup=False, soft_wrap=True)
-    if lacking:
-        raise SettingRefused(
-            str(to),
-            f"the mapping lacks {', '.join(lacking)}. Answer the open questions, or add these feeds to the file "
-            "(docs/mapping.md). Then run `buyerview ingest --dry-run`",
-        )
+    asking = Asking(_read_answers(answers), yes=yes, terminal=sys.stdin.isatty() and not as_json, quiet=as_json)
+    with limited_memory(), _tables(files, folder, databases, quiet=as_json) as search:
+        found = _mapping_of(search, system, name or folder.name or "source", time_zone, asking)
+        tables = [_table_json(table) for table in search.tables]
+    mapping.write_text(found.text, encoding="utf-8")
     for database in databases:
         name_url(database)
+    if as_json:
+        result = None
+        if trial and not found.lacking and not found.questions:
+            result = run_trial(mapping, folder, quiet=True).to_json()
+        print(json.dumps({**_json_of(found), "tables": tables, "trial": result}, default=str), flush=True)
+        return
+    out.print(str(to), markup=False, soft_wrap=True)
+    if found.lacking:
+        raise SettingRefused(
+            str(to),
+            f"the mapping lacks {', '.join(found.lacking)}. Answer the open questions, or add these feeds to the file "
+            "(docs/mapping.md). Then run `buyerview ingest --dry-run`",
+        )
     if trial:
-        _try(mapping, folder)
+        show_trial(run_trial(mapping, folder))
     if any("://" in database for database in databases):
         screen.print(f"\nThe mapping contains no URL. Set {VARIABLE} to it before each run.")
     data = "" if folder == mapping.parent else f" --data {folder}"
     screen.print(f"\nTo load the data: buyerview ingest {to}{data}", markup=False, soft_wrap=True)
 
 
+@dataclass(frozen=True)
+class Asking:
+    """How questions are answered: by given answers, by the most likely one (yes), or on the terminal."""
+
+    given: Mapping[str, str]
+    yes: bool
+    terminal: bool
+    quiet: bool
+    """True: print nothing about questions."""
+
+
+def _read_answers(path: Path | None) -> dict[str, str]:
+    """Return the answers of a JSON file. Raises SettingRefused if it is no object of texts."""
+    from metrics.errors import SettingRefused
+
+    if path is None:
+        return {}
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise SettingRefused("--answers", f"{path} cannot be read as JSON ({error})") from None
+    if not isinstance(raw, dict) or not all(isinstance(one, str) for one in raw.values()):
+        raise SettingRefused("--answers", f'{path} must be an object of texts: {{"source.time_zone": "UTC"}}')
+    return raw
+
+
 @contextmanager
-def _found(files: Sequence[Path], folder: Path, databases: Sequence[str]) -> Iterator["Search"]:
+def _tables(files: Sequence[Path], folder: Path, databases: Sequence[str], *, quiet: bool) -> Iterator["Search"]:
     """Yield the tables of files and databases, in a scratch database that is deleted at the end."""
     from ingest.inference.database import find_database_tables
     from ingest.inference.tables import find_tables
@@ -89,7 +144,7 @@ def _found(files: Sequence[Path], folder: Path, databases: Sequence[str]) -> Ite
     from ingest.systems.recognise import is_known
 
     with scratch() as place, closing(place.connect()) as connection:
-        with progress_bars(shown=True) as progress:
+        with progress_bars(shown=not quiet) as progress:
             progress("read records", 0.0)
             search = find_tables(connection, folder, files)
             for database in databases:
@@ -97,19 +152,21 @@ def _found(files: Sequence[Path], folder: Path, databases: Sequence[str]) -> Ite
         yield search
 
 
-def _mapping_of(search: "Search", system: str, source: str, time_zone: str, *, yes: bool) -> tuple[str, list[str]]:
-    """Return the text of a known system's mapping, or of a proposed one, and the needed feeds that it lacks."""
+def _mapping_of(search: "Search", system: str, source: str, time_zone: str, asking: Asking) -> FoundMapping:
+    """Return a known system's mapping, or a proposed one. Asks what is open."""
     from ingest.systems.recognise import fitted_mapping, recognise
 
     match = recognise(search.tables, system)
     if match is None:
-        return _proposed(search, source, time_zone, yes=yes)
-    screen.print(f"recognised: {match.signature.title} (docs/systems.md)")
-    return _answered(partial(fitted_mapping, match, source=source, time_zone=time_zone), yes=yes), []
+        return _proposed(search, source, time_zone, asking)
+    if not asking.quiet:
+        screen.print(f"recognised: {match.signature.title} (docs/systems.md)")
+    text, questions = _answered(partial(fitted_mapping, match, source=source, time_zone=time_zone), asking)
+    return FoundMapping(text, match.signature.title, None, questions, ())
 
 
-def _proposed(search: "Search", source: str, time_zone: str, *, yes: bool) -> tuple[str, list[str]]:
-    """Return the text of a proposed mapping, and the needed feeds that it lacks. Shows what it maps."""
+def _proposed(search: "Search", source: str, time_zone: str, asking: Asking) -> FoundMapping:
+    """Return a proposed mapping. Shows what it maps."""
     from ingest.inference.propose import propose
     from ingest.inference.writing import mapping_text
 
@@ -117,24 +174,27 @@ def _proposed(search: "Search", source: str, time_zone: str, *, yes: bool) -> tu
         proposal = propose(search.connection, search, answers, source=source, time_zone=time_zone)
         return proposal, proposal.questions
 
-    proposal = _answered(proposal_of, yes=yes)
-    _show(proposal)
-    return mapping_text(proposal), list(proposal.lacking())
+    proposal, questions = _answered(proposal_of, asking)
+    if not asking.quiet:
+        _show(proposal)
+    return FoundMapping(mapping_text(proposal), "", proposal, questions, tuple(proposal.lacking()))
 
 
-def _answered(propose: "Callable[[Mapping[str, str]], tuple[T, Sequence[Question]]]", *, yes: bool) -> T:
-    """Propose, and again with the answers, until no new question comes up. Without a terminal, questions stay open."""
-    answers: dict[str, str] = {}
+def _answered(
+    propose: "Callable[[Mapping[str, str]], tuple[T, Sequence[Question]]]", asking: Asking
+) -> "tuple[T, tuple[Question, ...]]":
+    """Propose, and again with the answers, until no new question comes up. Return also the questions left open."""
+    answers = dict(asking.given)
     while True:
         proposal, questions = propose(answers)
         new = [question for question in questions if question.key not in answers]
-        if not new or not (yes or sys.stdin.isatty()):
-            for question in new:
+        if not new or not (asking.yes or asking.terminal):
+            for question in [] if asking.quiet else new:
                 screen.print(f"open: {question.text}", markup=False, soft_wrap=True, style="yellow")
-            return proposal
+            return proposal, tuple(new)
         for question in new:
-            answers[question.key] = question.best if yes else _asked(question)
-            if yes:
+            answers[question.key] = question.best if asking.yes else _asked(question)
+            if asking.yes and not asking.quiet:
                 screen.print(f"taken: {question.best}. {question.text}", markup=False, soft_wrap=True, style="yellow")
 
 
@@ -167,49 +227,26 @@ def _show(proposal: "Proposal") -> None:
         screen.print(f"… and {len(proposal.unused) - SHOWN} more; the mapping file lists them.")
 
 
-def _try(mapping: Path, folder: Path) -> None:
-    """Load the data into a temporary warehouse. Print the report, the verdicts and the measures without data."""
-    from dataclasses import replace
-
-    from ingest.pipeline import run
-    from metrics.facts.mapped_columns import mapped
-    from metrics.measures.catalog import MEASURES, find
-    from metrics.model.question import Question
-    from metrics.model.reasons import missing
-    from metrics.queries.answer import answer
-    from metrics.warehouse import Location, close, reading
-
-    with tempfile.TemporaryDirectory(prefix="buyerview-trial-") as home:
-        location = Location(folder=Path(home))
-        with progress_bars(shown=True) as progress, limited_memory():
-            report = run(mapping, data_dir=folder, location=location, progress=progress)
-        summary(replace(report, outcome="trial run, not published", generation=None))
-        with reading(location) as connection:
-            verdicts = answer(connection, Question(measures=VERDICTS))
-            known = mapped(connection)
-        close(location)
-    table = Table("verdict", *map(right_aligned, ("share", "orders", "of")), "", box=None, pad_edge=False)
-    for verdict in verdicts:
-        share = "–" if verdict.value is None else f"{float(verdict.value):.1%}"
-        table.add_row(
-            find(verdict.measure).title,
-            share,
-            _count(verdict.numerator),
-            _count(verdict.denominator),
-            verdict.no_data or "",
-        )
-    screen.print()
-    screen.print(table, markup=False)
-    off: dict[str, list[str]] = {}
-    for measure in MEASURES.values():
-        if reason := missing(measure, known):
-            off.setdefault(reason, []).append(measure.title)
-    screen.print(
-        f"\n{len(MEASURES) - sum(map(len, off.values()))} of {len(MEASURES)} measures have their data. Switched off:"
-    )
-    for reason, titles in sorted(off.items(), key=lambda item: -len(item[1])):
-        screen.print(f"  {reason}: {len(titles)}, for example {titles[0]}", markup=False, soft_wrap=True)
+def _json_of(found: FoundMapping) -> dict[str, object]:
+    """Return what was found as plain JSON values."""
+    proposal = found.proposal
+    feeds = [] if proposal is None else [_feed_json(name, feed) for name, feed in proposal.feeds.items()]
+    return {
+        "recognised": found.title,
+        "questions": [asdict(question) for question in found.questions],
+        "lacking": found.lacking,
+        "feeds": feeds,
+        "unused": {} if proposal is None else proposal.unused,
+    }
 
 
-def _count(number: object) -> str:
-    return "–" if number is None else f"{int(str(number)):,}"
+def _feed_json(name: str, feed: "ProposedFeed") -> dict[str, object]:
+    columns = [
+        {"column": target, "source": column.origin, "evidence": column.evidence}
+        for target, column in feed.columns.items()
+    ]
+    return {"feed": name, "table": feed.table, "columns": columns, "unmapped": feed.unmapped}
+
+
+def _table_json(table: "Found") -> dict[str, object]:
+    return {"name": table.name, "read": table.origin.get("read"), "rows": table.rows, "columns": list(table.columns)}

@@ -32,6 +32,7 @@ EXAMPLES = {
         "buyerview init exports/",
         "buyerview init orders.xlsx --out mapping.toml --time-zone Europe/Berlin --yes",
     ),
+    "trial": ("buyerview trial mapping.toml", "buyerview trial mapping.toml --data exports --json"),
     "ingest": (
         "buyerview ingest mapping.toml --dry-run",
         "buyerview ingest mapping.toml",

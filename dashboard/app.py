@@ -20,18 +20,32 @@ st.set_page_config(
     page_title="Buyerview", page_icon=str(theme.ASSETS / "icon.svg"), layout="wide", initial_sidebar_state="auto"
 )
 st.logo(str(theme.ASSETS / "logo.svg"), size="medium", icon_image=str(theme.ASSETS / "icon.svg"))
-theme.style(menu.headings())
+published: Generation | None = None
+failure: BuyerviewError | None = None
+try:
+    published = queries.current()
+except BuyerviewError as error:
+    failure = error
+has_data = published is not None or failure is not None
+theme.style(menu.headings(has_data=has_data))
 for name in list(st.query_params):
     if len(name) + sum(map(len, st.query_params.get_all(name))) > ADDRESS_LIMIT:
         with suppress(StreamlitAPIException):  # a filter has bound it, and ignores unknown values
             del st.query_params[name]
 
-st.session_state["_pages"] = menu.build_pages()
+st.session_state["_pages"] = menu.build_pages(has_data=has_data)
 page = st.navigation(list(st.session_state["_pages"].values()), expanded=True)
 entry = menu.entry(page.title)
 st.set_page_config(page_title=f"{entry.title} · Buyerview")
 if whole := filters.dropped_values(entry.path):
     st.switch_page(page, query_params=whole)
+
+
+def head() -> None:
+    """Draw the title, and keep a place for the subtitle."""
+    with st.container(gap=None, key="head"):
+        st.title(entry.title, anchor=False)
+        st.session_state["_subtitle"] = st.empty()
 
 
 def nothing_published() -> None:
@@ -40,11 +54,13 @@ def nothing_published() -> None:
         theme.show_html(
             cards.empty(
                 "No data yet",
-                "Run <code>buyerview demo</code> to load sample data, or "
-                "<code>buyerview ingest mapping.toml</code> to load your own. "
+                "Bring your data here in the browser. On the command line, <code>buyerview demo</code> loads sample "
+                "data, and <code>buyerview init</code> and <code>buyerview ingest mapping.toml</code> load your own. "
                 "This page refreshes as soon as data is published.",
             )
         )
+        with st.container(horizontal=True, horizontal_alignment="center"):
+            menu.link("bring-data", "Bring your data")
 
 
 def banners(status: DataStatus, fallback: str | None) -> None:
@@ -85,9 +101,7 @@ def run(generation: Generation, newest: int) -> None:
     as_of = status.data_as_of or generation.published_at
     first = status.first_day or as_of.date()
     st.session_state["_generation"], st.session_state["_frame"] = generation.number, status
-    with st.container(gap=None, key="head"):
-        st.title(entry.title, anchor=False)
-        st.session_state["_subtitle"] = st.empty()
+    head()
     banners(status, generation.fallback)
     if generation.number != newest:
         theme.show_html(cards.banner(f"<b>You see data version {generation.number}.</b> The newest is {newest}."))
@@ -117,12 +131,13 @@ def show_error(error: BuyerviewError) -> None:
         live_refresh.data_badge(published.number if published else None, None)
 
 
-published: Generation | None = None
 try:
-    published = queries.current()
+    if failure is not None:
+        raise failure
     if published is None:
-        st.title(entry.title, anchor=False)
-        nothing_published()
+        st.session_state.pop("_generation", None)
+        head()
+        page.run() if entry.without_data else nothing_published()
         with st.sidebar:
             live_refresh.data_badge(None, None)
     else:

@@ -34,6 +34,7 @@ NEVER_IN = {
     "metrics": {"pydantic", "typer"},
     "dashboard/exports": {"streamlit"},
     "dashboard/notifications": {"streamlit"},
+    "dashboard/bring_data": {"streamlit"},
 }
 """Libraries that a package or folder may not import."""
 LEVELS = {
@@ -49,7 +50,7 @@ LEVELS = {
     ),
     "dashboard": (
         ("components", "queries", "exports"),
-        ("frame", "notifications"),
+        ("frame", "notifications", "bring_data"),
         ("measure_page", "editing"),
         ("orders",),
         ("sections",),

@@ -1,6 +1,6 @@
 """The pages in menu order. A page is one file under `pages/` and one entry here; a test checks that none is missing."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import streamlit as st
@@ -33,6 +33,8 @@ class Entry:
     """Measure of the headline."""
     tiles: tuple[str, ...] = ()
     """Measures of the tiles; the first is the largest."""
+    without_data: bool = False
+    """True: the page can be used before the first data. It then comes first in the menu."""
 
 
 ENTRIES = (
@@ -196,6 +198,16 @@ ENTRIES = (
         "data-quality",
         "Runs, checks, and rejected records.",
         filtered=False,
+        group="Data",
+    ),
+    Entry(
+        "bring_data.py",
+        "Bring your data",
+        ":material/upload_file:",
+        "bring-data",
+        "Drop files, check what they give, and publish.",
+        filtered=False,
+        without_data=True,
     ),
     Entry(
         "export.py",
@@ -246,7 +258,15 @@ ENTRIES = (
 )
 
 
-def build_pages() -> dict[str, StreamlitPage]:
+def in_order(*, has_data: bool) -> list[Entry]:
+    """Return the entries in menu order. Without data, the pages that need none come first, in a group of their own."""
+    if has_data:
+        return list(ENTRIES)
+    first = [replace(entry, group="Start") for entry in ENTRIES if entry.without_data]
+    return [*first, *(entry for entry in ENTRIES if not entry.without_data)]
+
+
+def build_pages(*, has_data: bool) -> dict[str, StreamlitPage]:
     """Return the pages by path, for the menu and for links.
 
     The menu is a single list with headings made by `headings`, because Streamlit 1.67 breaks the list markup of a menu
@@ -262,13 +282,13 @@ def build_pages() -> dict[str, StreamlitPage]:
             help=entry.summary,
             visibility="visible" if entry.listed else "hidden",
         )
-        for entry in ENTRIES
+        for entry in in_order(has_data=has_data)
     }
 
 
-def headings() -> str:
+def headings(*, has_data: bool) -> str:
     """Return the style rules that put a heading above the first page of each group."""
-    listed = [entry for entry in ENTRIES if entry.listed]
+    listed = [entry for entry in in_order(has_data=has_data) if entry.listed]
     places = [(at, entry.group) for at, entry in enumerate(listed, start=1) if entry.group]
     return "".join(
         f'[data-testid="stSidebarNavItems"] > li:nth-child({at})::before{{content:"{group}"}}' for at, group in places

@@ -20,6 +20,11 @@ def generation() -> int:
     return number
 
 
+def has_data() -> bool:
+    """Return False before the first data are published."""
+    return "_generation" in st.session_state
+
+
 def current_filters() -> Filters:
     """Return the filters of this run."""
     return filters.read_filters()

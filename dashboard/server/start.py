@@ -71,9 +71,12 @@ def _check_settings() -> None:
     """
     from streamlit import config
 
+    from dashboard.bring_data.sources import upload_limit
+
     # An installed copy has its settings there. Streamlit 1.67 has no public way to set the path.
     config._main_script_path = str(ROOT / "dashboard" / "app.py")
     config.get_config_options(force_reparse=True)
+    config.set_option("server.maxUploadSize", upload_limit())
     hosts = [host.strip() for host in os.environ.get(HOSTS, "").split(",") if host.strip()]
     if hosts:
         config.set_option("server.allowedHosts", hosts)

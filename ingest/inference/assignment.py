@@ -30,6 +30,8 @@ class Question:
     best: str
     zone: bool = False
     """True: the name of any time zone is an answer as well."""
+    samples: tuple[str, ...] = ()
+    """Values of the choices that are columns, in the order of the choices."""
 
     def accepts(self, text: str) -> bool:
         """Return True if a text that is none of the choices is an answer."""
@@ -126,7 +128,9 @@ def _about_target(
 ) -> Question:
     listed = ", ".join(f"{column.column!r} ({samples.get(column.column, '')})" for column in columns)
     text = f"{table}: which column is {feed}.{target}: {listed}?"
-    return Question(f"{feed}.{target}", text, (*(column.column for column in columns), NOTHING), columns[0].column)
+    names = tuple(column.column for column in columns)
+    values = tuple(samples.get(name, "") for name in names)
+    return Question(f"{feed}.{target}", text, (*names, NOTHING), names[0], samples=values)
 
 
 def _decided(

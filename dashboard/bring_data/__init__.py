@@ -1,0 +1,1 @@
+"""Bring your data: the kept sources on disk, and the child processes that read them."""

@@ -1,0 +1,232 @@
+"""Bring your data: the upload, and the source in work from its files to the published run.
+
+bring_data_found.py draws what was recognised, the questions and the mapping; bring_data_preview.py the trial run;
+bring_data_missing.py the columns that are missing; bring_data_kept.py the sources that are kept.
+"""
+
+import streamlit as st
+
+from dashboard.bring_data import children, sources, steps
+from dashboard.bring_data.sources import Source, UploadRefused
+from dashboard.components import cards, formatting, theme
+from dashboard.frame import menu
+from dashboard.sections import bring_data_found, bring_data_missing, bring_data_preview
+
+SOURCE = "source"
+"""Query parameter with the name of the source in work."""
+UPLOADS = "_uploads"
+"""Number of uploads of this visit. A new number empties the upload field, and frees its memory."""
+SECONDS = 1
+
+
+def may_publish() -> bool:
+    """Return True if the person may bring data and publish them. Without sign-in, everybody on this machine may."""
+    return True
+
+
+def refused() -> None:
+    """Draw the page of a person who may not publish."""
+    with theme.card("refused"):
+        theme.show_html(cards.empty("You may not publish data", "Ask an administrator of Buyerview for this right."))
+
+
+# ----------------------------------------------------------------------------------------------------------- the upload
+
+
+def upload() -> None:
+    """Draw the upload field, and the connections that the administrator has set."""
+    source = _in_work()
+    adding = source is not None and not source.run
+    st.header("Add files to this source" if adding else "Drop your files", anchor=False)
+    st.file_uploader(
+        "Files with your records",
+        type=list(sources.TYPES),
+        accept_multiple_files=True,
+        key=_upload_key(),
+        on_change=_received,
+        max_upload_size=sources.upload_limit(),
+        label_visibility="collapsed",
+        disabled=source is not None and children.running(source.name) is not None,
+    )
+    st.caption(
+        "One flat extract with a row per order line, or several files: CSV, Excel, Parquet, JSON. "
+        "The files stay on this server. Nothing is published before you have seen the result."
+    )
+    names = sources.connections()
+    if names and not adding:
+        with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+            name = st.selectbox("Or read a database", names, key="bring_connection", width=260)
+            st.button("Read database", key="bring_read", on_click=_connect, args=(name,))
+    if message := st.session_state.pop("_bring_message", ""):
+        theme.show_html(f'<div role="alert">{cards.banner(formatting.html(message))}</div>')
+
+
+def _upload_key() -> str:
+    return f"bring_files_{st.session_state.get(UPLOADS, 0)}"
+
+
+def _received() -> None:
+    """Keep dropped files and read them. While a source is not published, files are added to it."""
+    if not may_publish():
+        return
+    files = st.session_state[_upload_key()]
+    if not files:
+        return
+    source = _in_work()
+    try:
+        if source is None or source.run:
+            source = sources.create(files[0].name)
+        sources.store_files(source, {file.name: file.getvalue() for file in files})
+    except (UploadRefused, OSError) as error:
+        st.session_state["_bring_message"] = str(error)
+        return
+    finally:
+        st.session_state[UPLOADS] = st.session_state.get(UPLOADS, 0) + 1
+    _open(source)
+    steps.read(source)
+
+
+def _connect(name: str) -> None:
+    if not may_publish() or name not in sources.connections():
+        return
+    try:
+        source = sources.create(name, connection=name)
+    except (UploadRefused, OSError) as error:
+        st.session_state["_bring_message"] = str(error)
+        return
+    _open(source)
+    steps.read(source)
+
+
+# -------------------------------------------------------------------------------------------------------- the source
+
+
+def _open(source: Source) -> None:
+    st.query_params[SOURCE] = st.session_state["_bring_source"] = source.name
+
+
+def _in_work() -> Source | None:
+    """Return the source that the address names."""
+    name = st.query_params.get(SOURCE) or st.session_state.get("_bring_source")
+    return sources.load(name) if name else None
+
+
+def is_previewing() -> bool:
+    """Return True while the page shows the trial run of a source that is not published."""
+    source = _in_work()
+    return source is not None and bool(source.trial) and not source.is_published
+
+
+def source_in_work() -> None:
+    """Draw the source in work: its progress, what was recognised, the questions, the preview, and the result."""
+    source = _in_work()
+    if source is None:
+        return
+    if children.running(source.name) is not None:
+        with theme.card("progress"):
+            _progress(source.name)
+        return
+    if source.error:
+        _failed(source)
+    recurring = None if source.run or source.about.get("new") else steps.kept_source_of(source)
+    if recurring is not None:
+        _recurring(source, recurring)
+        return
+    if source.is_published:
+        _published(source)
+    if source.found:
+        bring_data_found.questions(source)
+    if source.trial:
+        with theme.card("verdicts"):
+            bring_data_preview.verdicts(source)
+            if not source.is_published:
+                _publish_buttons(source)
+        bring_data_preview.records(source)
+    if source.found:
+        bring_data_found.recognised(source)
+    if source.trial and not source.is_published:
+        bring_data_missing.of_trial(source)
+    bring_data_found.mapping(source)
+
+
+@st.fragment(run_every=SECONDS)
+def _progress(name: str) -> None:
+    """Draw what the child process does. Draws the page again once it has ended."""
+    job = children.running(name)
+    if job is None:
+        st.rerun(scope="app")
+    else:
+        st.header(f"{job.title} …", anchor=False)
+        theme.show_html(f'<p class="bv" role="status">{job.seconds()} seconds so far.</p>')
+        st.button("Cancel", key="bring_cancel", on_click=children.cancel, args=(name,))
+
+
+def _failed(source: Source) -> None:
+    with theme.card("failed"):
+        text = f"<b>This step failed.</b> {formatting.html(source.error)}"
+        theme.show_html(f'<div role="alert">{cards.banner(text)}</div>')
+        with st.container(horizontal=True, gap="small"):
+            if source.mapping and (source.is_edited or source.run):
+                st.button("Try again", key="bring_again", on_click=steps.preview, args=(source,))
+            else:
+                st.button("Read again", key="bring_again", on_click=steps.read, args=(source,))
+            _discard_button(source)
+
+
+def _recurring(source: Source, kept: Source) -> None:
+    """Offer the kept mapping for files with the columns of an earlier source."""
+    with theme.card("recurring"):
+        st.header("You have loaded such files before", anchor=False)
+        st.markdown(
+            f"These files have the same columns as the source **{formatting.markdown(kept.name)}**. "
+            "Its mapping reads them without questions."
+        )
+        with st.container(horizontal=True, gap="small"):
+            st.button("Use this mapping", type="primary", key="bring_add", on_click=_add, args=(source, kept))
+            st.button(
+                "Treat as a new source",
+                key="bring_new",
+                on_click=sources.note,
+                args=(source.name,),
+                kwargs={"new": True},
+            )
+            _discard_button(source)
+
+
+def _add(source: Source, kept: Source) -> None:
+    if may_publish():
+        steps.add_to(source, kept)
+        _open(kept)
+
+
+def _publish_buttons(source: Source) -> None:
+    with st.container(horizontal=True, gap="small"):
+        st.button("Publish data", type="primary", key="bring_publish", on_click=_publish, args=(source,))
+        _discard_button(source)
+
+
+def _publish(source: Source) -> None:
+    if may_publish():
+        steps.publish(source)
+
+
+def _discard_button(source: Source) -> None:
+    if not source.run:
+        st.button("Discard files", key="bring_discard", on_click=_discard, args=(source,))
+
+
+def _discard(source: Source) -> None:
+    children.cancel(source.name)
+    sources.delete(source.name)
+    st.query_params.pop(SOURCE, None)
+    st.session_state.pop("_bring_source", None)
+
+
+def _published(source: Source) -> None:
+    with theme.card("published"):
+        version = source.run.get("generation")
+        done = f"Published as data version {version}" if version else "Published; the records had been loaded before"
+        theme.show_html(cards.empty(formatting.html(done), "The mapping is kept for the next files."))
+        with st.container(horizontal=True, horizontal_alignment="center", gap="medium"):
+            menu.link("", "Open the scorecard")
+            menu.link("data-quality", "See rejected records")
