@@ -145,7 +145,7 @@ def _loaded(name: str) -> Source:
     return source
 
 
-def store_files(source: Source, files: Mapping[str, bytes]) -> None:
+def store_files(source: Source, files: Mapping[str, bytes | memoryview]) -> None:
     """Keep uploaded files. A file of the same name is replaced. Raises UploadRefused if they are too many or large."""
     sizes = {one.name: one.stat().st_size for one in source.files}
     named = {file_name(name): content for name, content in files.items()}
@@ -204,7 +204,7 @@ def _read(folder: Path, name: str) -> dict[str, object]:
     return raw if isinstance(raw, dict) else {}
 
 
-def _write(path: Path, content: bytes) -> None:
+def _write(path: Path, content: bytes | memoryview) -> None:
     """Write a file whole or not at all, readable only by this user."""
     draft = path.with_name(f".{path.name}.new")
     with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:

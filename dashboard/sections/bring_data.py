@@ -4,7 +4,12 @@ bring_data_found.py draws what was recognised, the questions and the mapping; br
 bring_data_missing.py the columns that are missing; bring_data_kept.py the sources that are kept.
 """
 
+from collections.abc import Sequence
+
 import streamlit as st
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from dashboard.bring_data import children, sources, steps
 from dashboard.bring_data.sources import Source, UploadRefused
@@ -76,14 +81,23 @@ def _received() -> None:
     try:
         if source is None or source.run:
             source = sources.create(files[0].name)
-        sources.store_files(source, {file.name: file.getvalue() for file in files})
+        sources.store_files(source, {file.name: file.getbuffer() for file in files})
     except (UploadRefused, OSError) as error:
         st.session_state["_bring_message"] = str(error)
         return
     finally:
         st.session_state[UPLOADS] = st.session_state.get(UPLOADS, 0) + 1
+        _free(files)
     _open(source)
     steps.read(source)
+
+
+def _free(files: Sequence[UploadedFile]) -> None:
+    """Remove uploads from the server's memory. Streamlit would keep them until the visit ends."""
+    context = get_script_run_ctx()
+    if context is not None and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
+        for file in files:
+            context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
 
 
 def _connect(name: str) -> None:
@@ -147,6 +161,10 @@ def source_in_work() -> None:
     if source.trial and not source.is_published:
         bring_data_missing.of_trial(source)
     bring_data_found.mapping(source)
+    if source.run:
+        with st.expander("Delete this source"):
+            st.caption("Deletes its files and its mapping from this server. Published records stay.")
+            st.button("Delete source", key="bring_delete", on_click=_delete, args=(source,))
 
 
 @st.fragment(run_every=SECONDS)
@@ -212,10 +230,10 @@ def _publish(source: Source) -> None:
 
 def _discard_button(source: Source) -> None:
     if not source.run:
-        st.button("Discard files", key="bring_discard", on_click=_discard, args=(source,))
+        st.button("Discard files", key="bring_discard", on_click=_delete, args=(source,))
 
 
-def _discard(source: Source) -> None:
+def _delete(source: Source) -> None:
     children.cancel(source.name)
     sources.delete(source.name)
     st.query_params.pop(SOURCE, None)
@@ -230,3 +248,5 @@ def _published(source: Source) -> None:
         with st.container(horizontal=True, horizontal_alignment="center", gap="medium"):
             menu.link("", "Open the scorecard")
             menu.link("data-quality", "See rejected records")
+            if source.connection:
+                st.button("Read new records", key="bring_newer", on_click=steps.preview, args=(source,))

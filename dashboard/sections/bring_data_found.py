@@ -27,7 +27,7 @@ def recognised(source: Source) -> None:
         count = len(found["tables"])
         what = f"{formatting.count(rows, 'record')} in {formatting.count(count, 'table')}"
         st.caption(formatting.markdown(f"{found['recognised']}: {what}" if found["recognised"] else what))
-        if found["lacking"]:
+        if found["lacking"] and not source.is_edited:
             _lacking(source)
         if found["feeds"]:
             theme.show_html(_feeds(found["feeds"]))

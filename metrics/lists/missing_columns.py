@@ -52,5 +52,6 @@ def _wanted(measure: Measure, known: frozenset[str]) -> frozenset[str]:
     has = known
     while unmet := [need for need in measure.needs if not is_met(need, has)]:
         options = [[column for column in columns_of(one) if column not in has] for one in unmet[0].any_of]
-        has |= set(min(options, key=cost))
+        fewest = min(options, key=cost)
+        has |= set(fewest)
     return has - known
