@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -78,3 +79,25 @@ def test_init_without_a_terminal_keeps_questions_open_and_refuses_missing_feeds(
     assert 'format = "%d/%m/%Y"' in (folder / "mapping.toml").read_text(encoding="utf-8")
     assert command(monkeypatch, "nowhere", "--out", "other.toml") == 78
     assert "there is no such file" in capsys.readouterr().err
+
+
+def test_init_prints_questions_as_json_and_takes_answers_from_a_file(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("exports", "--json", "--answers", "answers.json", "--overwrite")
+    (folder / "answers.json").write_text("{}")
+    assert command(monkeypatch, *words) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert ([one["key"] for one in found["questions"]], found["trial"]) == (["source.time_zone"], None)
+    assert (found["lacking"], found["tables"][0]["rows"]) == ([], 6)
+    (folder / "answers.json").write_text('{"source.time_zone": "Europe/Paris"}')
+    assert command(monkeypatch, *words) == 0
+    trial = json.loads(capsys.readouterr().out)["trial"]
+    on_time = next(one for one in trial["verdicts"] if one["measure"] == "on_time")
+    assert (on_time["numerator"], on_time["denominator"]) == (1, 3)
+    assert {file["feed"]: file["rows_loaded"] for file in trial["report"]["files"]}["order_lines"] == 5
+    assert not (folder / "home").exists(), "a trial run leaves the warehouse alone"
+    for wrong in ("[1]", "{", '{"a": 1}'):
+        (folder / "answers.json").write_text(wrong)
+        assert command(monkeypatch, *words) == 78
+    assert "--answers" in capsys.readouterr().err
