@@ -19,6 +19,7 @@ from metrics.model.question import Answer, Provisional, Question
 from metrics.model.reasons import missing
 from metrics.queries.division import answer_of_row
 from metrics.queries.rollups import rollup_column
+from metrics.queries.scope import scope_columns
 from metrics.queries.statements import Batch, batch_select, conditions_and_keys, key_of, unlabelled
 from metrics.schema import RowValues
 from metrics.warehouse.query_cache import cached_per_generation
@@ -88,7 +89,7 @@ def _complete_through(connection: Connection, measure: Measure, facts: FromClaus
 def _rows(
     connection: Connection, batch: Batch, question: Question, facts: FromClause | None, known: frozenset[str]
 ) -> Iterable[tuple[Measure, RowValues, Answer]]:
-    found = connection.execute(batch_select(batch, question, facts))
+    found = connection.execute(batch_select(batch, question, facts, scope=scope_columns(connection)))
     names, lacking = tuple(found.keys()), {measure.name: missing(measure, known) for measure in batch.measures}
     for values in found.all():
         row: RowValues = dict(zip(names, values, strict=True))  # a mapping of SQLAlchemy is slow for absent columns

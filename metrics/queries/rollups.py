@@ -201,15 +201,17 @@ def smallest_rollup(
     date_column: str,
     *,
     dimensions: Iterable[str],
+    columns: frozenset[str] = frozenset(),
     grain: str | None,
     start: date | None,
     end: date | None,
 ) -> Rollup | None:
     """Return the smallest rollup that can answer, or None if only the fact table can.
 
-    dimensions: every dimension in the breakdown or filters. A rollup by month can only answer for whole months.
+    dimensions: every dimension in the breakdown or filters. columns: other columns that it must have.
+    A rollup by month can only answer for whole months.
     """
-    wanted = {dimension_column(name) for name in dimensions}
+    wanted = {dimension_column(name) for name in dimensions} | columns
     for rollup in ROLLUPS:
         if rollup.facts is not facts or rollup.date != date_column or not wanted <= set(rollup.dimensions):
             continue

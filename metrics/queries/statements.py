@@ -61,10 +61,12 @@ def batches(question: Question) -> list[Batch]:
     return list(by_source.values())
 
 
-def batch_select(batch: Batch, question: Question, facts: FromClause | None = None) -> Rows:
+def batch_select(
+    batch: Batch, question: Question, facts: FromClause | None = None, *, scope: frozenset[str] = frozenset()
+) -> Rows:
     """Return the SELECT of a batch: dimensions, period, and each measure's parts as `<measure>__<role>`.
 
-    facts: rejudged facts to read instead of the stored tables.
+    facts: rejudged facts to read instead of the stored tables. scope: the columns that limit the visible rows.
     """
     if facts is not None:
         return _batch_select(batch, question, facts, None)
@@ -73,7 +75,13 @@ def batch_select(batch: Batch, question: Question, facts: FromClause | None = No
     if stored and not batch.percentiles:
         asked = (*question.by, *[name for name, _ in question.where])
         rollup = smallest_rollup(
-            batch.facts, batch.date, dimensions=asked, grain=question.grain, start=question.start, end=question.end
+            batch.facts,
+            batch.date,
+            dimensions=asked,
+            columns=scope,
+            grain=question.grain,
+            start=question.start,
+            end=question.end,
         )
     names = tuple(measure.name for measure in batch.measures)
     return _stored_select(batch.facts, batch.date, names, question, rollup, percentiles=batch.percentiles)

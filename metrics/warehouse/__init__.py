@@ -24,12 +24,13 @@ from sqlalchemy.exc import ArgumentError
 from metrics import schema
 from metrics.errors import SettingRefused, driver_text, url_text
 from metrics.warehouse import duckdb_reader, duckdb_writer, instances, missing_columns, postgres
-from metrics.warehouse.generation import Build, Generation
+from metrics.warehouse.generation import Build, Generation, Views
 
 __all__ = [
     "Build",
     "Generation",
     "Location",
+    "Views",
     "close",
     "copy_for_dry_run",
     "create_tables",
@@ -88,8 +89,12 @@ def current(location: Location) -> Generation | None:
     return postgres.current(_url(location))
 
 
-def reading(location: Location, generation: int | None = None) -> AbstractContextManager[Connection]:
+def reading(
+    location: Location, generation: int | None = None, views: Views | None = None
+) -> AbstractContextManager[Connection]:
     """Open a read-only connection to one generation: the given number, or the current generation.
+
+    views: temporary views that hide the stored tables.
 
     `connection.info` has "generation" (its number) and "fallback" (why it is not the newest, or None).
     Raises NothingPublished, GenerationDamaged, and GenerationGone if the generation was deleted. A server stores only
@@ -97,8 +102,8 @@ def reading(location: Location, generation: int | None = None) -> AbstractContex
     generation before it.
     """
     if location.folder is not None:
-        return duckdb_reader.reading(location.folder, generation)
-    return postgres.reading(_url(location), generation)
+        return duckdb_reader.reading(location.folder, generation, views)
+    return postgres.reading(_url(location), generation, views)
 
 
 def preview(location: Location, generation: int | None = None) -> AbstractContextManager[Connection]:

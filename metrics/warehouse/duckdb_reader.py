@@ -21,8 +21,16 @@ from metrics.errors import (
     WarehouseBusy,
     storage_text,
 )
-from metrics.warehouse.generation import Generation, Published
-from metrics.warehouse.instances import Instance, guard, instance_of, release, reports_damage, storage_failed
+from metrics.warehouse.generation import Generation, Published, Views
+from metrics.warehouse.instances import (
+    Instance,
+    create_views,
+    guard,
+    instance_of,
+    release,
+    reports_damage,
+    storage_failed,
+)
 from metrics.warehouse.pointer import as_generation, pointer_problem, read_pointer, sha256, wal
 from metrics.warehouse.query_cache import CACHE_KEY
 
@@ -62,14 +70,16 @@ def current(folder: Path) -> Generation | None:
 
 
 @contextmanager
-def reading(folder: Path, number: int | None = None) -> Iterator[Connection]:
+def reading(folder: Path, number: int | None = None, views: Views | None = None) -> Iterator[Connection]:
     """Open a read-only connection to one generation; see `warehouse.reading`."""
     generation, instance = _acquire(folder, number)
     try:
-        with instance.engine.connect() as connection:
+        with instance.engine_of(views).connect() as connection:
             connection.info["generation"] = generation.number
             connection.info["fallback"] = generation.fallback
             connection.info[CACHE_KEY] = {}
+            if views is not None:
+                create_views(connection, views)
             yield connection
     except DBAPIError as error:
         if reports_damage(error.orig) and _is_altered(folder, generation):

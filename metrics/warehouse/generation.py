@@ -4,8 +4,8 @@
 that a run prepares. Storage is not here: `duckdb_reader.py`, `duckdb_writer.py` and `postgres.py` create them.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -64,3 +64,13 @@ class Build:
     """Store the changes so far: commits inside the build's file, does nothing on a server."""
     publish: Callable[[], Generation]
     """Make the build the current generation, completely or not at all, and end the build."""
+
+
+@dataclass(frozen=True)
+class Views:
+    """Temporary views that limit what a reading connection sees. A reader may get them from an earlier reader."""
+
+    key: Hashable
+    """Equal for equal views."""
+    create: Callable[[Connection], None] = field(compare=False)
+    """Creates the views on a new connection."""

@@ -10,20 +10,27 @@ import os
 import re
 import tempfile
 import threading
+from collections.abc import Hashable
 from pathlib import Path
 
 import duckdb
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import NullPool, Pool
+from sqlalchemy.pool import NullPool, Pool, QueuePool
 
 from metrics.errors import SettingRefused, names_full_storage
 from metrics.warehouse.duckdb_dialect import DuckDBDialect
 from metrics.warehouse.duckdb_session import Session
+from metrics.warehouse.generation import Views
 from metrics.warehouse.statement_cache import compiled_cache
 
 OPEN_AT_MOST = 2
 """Generations that a reading process keeps open: the newest, and the one that slower pages still read."""
+
+VIEWS_KEPT = 32
+"""Engines with views that an open generation keeps, each with one idle connection."""
+VIEWS_KEY = "views"
+"""Key in the `info` of a connection whose views exist."""
 
 THREADS_OF_RUN = "1"
 """Processor threads of a run. With two, DuckDB's Python client spins while the second thread works (docs/speed.md)."""
@@ -65,6 +72,27 @@ class Instance:
         self.reusable = True
         self.root = connect(path, read_only=True)
         self.engine = new_engine(self.root, poolclass=NullPool)
+        self.engines: dict[Hashable, Engine] = {}
+        """Engines by their views, least recently used first. Their connections keep the views for the next reader."""
+
+    def engine_of(self, views: Views | None) -> Engine:
+        """Return the engine for readers with these views."""
+        if views is None:
+            return self.engine
+        with guard:
+            engine = self.engines.pop(views.key, None) or new_engine(
+                self.root, poolclass=QueuePool, pool_size=1, max_overflow=-1
+            )
+            self.engines[views.key] = engine
+            for oldest in list(self.engines)[:-VIEWS_KEPT]:
+                self.engines.pop(oldest).dispose()
+            return engine
+
+    def close(self) -> None:
+        """Close every connection."""
+        for engine in (self.engine, *self.engines.values()):
+            engine.dispose()
+        self.root.close()
 
 
 _open: dict[Path, Instance] = {}
@@ -109,8 +137,7 @@ def release(path: Path) -> None:
         instance.reusable = False
         if instance.users == 0:
             del _open[path]
-            instance.engine.dispose()
-            instance.root.close()
+            instance.close()
 
 
 def close(folder: Path) -> None:
@@ -177,15 +204,25 @@ def host_memory() -> int:
     return min(limits)
 
 
-def new_engine(root: duckdb.DuckDBPyConnection, *, poolclass: type[Pool]) -> Engine:
-    """Return an engine whose connections are cursors of one open instance."""
+def create_views(connection: Connection, views: Views) -> None:
+    """Create the views unless an earlier reader of the connection did."""
+    if not connection.info.get(VIEWS_KEY):
+        views.create(connection)
+        connection.commit()  # a rollback after an error must not remove them
+        connection.info[VIEWS_KEY] = True
+
+
+def new_engine(root: duckdb.DuckDBPyConnection, *, poolclass: type[Pool], **pool: int) -> Engine:
+    """Return an engine whose connections are cursors of one open instance. pool: options of the pool."""
 
     def session() -> Session:
         with guard:  # threads of a page server share the instance; DuckDB requires a cursor per thread
             return Session(root.cursor())
 
     options = {"compiled_cache": compiled_cache(DuckDBDialect.name)}
-    return create_engine(f"{DuckDBDialect.name}://", creator=session, poolclass=poolclass, execution_options=options)
+    return create_engine(
+        f"{DuckDBDialect.name}://", creator=session, poolclass=poolclass, execution_options=options, **pool
+    )
 
 
 def quoted(name: str) -> str:

@@ -48,7 +48,7 @@ from metrics.errors import (
     url_text,
 )
 from metrics.warehouse.failpoint import failpoint
-from metrics.warehouse.generation import Build, Generation
+from metrics.warehouse.generation import Build, Generation, Views
 from metrics.warehouse.instances import STORAGE_ERRORS, storage_failed
 from metrics.warehouse.query_cache import CACHE_KEY
 from metrics.warehouse.statement_cache import compiled_cache
@@ -104,12 +104,31 @@ def current(url: URL) -> Generation | None:
 
 
 @contextmanager
-def reading(url: URL, number: int | None = None) -> Iterator[Connection]:
-    """Open a read-only connection to the newest generation; see `warehouse.reading`."""
-    with _snapshot(url) as connection:
+def reading(url: URL, number: int | None = None, views: Views | None = None) -> Iterator[Connection]:
+    """Open a read-only connection to the newest generation; see `warehouse.reading`.
+
+    Views have a session of their own. They would keep a run from changing the columns of a table, so they end with it.
+    """
+    with _snapshot(url) if views is None else _with_views(url, views) as connection:
         checked = _of_generation(connection, url, number)
         checked.info[CACHE_KEY] = {}  # a pooled connection still has the cache of its last reader
         yield checked
+
+
+@contextmanager
+def _with_views(url: URL, views: Views) -> Iterator[Connection]:
+    """Open a session, create the views, and begin its snapshot. An error in the snapshot does not remove the views."""
+    engine = _new_engine(url, poolclass=NullPool)
+    with _connected(engine, url) as connection:
+        try:
+            if _newest(connection) is not None:  # otherwise there are no tables
+                views.create(connection)
+            connection.commit()
+            yield connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        except DBAPIError as error:
+            if _server_failed(error):
+                raise WarehouseUnreachable(_name(url), storage_text(error)) from error
+            raise
 
 
 @contextmanager
