@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from commands.imports import without_pandas
-from commands.options import DateBy, Format, From, Grain, To, Where, day_of, filters_of, words_of
+from commands.options import As, DateBy, Format, From, Grain, To, Where, day_of, filters_of, scope_of_person, words_of
 from commands.output import out, screen, silence_streamlit
 
 if TYPE_CHECKING:
+    from metrics.access import Scope
     from metrics.model.question import Question
     from metrics.provenance.changed_records import RecordChange
     from metrics.provenance.verify import Difference, Verified
@@ -36,6 +37,7 @@ def export(
     end: To = None,
     where: Where = None,
     date_by: DateBy = None,
+    person: As = "",
 ) -> None:
     """Write measures or a whole fact table to a file.
 
@@ -45,7 +47,8 @@ def export(
     .zip contains both files.
     """
     from metrics.model.question import Question
-    from metrics.warehouse import locate, reading
+    from metrics.queries.scope import reading
+    from metrics.warehouse import locate
 
     narrowed = by or grain or start or end or where or date_by or str(target) == "-"
     if bool(measures) == bool(table) or (table and narrowed):
@@ -56,7 +59,7 @@ def export(
     if table:
         from dashboard.exports.fact_table import write as write_table
 
-        with reading(locate()) as connection:
+        with reading(locate(), scope_of_person(person)) as connection:
             screen.print(f"{write_table(connection, table, fmt.value, target):,} rows")
         return
     question = Question(
@@ -68,17 +71,18 @@ def export(
         where=filters_of(where or []),
         date=date_by.value if date_by else None,
     )
-    _write_answers(question, fmt.value, target)
+    _write_answers(question, fmt.value, target, scope_of_person(person))
 
 
-def _write_answers(question: "Question", fmt: str, target: Path) -> None:
+def _write_answers(question: "Question", fmt: str, target: Path, scope: "Scope") -> None:
     """Write the answers to a file, or to standard output if the target is -."""
     from dashboard.exports import write as files
     from metrics.provenance.provenance import provenance
     from metrics.queries.answer_table import answer_table
-    from metrics.warehouse import locate, reading
+    from metrics.queries.scope import reading
+    from metrics.warehouse import locate
 
-    with without_pandas(), reading(locate()) as connection:
+    with without_pandas(), reading(locate(), scope) as connection:
         answers = answer_table(connection, question)
         recorded = provenance(connection, question)
     for declared in recorded["stand_ins"]:
@@ -141,12 +145,14 @@ def report(
     ] = None,
     end: To = None,
     where: Where = None,
+    person: As = "",
 ) -> None:
     """Write the scorecard as a one-page PDF.
 
     The page shows the tiles, the trend, the segments and notes on the data.
     """
     silence_streamlit()
+    from dashboard import queries
     from dashboard.frame.period import CHOICES, DATES
     from dashboard.reports.pdf import write
 
@@ -155,7 +161,8 @@ def report(
         raise typer.BadParameter(f"{period!r}: write one of {', '.join(offered)}", param_hint="--period")
     if end is not None and start is None:
         raise typer.BadParameter("give --from too", param_hint="--to")
-    write(target, choice=period, start=day_of(start), end=day_of(end), where=filters_of(where or []))
+    with queries.reading_as(scope_of_person(person)):
+        write(target, choice=period, start=day_of(start), end=day_of(end), where=filters_of(where or []))
 
 
 SHOWN_ROWS, SHOWN_ORDERS = 20, 10

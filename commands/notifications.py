@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from commands.options import Where, filters_of
+from commands.options import As, Filters, Where, filters_of, scope_of_person, scope_of_recipient
 from commands.output import out, screen, silence_streamlit
 
 
@@ -73,15 +73,16 @@ def digest(
     with_pdf: Annotated[
         bool, typer.Option("--pdf", help="Attach the one-page scorecard as PDF to the e-mail.")
     ] = False,
+    person: As = "",
 ) -> None:
     """Send the scorecard of the last full week by e-mail, or to Slack, Teams or a webhook.
 
     The e-mail has the numbers, the declines and the affected segments, a picture of the trend and links. The other
-    channels get the numbers, the declines and a link. Schedule this command with a timer or cron.
+    channels get the numbers, the declines and a link. Schedule this command with a timer or cron. A recipient with
+    access gets the rows of that access, unless --as names another person.
     """
     silence_streamlit()
-    from dashboard.reports import digest as weekly
-    from dashboard.reports import digest_extras
+    from dashboard import queries
     from metrics.alerts.rules import WEBHOOKS
 
     is_channel = to.partition(":")[0] in WEBHOOKS
@@ -93,7 +94,20 @@ def digest(
         raise typer.BadParameter("give --view or --where", param_hint="--view")
     if with_pdf and is_channel and target is None:
         raise typer.BadParameter("only an e-mail can have a PDF attached", param_hint="--pdf")
-    filters, days = digest_extras.saved_view(view) if view else (filters_of(where or []), None)
+    with queries.reading_as(scope_of_person(person) if person else scope_of_recipient(to)):
+        _write_digest(to, target, filters_of(where or []), view, with_pdf=with_pdf, is_channel=is_channel)
+    if to:
+        screen.print(f"Sent to {to}.", markup=False, soft_wrap=True)
+
+
+def _write_digest(
+    to: str, target: Path | None, filters: Filters, view: str, *, with_pdf: bool, is_channel: bool
+) -> None:
+    """Write the digest to the file, and send it."""
+    from dashboard.reports import digest as weekly
+    from dashboard.reports import digest_extras
+
+    filters, days = digest_extras.saved_view(view) if view else (filters, None)
     if target is not None or not is_channel:
         message = weekly.made(filters, to="" if is_channel else to)
         if with_pdf:
@@ -105,8 +119,6 @@ def digest(
             weekly.send(message)
     if is_channel:
         digest_extras.send_to_channel(to, filters)
-    if to:
-        screen.print(f"Sent to {to}.", markup=False, soft_wrap=True)
 
 
 def check_rules() -> None:

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from metrics.access import Scope
     from metrics.policy import Policy
+
+
+Filters = tuple[tuple[str, tuple[str, ...]], ...]
+"""Filters as a Question takes them."""
 
 
 class Grain(StrEnum):
@@ -46,6 +51,10 @@ Where = Annotated[
     typer.Option("--where", help="Filter dimension=value; repeat a dimension for any of several values."),
 ]
 
+As = Annotated[
+    str, typer.Option("--as", help="Person whose rows are read, by `buyerview access grant`. Default: every row.")
+]
+
 DateBy = Annotated[
     DateOf | None,
     typer.Option(
@@ -68,7 +77,7 @@ def day_of(moment: datetime | None) -> date | None:
     return moment.date() if moment else None
 
 
-def filters_of(words: list[str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+def filters_of(words: list[str]) -> Filters:
     """Return the filters of `--where` as a Question takes them. Raises BadParameter if a filter has no equals sign."""
     values_of: dict[str, list[str]] = {}
     for word in words:
@@ -116,3 +125,31 @@ def policy_of(changes: list[str]) -> "Policy":
             like = "true or false" if isinstance(strict, bool) else f"a value like {strict}"
             raise ValueError(f"{change!r}: write {key}= and {like}") from None
     return Policy(**chosen)
+
+
+def scope_of_person(person: str) -> "Scope":
+    """Return the scope of the person of `--as`; every row without a person. Raises UnknownName without access."""
+    from metrics.access import EVERYTHING
+    from metrics.errors import UnknownName
+    from metrics.store import access
+    from metrics.store.connection import open_store
+    from metrics.warehouse import locate
+
+    if not person:
+        return EVERYTHING
+    with open_store(locate(), write=False) as store:
+        found = access.access_of(store, person)
+        if found is None:
+            raise UnknownName("person with access", person, [known.person for known in access.grants(store)])
+    return found.scope
+
+
+def scope_of_recipient(address: str) -> "Scope":
+    """Return the scope of a recipient who has access; every row for anybody else, whom --to allows."""
+    from metrics.access import EVERYTHING
+    from metrics.errors import UnknownName
+
+    try:
+        return scope_of_person(address if "@" in address else "")
+    except UnknownName:
+        return EVERYTHING

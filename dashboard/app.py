@@ -9,6 +9,7 @@ from streamlit.errors import StreamlitAPIException
 from dashboard import queries
 from dashboard.components import cards, formatting, theme
 from dashboard.frame import filters, live_refresh, menu, quality_marks, user_name
+from dashboard.frame.access import current_access
 from metrics.errors import BuyerviewError, GenerationGone, StorageFailed, WarehouseUnreachable
 from metrics.lists.data_status import DataStatus, data_status
 from metrics.warehouse.generation import Generation
@@ -142,7 +143,7 @@ try:
             live_refresh.data_badge(None, None)
     else:
         shown = pinned(published)
-        with queries.one_generation(shown.number):
+        with queries.reading_as(current_access().scope), queries.one_generation(shown.number):
             run(shown, published.number)
 except GenerationGone as gone:
     if "_pin" not in st.session_state:  # removed between two reads; the newest exists

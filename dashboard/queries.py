@@ -1,10 +1,11 @@
-"""Cached reads of the warehouse, pinned to one data version.
+"""Cached reads of the warehouse, pinned to one data version and one row scope.
 
 `cached` calls a function of `metrics` that takes a connection. It keeps the result for the generation (the version of
-the data), the function and its arguments. A page reads one generation through one connection (`one_generation`), and
-never mixes two versions.
+the data), the scope, the function and its arguments. A page reads one generation through one connection
+(`one_generation`), and never mixes two versions. Persons with different scopes never share a result.
 """
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,8 +16,9 @@ import streamlit as st
 from sqlalchemy import Connection
 
 from metrics import warehouse
+from metrics.access import EVERYTHING, Scope
 from metrics.model.question import Answer, Question
-from metrics.queries import answer
+from metrics.queries import answer, scope
 from metrics.queries.restatements import kept_generations
 
 ANSWERS_KEPT = 1_000
@@ -29,9 +31,10 @@ T = TypeVar("T")
 
 
 class _PageRun(threading.local):
-    """The generation that a page run reads, and its connection once a question is not in a cache."""
+    """The generation and scope that a page run reads, and its connection once a question is not in a cache."""
 
     generation: int | None = None
+    scope: Scope | None = None
     stack: ExitStack | None = None
     connection: Connection | None = None
 
@@ -61,14 +64,50 @@ def one_generation(generation: int) -> Iterator[None]:
 
 
 @contextmanager
+def reading_as(rows: Scope) -> Iterator[None]:
+    """Read only the rows of a scope inside the block."""
+    before, _run.scope = _run.scope, rows
+    try:
+        yield
+    finally:
+        _run.scope = before
+
+
+def in_this_scope(work: Callable[[], T]) -> Callable[[], T]:
+    """Return a function that reads with the scope of this page run, for a thread that has no page run."""
+    rows = _scope()
+
+    def bound() -> T:
+        with reading_as(rows):
+            return work()
+
+    return bound
+
+
+def sees_every_row() -> bool:
+    """Return True if the person of this page run has no row scope."""
+    return not _scope()
+
+
+def _scope() -> Scope:
+    """Return the scope of the page run. Without sign-in, everybody sees every row."""
+    if _run.scope is not None:
+        return _run.scope
+    if os.environ.get("BUYERVIEW_AUTH") in (None, "", "none"):
+        return EVERYTHING
+    raise RuntimeError("read outside of a page run: name the rows with queries.reading_as")
+
+
+@contextmanager
 def _reading(generation: int) -> Iterator[Connection]:
     """Yield the connection of the page run. A download or the warm-up, which has no page run, opens its own."""
+    place, rows = warehouse.locate(), _scope()
     if _run.stack is None or _run.generation != generation:
-        with warehouse.reading(warehouse.locate(), generation=generation) as connection:
+        with scope.reading(place, rows, generation) as connection:
             yield connection
         return
     if _run.connection is None:
-        _run.connection = _run.stack.enter_context(warehouse.reading(warehouse.locate(), generation=generation))
+        _run.connection = _run.stack.enter_context(scope.reading(place, rows, generation))
     yield _run.connection
 
 
@@ -82,7 +121,7 @@ def cached(
     function: Callable[Concatenate[Connection, P], T], generation: int, /, *args: P.args, **kwargs: P.kwargs
 ) -> T:
     """Call a function with a connection to a generation, or return its cached result."""
-    result: T = _cached_list(function, generation, args, kwargs)
+    result: T = _cached_list(function, generation, _scope(), args, kwargs)
     return result
 
 
@@ -90,14 +129,21 @@ def cached_large(
     function: Callable[Concatenate[Connection, P], T], generation: int, /, *args: P.args, **kwargs: P.kwargs
 ) -> T:
     """Call a function as `cached` does, in a cache of fewer entries: for results that take much memory."""
-    result: T = _cached_large(function, generation, args, kwargs)
+    result: T = _cached_large(function, generation, _scope(), args, kwargs)
     return result
 
 
-@st.cache_data(show_spinner=False, max_entries=ANSWERS_KEPT, ttl=KEPT_FOR)
 def answers(generation: int, question: Question) -> list[Answer]:
     """Return the answers to a question, one per dimension values, period and measure."""
-    return read(answer.answer, generation, question)
+    found: list[Answer] = _cached_answers(generation, _scope(), question)
+    return found
+
+
+# The argument `_rows` would not be part of the key: Streamlit leaves out arguments that begin with an underscore.
+@st.cache_data(show_spinner=False, max_entries=ANSWERS_KEPT, ttl=KEPT_FOR)
+def _cached_answers(generation: int, rows: Scope, question: Question) -> list[Answer]:
+    with reading_as(rows):
+        return read(answer.answer, generation, question)
 
 
 def _qualified_name(function: FunctionType) -> str:
@@ -109,12 +155,18 @@ def _qualified_name(function: FunctionType) -> str:
 
 # Any: `cached` and `cached_large` check the arguments and the result.
 @st.cache_data(show_spinner=False, max_entries=LISTS_KEPT, ttl=KEPT_FOR, hash_funcs={FunctionType: _qualified_name})
-def _cached_list(function: Callable[..., Any], generation: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    return read(function, generation, *args, **kwargs)
+def _cached_list(
+    function: Callable[..., Any], generation: int, rows: Scope, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    with reading_as(rows):
+        return read(function, generation, *args, **kwargs)
 
 
 @st.cache_data(
     show_spinner=False, max_entries=LARGE_RESULTS_KEPT, ttl=KEPT_FOR, hash_funcs={FunctionType: _qualified_name}
 )
-def _cached_large(function: Callable[..., Any], generation: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    return read(function, generation, *args, **kwargs)
+def _cached_large(
+    function: Callable[..., Any], generation: int, rows: Scope, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    with reading_as(rows):
+        return read(function, generation, *args, **kwargs)

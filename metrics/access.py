@@ -49,6 +49,10 @@ ADDED: dict[Role, tuple[Action, ...]] = {
 """The actions that each role adds to those of the roles before it."""
 
 
+OF_ALL_ROWS = (Action.EDIT_NUMBERS, *ADDED[Role.ADMINISTRATOR])
+"""Actions that change the numbers or the access of everybody."""
+
+
 @dataclass(frozen=True)
 class Access:
     """What one person may do and see. An empty scope shows every row."""
@@ -58,5 +62,5 @@ class Access:
     scope: Scope = EVERYTHING
 
     def may(self, action: Action) -> bool:
-        """Return True if the person may do the action."""
-        return self.role.may(action)
+        """Return True if the person may do the action. Actions about all rows need an empty scope."""
+        return self.role.may(action) and (not self.scope or action not in OF_ALL_ROWS)

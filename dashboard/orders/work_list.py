@@ -180,8 +180,11 @@ def customer(row: Row) -> str:
 
 
 def orders_not_in_data(show: str) -> None:
-    """Draw a banner with open work items whose orders are no longer in the data, because no list shows them."""
-    if show in ("all", "resolved"):
+    """Draw a banner with open work items whose orders are no longer in the data, because no list shows them.
+
+    A person with a row scope does not see it: an order outside the scope is not in that person's data either.
+    """
+    if show in ("all", "resolved") or not queries.sees_every_row():
         return
     try:
         with open_store(locate(), write=False) as store:

@@ -2,9 +2,10 @@
 
 import streamlit as st
 
+from dashboard import queries
 from dashboard.components import cards, formatting, tables, theme
 from dashboard.components.tables import Cell
-from dashboard.frame import save_view
+from dashboard.frame import save_view, user_name
 from dashboard.sections import alerts_form
 from metrics.alerts import storage
 from metrics.alerts.rules import FIRING, OFF_TARGET, Rule, State
@@ -15,19 +16,24 @@ from metrics.model.point import INCONCLUSIVE
 from metrics.store.connection import open_store
 from metrics.warehouse import locate
 
+LOG_READ, LOG_SHOWN = 1_000, 20
+"""Entries of the log that are read, and those that are shown."""
+
 
 def alert_rules() -> None:
-    """Draw the rules with their states, the form and the log."""
+    """Draw the rules with their states, the form and the log. A person with a row scope sees the own rules only."""
     try:
         with open_store(locate(), write=False) as store:
             rules, states, last = storage.rules(store), storage.states(store), storage.last_readings(store)
-            log, waiting = (
-                storage.reading_log(store, size=20),
-                [message for message in storage.messages(store) if message["sent_at"] is None],
-            )
+            log = storage.reading_log(store, size=LOG_READ)
+            waiting = [message for message in storage.messages(store) if message["sent_at"] is None]
     except StoreUnusable as error:
         theme.show_html(cards.empty("Alerts cannot be read", formatting.html(error)))
         return
+    if not queries.sees_every_row():
+        rules = [rule for rule in rules if rule.owner == user_name.user_name()]
+        own = {rule.rule_id for rule in rules}
+        log, waiting = [entry for entry in log if entry["rule_id"] in own], []
     with theme.card("rules"):
         st.header("Alert rules", anchor=False)
         st.caption(
@@ -63,7 +69,9 @@ def alert_rules() -> None:
     with theme.card("log"):
         st.header("Alert log", anchor=False)
         theme.show_html(
-            _log(log) if log else cards.empty("No alerts yet", "Alerts are listed here when a rule fires or clears.")
+            _log(log[:LOG_SHOWN])
+            if log
+            else cards.empty("No alerts yet", "Alerts are listed here when a rule fires or clears.")
         )
         if waiting:
             theme.show_html(_waiting(waiting))

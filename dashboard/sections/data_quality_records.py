@@ -39,9 +39,19 @@ def stand_ins() -> str:
     return tables.table(("Column", "Filled with", "Source"), rows, caption="Stand-ins declared by sources")
 
 
+def _all_records(what: str) -> bool:
+    """Draw that something counts all records, and return True, if the person has a row scope."""
+    if queries.sees_every_row():
+        return False
+    theme.show_html(cards.empty(f"{what} are not shown", f"{what} count all records, and you see a part of the rows."))
+    return True
+
+
 def warnings() -> None:
     """Draw the warnings about loaded records, each with the measures it names."""
     st.header("Warnings about loaded records", anchor=False)
+    if _all_records("Warnings"):
+        return
     noted = queries.cached(data_quality.warnings, page.generation())
     if not noted:
         theme.show_html(cards.empty("No warnings", "No loaded record needs your attention."))
@@ -110,7 +120,8 @@ def runs() -> None:
     with left:
         theme.show_html(_files(queries.cached(data_quality.files_of_run, page.generation(), shown)))
     with right:
-        _checks(queries.cached(data_quality.checks_of_run, page.generation(), shown))
+        if not _all_records("Checks"):
+            _checks(queries.cached(data_quality.checks_of_run, page.generation(), shown))
 
 
 def _took(run: Row) -> str:
@@ -301,6 +312,8 @@ def _record(row: Row) -> str:
 
 def restatements() -> None:
     """Draw the records that later records changed."""
+    if _all_records("Restatements"):
+        return
     at = int(st.session_state.get("restated_page", 1))
     listing = queries.cached(data_quality.restated_records, page.generation(), page=at, size=SIZE)
     if not listing.total:

@@ -251,7 +251,7 @@ def _download(found: DrillDown, one: DrillDownRequest) -> None:
         f"More than {formatting.integer(FILE_ROWS)} rows: add filters to download"
         if too_many
         else f"Download all {formatting.integer(found.total)} as CSV",
-        data=lambda: file_of(generation, one),
+        data=queries.in_this_scope(lambda: file_of(generation, one)),
         file_name=f"buyerview_{one.measure.name}_{one.part}_{one.start}_{one.end}.csv",
         mime="text/csv",
         icon=":material/download:",

@@ -154,11 +154,13 @@ def download(question: Question, *, count: int, exact: bool) -> None:
         limit = SHEET_ROWS_HERE if form == "xlsx" else ROWS_HERE
         st.download_button(
             f"Download {write.TITLES[form]}",
-            data=lambda: write.download(
-                queries.read(answer_table, number, question),
-                form,
-                _name(question) + write.FORMATS[form][0],
-                source,
+            data=queries.in_this_scope(
+                lambda: write.download(
+                    queries.read(answer_table, number, question),
+                    form,
+                    _name(question) + write.FORMATS[form][0],
+                    source,
+                )
             ),
             file_name=name,
             type="primary",

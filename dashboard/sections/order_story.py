@@ -125,8 +125,11 @@ def order_story(order_id: str) -> None:
 
 
 def _unknown(order_id: str) -> None:
-    """Draw that the order does not exist, with similar numbers, or with its saved edits if it left the data."""
-    item, comments = _written(order_id)
+    """Draw that the order does not exist, with similar numbers, or with its saved edits if it left the data.
+
+    For a person with a row scope it only does not exist: it may be an order outside the scope.
+    """
+    item, comments = _written(order_id) if queries.sees_every_row() else (Item(order_id), [])
     with theme.card("unknown"):
         if item.version:
             theme.show_html(

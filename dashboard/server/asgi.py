@@ -43,13 +43,14 @@ def warm_up() -> None:
     from dashboard import queries
     from dashboard.frame import period
     from dashboard.sections import scorecard
+    from metrics.access import EVERYTHING
     from metrics.errors import BuyerviewError
     from metrics.lists.data_status import data_status
 
     try:
         published = queries.current()
         if published is not None:
-            with queries.one_generation(published.number):
+            with queries.reading_as(EVERYTHING), queries.one_generation(published.number):
                 status = queries.cached(data_status, published.number)
                 as_of = (status.data_as_of or published.published_at).date()
                 shown = period.choose(period.DEFAULT, as_of=as_of, first=status.first_day or as_of)

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from datetime import date, datetime
 from decimal import Decimal
 
+from metrics.access import EVERYTHING, Scope
 from metrics.model.measure import Measure
 from metrics.model.question import Question
 from metrics.policy import Policy
@@ -25,10 +26,11 @@ def fingerprint(
     as_of: datetime,
     generation: int,
     bucket: date | None = None,
+    scope: Scope = EVERYTHING,
 ) -> str:
     """Return the first 12 hex digits of the SHA-256 of everything that decides one answer.
 
-    That is: definition, policy, filters, period, instant and generation.
+    That is: definition, policy, filters, period, instant, generation and row scope.
     """
     decided = {
         "rule_book": RULE_BOOK,
@@ -44,6 +46,8 @@ def fingerprint(
         "as_of": as_of,
         "generation": generation,
     }
+    if scope:
+        decided["scope"] = sorted((name, sorted(values)) for name, values in scope)
     if question.date is not None:
         decided["date"] = question.date
     return hashlib.sha256(canonical_text(decided).encode()).hexdigest()[:12]

@@ -18,6 +18,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, func, select
 
+from metrics.access import Scope
 from metrics.lists.data_quality import freshness
 from metrics.measures.catalog import find
 from metrics.model.measure import Derived, Measure
@@ -25,6 +26,7 @@ from metrics.model.question import Question
 from metrics.policy import STRICT
 from metrics.provenance.fingerprint import RULE_BOOK, canonical_text, fingerprint
 from metrics.queries.answer_table import SCHEMA, stand_ins
+from metrics.queries.scope import scope_of
 from metrics.schema import FEEDS, Row, checks, quarantine
 
 NUMBERS = (
@@ -50,6 +52,7 @@ def provenance(connection: Connection, question: Question) -> Row:
     """Return the provenance without the hash, as plain data in reading order."""
     measures = {name: find(name) for name in question.measures}
     feeds = sorted({feed for measure in measures.values() for feed in _feeds(measure)})
+    scope = scope_of(connection)
     as_of, number = freshness(connection).get("data_as_of"), int(connection.info["generation"])
     return {
         **_generation(connection),
@@ -61,12 +64,15 @@ def provenance(connection: Connection, question: Question) -> Row:
         "to": question.end.isoformat() if question.end else None,
         "date": question.date,
         "where": {name: list(values) for name, values in question.where},
+        **_scope(connection),
         "policy": json.loads(canonical_text(asdict(STRICT))),
         "definitions": {
             name: {
                 **_definition(measure),
                 **({"alias_of": measure.name} if name != measure.name else {}),
-                "fingerprint": fingerprint(measure, question, policy=STRICT, as_of=as_of, generation=number)
+                "fingerprint": fingerprint(
+                    measure, question, policy=STRICT, as_of=as_of, generation=number, scope=scope
+                )
                 if as_of
                 else None,
             }
@@ -82,6 +88,7 @@ def fact_table_provenance(connection: Connection, table: Table) -> Row:
     """Return the provenance of a whole fact table: its grain and the meaning of its columns."""
     return {
         **_generation(connection),
+        **_scope(connection),
         "table": table.name,
         "grain": table.comment,
         "columns": {column.name: column.comment or str(column.type) for column in table.columns},
@@ -106,6 +113,17 @@ def _generation(connection: Connection) -> Row:
             for name in ("run_id", "source", "started_at", "finished_at")
         },
     }
+
+
+def _scope(connection: Connection) -> Row:
+    """Return the row scope of the person that the file was made for; nothing for a person who sees every row."""
+    scope = scope_of(connection)
+    return {"scope": {name: list(values) for name, values in scope}} if scope else {}
+
+
+def recorded_scope(recorded: Row) -> Scope:
+    """Return the row scope of an export from its provenance."""
+    return tuple((name, tuple(values)) for name, values in recorded.get("scope", {}).items())
 
 
 def recorded_question(recorded: Row) -> Question:

@@ -31,13 +31,14 @@ from metrics.provenance.changed_records import (
     orders_changed,
 )
 from metrics.provenance.fingerprint import RULE_BOOK, canonical_text
-from metrics.provenance.provenance import NUMBERS, recorded_question, rows_hash, same_value
+from metrics.provenance.provenance import NUMBERS, recorded_question, recorded_scope, rows_hash, same_value
 from metrics.provenance.provenance import provenance as said_by
 from metrics.queries.answer_table import COLUMNS, SCHEMAS, answer_table
+from metrics.queries.scope import reading
 from metrics.queries.statements import view_conditions
 from metrics.schema import Row
 from metrics.sql.dialects import Expression, period_start
-from metrics.warehouse import Location, reading
+from metrics.warehouse import Location
 
 Key = tuple[str | None, ...]
 """Key of a row of an export: dimension values, the period if there is one, and the measure."""
@@ -89,7 +90,7 @@ def verify(location: Location, columns: Sequence[str], rows: Sequence[Sequence[A
     question, generation = recorded_question(recorded), int(recorded["generation"])
     filed = _by_key(columns, rows, question)
     with ExitStack() as opened:
-        newest = opened.enter_context(reading(location))
+        newest = opened.enter_context(reading(location, recorded_scope(recorded)))
         then, why_not = _then(opened, location, question, recorded)
         schema = int(recorded.get("schema", 1))
         of_then = _answers(then, question, schema) if then is not None else None
@@ -117,7 +118,7 @@ def _then(
 ) -> tuple[Connection | None, str | None]:
     """A connection to the file's own generation, or the reason why there is none."""
     try:
-        connection = opened.enter_context(reading(location, int(recorded["generation"])))
+        connection = opened.enter_context(reading(location, recorded_scope(recorded), int(recorded["generation"])))
     except GenerationGone as gone:
         return None, f"generation {gone.number} is not kept any more (kept: {', '.join(map(str, gone.kept))})"
     here = said_by(connection, question)

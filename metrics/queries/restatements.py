@@ -10,8 +10,9 @@ from sqlalchemy import Connection, Select, func, select
 from metrics.model.question import Answer, Question
 from metrics.model.statistics import Number
 from metrics.queries.answer import answer
+from metrics.queries.scope import reading, scope_of
 from metrics.schema import restatements, run_files, runs
-from metrics.warehouse import Location, current, reading
+from metrics.warehouse import Location, current
 from metrics.warehouse.pointer import read_pointer
 
 
@@ -84,7 +85,7 @@ def compare_generations(
     generation: then; now: a newer generation (default: the newest). Raises GenerationGone if a generation is no longer
     kept (a server keeps the newest only), and NothingPublished if there is none.
     """
-    with reading(location, generation) as older:
+    with reading(location, scope_of(connection), generation) as older:
         then = {_key(result): result for result in answer(older, question)}
     later = {_key(result): result for result in answer(connection, question)}
     c = restatements.c

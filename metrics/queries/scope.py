@@ -13,8 +13,8 @@ from sqlalchemy.dialects.postgresql.base import PGDialect
 
 from metrics import warehouse
 from metrics.access import EVERYTHING, Scope
-from metrics.errors import UnknownName
-from metrics.queries.scope_rows import SCOPE_COLUMNS, Stored, scope_values, views
+from metrics.model.access_scope import SCOPE_COLUMNS, check_scope
+from metrics.queries.scope_rows import Stored, scope_values, views
 from metrics.warehouse import Location, Views
 from metrics.warehouse.duckdb_dialect import DuckDBDialect
 from metrics.warehouse.missing_columns import stored_columns
@@ -29,11 +29,9 @@ def reading(
 ) -> AbstractContextManager[Connection]:
     """Open a connection as `warehouse.reading` does, on which only the rows of the scope exist.
 
-    Raises UnknownName for a dimension that cannot limit rows.
+    Raises UnknownName for a dimension that cannot limit rows, SettingRefused for one without a value.
     """
-    for name, _ in scope:
-        if name not in SCOPE_COLUMNS:
-            raise UnknownName("dimension of a scope", name, tuple(SCOPE_COLUMNS))
+    check_scope(scope)
     return warehouse.reading(location, generation, Views(scope, partial(_limit, scope=scope)) if scope else None)
 
 

@@ -10,7 +10,6 @@ from sqlalchemy import (
     BigInteger,
     FromClause,
     MetaData,
-    Select,
     String,
     Table,
     and_,
@@ -32,29 +31,11 @@ from sqlalchemy import (
 )
 
 from metrics.facts.orders import DIMENSION_COLUMNS, NONE, facts_metadata
-from metrics.model.dimensions import DIMENSIONS
+from metrics.model.access_scope import ACCOUNT_MANAGER, OF_CUSTOMER, SCOPE_COLUMNS
 from metrics.queries.rollups import rollup_metadata
 from metrics.schema import FEEDS, metadata
-from metrics.sql.dialects import Expression
+from metrics.sql.dialects import Expression, Rows
 from metrics.sql.temporary_tables import temporary_table
-
-ACCOUNT_MANAGER = "account_manager"
-SCOPE_COLUMNS = {
-    **{name: by for name, by in DIMENSIONS.items() if name not in ("product_category", "carrier")},
-    ACCOUNT_MANAGER: "customer_id",
-}
-"""The dimensions that a scope may name, and the column of a fact that each limits.
-
-An order can have several product categories and carriers, so they limit no orders. The account manager is that of the
-latest record of the customer: a new account manager sees the customer's earlier orders too.
-"""
-OF_CUSTOMER = {
-    "segment": "service_segment",
-    "region": "region",
-    "customer": "customer_id",
-    ACCOUNT_MANAGER: "account_manager",
-}
-"""The dimensions of a customer without orders, and their columns in the feed."""
 
 PUBLIC = (
     "products",
@@ -95,8 +76,7 @@ scope_managed = table("scope_managed", column("customer_id", String))
 """View: the customers of the allowed account managers."""
 
 
-ALL = literal_column("*")
-Rows = Select[*tuple[object, ...]]
+ALL: Expression = literal_column("*")
 Rule = Callable[["Stored", Table], Expression]
 """Returns the condition of the visible rows of a stored table."""
 
@@ -162,11 +142,11 @@ def _allowed(dimension: str, value: Expression) -> Expression:
     return value.in_(_values(dimension))
 
 
-def _values(dimension: str) -> Select[tuple[str]]:
+def _values(dimension: str) -> Rows:
     return select(scope_values.c.value).where(scope_values.c.dimension == dimension)
 
 
-def _latest_customers(stored: Stored, *conditions: Callable[[Table], Expression]) -> Select[tuple[str]]:
+def _latest_customers(stored: Stored, *conditions: Callable[[Table], Expression]) -> Rows:
     """Return the customers whose latest record meets the conditions."""
     customers = stored.table("customers")
     c, later = customers.c, customers.alias("later").c
@@ -174,13 +154,13 @@ def _latest_customers(stored: Stored, *conditions: Callable[[Table], Expression]
     return select(c.customer_id).where(~c.deleted, ~newer, *[condition(customers) for condition in conditions])
 
 
-def _managed(stored: Stored) -> Select[tuple[str]]:
+def _managed(stored: Stored) -> Rows:
     if ACCOUNT_MANAGER not in stored.dimensions or not stored.has("customers", ACCOUNT_MANAGER):
         return select(literal("", String).label("customer_id")).where(false())
     return _latest_customers(stored, lambda customers: customers.c.account_manager.in_(_values(ACCOUNT_MANAGER)))
 
 
-def _orders(stored: Stored) -> Select[tuple[str]]:
+def _orders(stored: Stored) -> Rows:
     facts = stored.table("order_facts")
     return select(facts.c.order_id).where(_in_scope(stored, facts))
 
@@ -220,7 +200,7 @@ def _by_order_or_customer(stored: Stored, rows: Table) -> Expression:
     return or_(_by_order(stored, rows), and_(rows.c.order_id.is_(None), _by_customer(stored, rows)))
 
 
-def _billed(stored: Stored) -> Select[tuple[str]]:
+def _billed(stored: Stored) -> Rows:
     """Return the documents that bill a visible order."""
     lines = stored.table("invoice_lines")
     return select(lines.c.invoice_id).where(_by_order(stored, lines))

@@ -1,0 +1,234 @@
+"""Row scope: a person sees exactly what a warehouse with only the allowed rows has."""
+
+import random
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from sqlalchemy import Connection, select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import StaticPool
+
+from metrics import warehouse
+from metrics.access import Scope
+from metrics.errors import UnknownName
+from metrics.facts.orders import facts_state
+from metrics.lists import data_quality, drill_down, failed_orders, options, order_story
+from metrics.lists.data_status import data_status
+from metrics.measures.catalog import MEASURES, has_dimension
+from metrics.model.dimensions import DIMENSIONS
+from metrics.model.measure import Percentile, Ratio, Total
+from metrics.model.question import Answer, Question
+from metrics.queries.answer import answer
+from metrics.queries.rollups import rollup_metadata
+from metrics.queries.scope import reading
+from metrics.queries.scope_rows import DECLARED, PUBLIC, YARDSTICKS, Stored, views
+from metrics.rebuild.rebuild import rebuild
+from metrics.schema import Row
+from metrics.targets.in_view import targets_in_view
+from metrics.warehouse import Location
+from metrics.warehouse.instances import LOCKED_SETTINGS, new_engine
+from metrics.warehouse.query_cache import CACHE_KEY
+
+BY_ORDER = (
+    "orders",
+    "order_lines",
+    "shipment_lines",
+    "promises",
+    "holds",
+    "order_events",
+    "returns",
+    "restated_quantities",
+)
+BY_EITHER = ("quotes", "messages", "service_cases", "service_costs")
+OF_ORDER = "order_id IN (FROM kept_orders)"
+OF_CUSTOMER = "customer_id IN (FROM kept_customers)"
+
+
+@contextmanager
+def holding_only(place: Location, folder: Path, customers: tuple[str, ...]) -> Iterator[Connection]:
+    """Copy a warehouse, delete the records of all other customers, and judge the rest again."""
+    generation = warehouse.current(place)
+    assert generation is not None
+    assert generation.file is not None
+    file = folder / "only.duckdb"
+    shutil.copy(generation.file, file)
+    with duckdb.connect(str(file), config=dict(LOCKED_SETTINGS)) as driver:
+        _delete_others(driver, customers)
+    with duckdb.connect(str(file), config=dict(LOCKED_SETTINGS)) as driver:
+        driver.execute("SET TimeZone = 'UTC'")
+        engine = new_engine(driver, poolclass=StaticPool)
+        with engine.begin() as connection:
+            rebuild(connection, as_of=connection.scalar(select(facts_state.c.as_of)), touched=None)
+        with engine.connect() as connection:
+            connection.info.update({CACHE_KEY: {}, "generation": generation.number})
+            yield connection
+
+
+def _delete_others(driver: duckdb.DuckDBPyConnection, customers: tuple[str, ...]) -> None:
+    driver.execute("CREATE TEMP TABLE kept_customers AS SELECT unnest(?) AS customer_id", [list(customers)])
+    driver.execute(f"CREATE TEMP TABLE kept_orders AS SELECT order_id FROM order_facts WHERE {OF_CUSTOMER}")
+    in_quarantine = "SELECT v.document_id FROM kept_orders JOIN quarantine q USING (order_id) JOIN quarantine_values v"
+    named = f"{in_quarantine} USING (file_id, row_no) WHERE v.document_id IS NOT NULL"
+    driver.execute(f"CREATE TEMP TABLE kept_documents AS {named}")
+    of_customer = (
+        "SELECT 1 FROM quarantine_values v WHERE (v.file_id, v.row_no) = (quarantine.file_id, quarantine.row_no)"
+    )
+    named_customer = "scope NOT LIKE 'customer:%' OR substr(scope, 10) IN (FROM kept_customers)"
+    without_order = f"order_id IS NULL AND invoice_id IN (SELECT invoice_id FROM invoice_lines WHERE {OF_ORDER})"
+    keep = {
+        "quarantine": f"{OF_ORDER} OR (order_id IS NULL AND EXISTS ({of_customer} AND v.{OF_CUSTOMER}))",
+        "quarantine_values": "(file_id, row_no) IN (SELECT (file_id, row_no) FROM quarantine)",
+        **dict.fromkeys(BY_ORDER, OF_ORDER),
+        **dict.fromkeys(BY_EITHER, f"{OF_ORDER} OR (order_id IS NULL AND {OF_CUSTOMER})"),
+        **dict.fromkeys(("customers", "stockouts", "buyer_scorecards"), OF_CUSTOMER),
+        **dict.fromkeys(("targets", "assumptions"), named_customer),
+        "invoice_lines": f"{OF_ORDER} OR ({without_order})",
+        "invoices": "invoice_id IN (SELECT invoice_id FROM invoice_lines) OR invoice_id IN (FROM kept_documents) "
+        "OR reverses_invoice_id IN (SELECT invoice_id FROM invoice_lines)",
+        "shipments": "shipment_id IN (SELECT shipment_id FROM shipment_lines) OR shipment_id IN (FROM kept_documents)",
+        "payments": "invoice_id IN (SELECT invoice_id FROM invoice_lines)",
+        "quote_options": "quote_id IN (SELECT quote_id FROM quotes)",
+    }
+    for table, condition in keep.items():
+        driver.execute(f"DELETE FROM {table} WHERE NOT coalesce({condition}, false)")
+
+
+def answers(connection: Connection, by: tuple[str, ...], grain: str | None = None) -> dict[Any, Answer]:
+    names = tuple(name for name, measure in MEASURES.items() if all(has_dimension(measure, one) for one in by))
+    found = answer(connection, Question(names, by=by, grain=grain))
+    return {(*one.dimensions.values(), one.period, one.measure): one for one in found}
+
+
+def lists(connection: Connection) -> dict[str, Any]:
+    """Return everything that the pages list."""
+    failed = failed_orders.failed_orders(connection, size=1_000)
+    ids = [row["order_id"] for row in failed.rows]
+    with_rows = Question(("on_time",))
+    return {
+        "failed orders": failed,
+        "reasons": failed_orders.failure_reasons(connection),
+        "counts": failed_orders.order_counts(connection),
+        "nearest day": failed_orders.nearest_day(connection, date(2026, 1, 1)),
+        "options": {name: options.options(connection, name) for name in DIMENSIONS},
+        "status": replace(data_status(connection), feeds=frozenset()),
+        "quarantine": data_quality.quarantined(connection, size=10_000),
+        "rules": data_quality.broken_rules(connection),
+        "search": order_story.search_order_ids(connection, "1", limit=10_000),
+        "story": [order_story.order_records(connection, one) for one in ids[:10]],
+        "context": [
+            replace(order_story.order_context(connection, one), slack={}, missed_step=None) for one in ids[:10]
+        ],
+        "behind": drill_down.drill_down(connection, with_rows, "unknown", size=1_000),
+        "targets": targets_in_view(connection, start=date(2026, 1, 1), end=date(2026, 6, 30), where=()),
+    }
+
+
+@pytest.fixture(scope="module")
+def customers(sample: Location) -> dict[str, Row]:
+    """Return the dimensions of each customer whose orders all have the same region and segment."""
+    managers = (
+        "SELECT customer_id, account_manager FROM customers "
+        "QUALIFY valid_from = max(valid_from) OVER (PARTITION BY customer_id)"
+    )
+    by_customer = (
+        "SELECT f.customer_id, min(f.region) AS region, min(f.segment) AS segment, min(m.account_manager) AS "
+        f"account_manager FROM order_facts f LEFT JOIN ({managers}) m USING (customer_id) "
+        "WHERE f.customer_id <> '(none)' GROUP BY f.customer_id "
+        "HAVING count(DISTINCT f.region) = 1 AND count(DISTINCT f.segment) = 1 ORDER BY 1"
+    )
+    with reading(sample) as connection:
+        return {row["customer_id"]: dict(row) for row in connection.exec_driver_sql(by_customer).mappings()}
+
+
+def assert_equal(place: Location, scope: Scope, only_customers: tuple[str, ...], folder: Path, *, deep: bool) -> None:
+    """Compare the measures and lists of a scope with those of a warehouse of these customers."""
+    with reading(place, scope) as scoped, holding_only(place, folder, only_customers) as only:
+        for by in [(), *[(name,) for name in DIMENSIONS if deep]]:
+            assert answers(scoped, by) == answers(only, by), by
+        if deep:
+            assert answers(scoped, (), "month") == answers(only, (), "month")
+        found, expected = lists(scoped), lists(only)
+        for name, rows in expected.items():
+            assert found[name] == rows, name
+        assert found["counts"]["judged"] > 0
+
+
+def test_a_scope_shows_what_a_warehouse_of_its_rows_has(
+    sample: Location, customers: dict[str, Row], tmp_path: Path
+) -> None:
+    drawn = tuple(random.Random(3).sample(list(customers), 6))
+    assert_equal(sample, (("customer", drawn),), drawn, tmp_path, deep=False)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(6))
+def test_drawn_scopes_show_what_a_warehouse_of_their_rows_has(
+    seed: int, sample: Location, customers: dict[str, Row], tmp_path: Path
+) -> None:
+    draw = random.Random(seed)
+    scope: list[tuple[str, tuple[str, ...]]] = []
+    for name in draw.sample(["region", "segment", "account_manager"], draw.choice((1, 1, 2))):
+        values = sorted({str(row[name]) for row in customers.values() if row[name]})
+        scope.append((name, tuple(draw.sample(values, max(1, len(values) // 2)))))
+    allowed = tuple(one for one, row in customers.items() if all(row[name] in values for name, values in scope))
+    assert_equal(sample, (*scope, ("customer", tuple(customers))), allowed, tmp_path, deep=True)
+
+
+@pytest.mark.parametrize("where", [(("region", ("North",)),), (("segment", ("A", "B")), ("channel", ("edi", "web")))])
+def test_a_scope_gives_the_numbers_of_the_same_filter(sample: Location, where: Scope) -> None:
+    names = tuple(
+        name
+        for name, measure in MEASURES.items()
+        if isinstance(measure.formula, Ratio | Total | Percentile)
+        and all(has_dimension(measure, one) for one, _ in where)
+    )
+    with reading(sample) as whole, reading(sample, where) as scoped:
+        for by in ((), ("segment",)):
+            assert answer(scoped, Question(names, by=by)) == answer(whole, Question(names, by=by, where=where))
+
+
+def test_nothing_outside_the_scope_exists(sample: Location) -> None:
+    with reading(sample) as whole:
+        outside, customer = whole.exec_driver_sql(
+            "SELECT min(order_id), max(customer_id) FROM order_facts WHERE region = 'North'"
+        ).one()
+        tables = set(whole.exec_driver_sql("SELECT table_name FROM information_schema.tables").scalars())
+    with reading(sample, (("region", ("West",)),)) as scoped:
+        with pytest.raises(DBAPIError):
+            scoped.exec_driver_sql("SELECT no_column FROM orders")
+        scoped.rollback()  # the rows stay limited after an error
+        assert order_story.order_records(scoped, outside) is None
+        assert order_story.search_order_ids(scoped, outside) == []
+        assert order_story.missing_orders(scoped, [outside]) == [outside]
+        assert options.options(scoped, "region") == ["West"]
+        assert customer not in options.options(scoped, "customer")
+        for name in sorted(tables - {*PUBLIC, *YARDSTICKS}):
+            for word in (outside, customer):
+                found = f"SELECT * FROM {name} t WHERE t::TEXT LIKE '%{word}%'"
+                assert scoped.exec_driver_sql(found).all() == [], (name, word)
+
+
+def test_a_table_without_a_rule_is_empty() -> None:
+    stored = {name: frozenset(table.c.keys()) for name, table in DECLARED.items()}
+    found = {
+        name: str(rows)
+        for name, rows in views(Stored("place", {**stored, "later": frozenset({"order_id"})}, ("region",)))
+    }
+    empty = {name for name, text in found.items() if text.endswith("WHERE false")}
+    whole = {name for name, text in found.items() if text.endswith("WHERE true") or "WHERE" not in text}
+    by_month = {name for name in rollup_metadata.tables if name.endswith("_customer")}
+    assert empty == {"later", "scope_managed", "restatements", "run_warnings", *by_month}
+    assert whole == {*PUBLIC, *YARDSTICKS, "checks"}
+
+
+@pytest.mark.parametrize("name", ["regio", "carrier"])
+def test_a_scope_of_an_unknown_dimension_is_refused(name: str, sample: Location) -> None:
+    with pytest.raises(UnknownName):
+        reading(sample, ((name, ("North",)),))
