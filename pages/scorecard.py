@@ -41,6 +41,13 @@ else:
         theme.show_html(scorecard.failure_reasons(shown))
         menu.link("failed-orders", "Open the failed orders")
 
+    best = scorecard.best_levers(shown)
+    if best:
+        with theme.card("levers"):
+            st.header("What would raise perfect orders most", anchor=False)
+            theme.show_html(best)
+            menu.link("levers", "All levers")
+
     with theme.card("segments"):
         st.header("By customer segment", anchor=False)
         theme.show_html(measure_table.segment_table(shown.view))

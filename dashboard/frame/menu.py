@@ -218,6 +218,13 @@ ENTRIES = (
         group="Analysis",
     ),
     Entry(
+        "levers.py",
+        "Levers",
+        ":material/trending_up:",
+        "levers",
+        "Reasons for failure, ranked by the orders that each alone costs.",
+    ),
+    Entry(
         "what_changed.py",
         "What changed",
         ":material/compare_arrows:",

@@ -9,11 +9,13 @@ from dashboard.components import cards, formatting, theme
 from dashboard.frame import page, user_name
 from dashboard.frame.filters import Filters
 from dashboard.orders import evidence, work_list
+from dashboard.orders.levers import name_of, parse_lever, view_of
 from dashboard.orders.reasons import REASONS, reason
 from dashboard.orders.work_list import Column
 from metrics.lists import failed_orders as lists
 from metrics.lists.order_story import resolution_deadlines
 from metrics.lists.rows import Listing, Row
+from metrics.queries.levers import orders_of
 from metrics.store.work_items import RESOLVED, Item
 
 SIZE = 25
@@ -33,6 +35,8 @@ class Choice:
     sort: str
     show: str
     page: int
+    lever: tuple[str, str, str] | None = None
+    """Reason, dimension and value, to list only the orders that failed only because of them."""
 
 
 def choose() -> Choice:
@@ -52,12 +56,25 @@ def choose() -> Choice:
         if reasons != st.query_params.get_all("reason"):
             st.query_params["reason"] = reasons
         sort = page.select("Sort by", tuple(SORTS), SORTS, key="sort", width=210)
-    return Choice(tuple(reasons), sort, show, int(st.session_state.get("failed_page", 1)))
+    lever = parse_lever(st.query_params.get("lever"))
+    if lever:
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", key="lever"):
+            st.caption(formatting.markdown(f"Failed only because: {name_of(*lever)}"), width="content")
+            st.button("Show all failed orders", on_click=_leave_lever, type="tertiary")
+    return Choice(tuple(reasons), sort, show, int(st.session_state.get("failed_page", 1)), lever)
+
+
+def _leave_lever() -> None:
+    st.query_params.pop("lever", None)
 
 
 def listed_orders(filters: Filters, choice: Choice) -> Listing:
     """Return a page of the failed orders in view."""
     narrow = work_list.order_filter(choice.show)
+    among = narrow.among
+    if choice.lever:
+        of_lever = queries.cached(orders_of, page.generation(), view_of(filters), *choice.lever)
+        among = tuple(of_lever if among is None else sorted({*of_lever} & {*among}))
     listing = queries.cached(
         lists.failed_orders,
         page.generation(),
@@ -65,7 +82,7 @@ def listed_orders(filters: Filters, choice: Choice) -> Listing:
         end=filters.end,
         where=filters.where,
         reasons=choice.reasons,
-        among=narrow.among,
+        among=among,
         but=narrow.but,
         resolved=narrow.resolved,
         done=narrow.done,
@@ -94,7 +111,7 @@ def no_orders(filters: Filters, choice: Choice) -> None:
                 with st.container(horizontal=True, horizontal_alignment="center"):
                     user_name.name_field()
             return
-        why = " for these reasons" if choice.reasons else ""
+        why = " for these reasons" if choice.reasons or choice.lever else ""
         theme.show_html(
             cards.empty(
                 "No failed orders",

@@ -11,13 +11,16 @@ from dashboard.frame.period import Period
 from dashboard.measure_page import drivers, headline, measure_table, signals, tiles, trend
 from dashboard.measure_page.trend import Trend
 from dashboard.measure_page.view import MeasureView, load_view
+from dashboard.orders.levers import levers_in_view, levers_table
 from dashboard.orders.reasons import reason
 from metrics.lists import failed_orders as lists
 from metrics.measures.catalog import MEASURES
+from metrics.queries.levers import top
 
 ENTRY = menu.entry_of_file("scorecard")
 TILES = ENTRY.tiles
 REASONS_SHOWN = 8
+LEVERS_SHOWN = 3
 NAMES = {name: measure_table.short_title(name) for name in TILES}
 
 
@@ -127,6 +130,13 @@ def failure_reasons(scorecard: Scorecard) -> str:
     )
 
 
+def best_levers(scorecard: Scorecard) -> str:
+    """Return the best levers of different reasons as a table; empty if no lever makes an order perfect."""
+    found = levers_in_view(scorecard.view.generation, scorecard.view.filters)
+    best = top(found, LEVERS_SHOWN)
+    return levers_table(found, best, caption="The best levers of different reasons") if best else ""
+
+
 def warm(generation: int, period: Period, *, is_dark: bool) -> None:
     """Compute and draw what the first visitor sees, so that the caches are filled."""
     scorecard = load_scorecard(generation, Filters(period, ()))
@@ -134,3 +144,4 @@ def warm(generation: int, period: Period, *, is_dark: bool) -> None:
     for name in TILES:
         trend.chart(scorecard.trend, name, is_dark=is_dark)
     measure_table.segment_table(scorecard.view)
+    best_levers(scorecard)

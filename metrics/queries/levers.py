@@ -30,7 +30,7 @@ from metrics.model.point import share_answer
 from metrics.model.question import Answer, Question
 from metrics.queries.answer import answer
 from metrics.queries.statements import view_conditions
-from metrics.schema import EXACT_AMOUNT, QTY, Row, orders
+from metrics.schema import EXACT_AMOUNT, QTY, Row, fx_rates, orders
 from metrics.sql.dialects import Columns, Expression, Rows, count_if, sum_known, times
 from metrics.sql.exchange_rates import converted
 
@@ -74,11 +74,13 @@ class Levers:
 
     whole: the share of perfect orders now. failed: failed orders. several: those of them with several reasons, which no
     single lever explains. The orders of a reason at all values, summed over the reasons, are the other failed orders.
+    currency: the reporting currency, or without exchange rates the only currency of the orders; None: neither.
     """
 
     whole: Answer
     failed: int
     several: int
+    currency: str | None
     levers: tuple[Lever, ...]
 
     def of_dimension(self, dimension: str) -> tuple[Lever, ...]:
@@ -90,11 +92,17 @@ def levers(connection: Connection, question: Question) -> Levers:
     """Return the levers of the orders due in the period of a question without measures, with its filters."""
     (whole,) = answer(connection, replace(question, measures=("perfect_order",)))
     failed = _failed_orders(question).cte("failed_orders")
-    count, several = connection.execute(select(func.count(), count_if(failed.c.reason.is_(None)))).one()
+    f = failed.c
+    count, several, first, last = connection.execute(
+        select(func.count(), count_if(f.reason.is_(None)), func.min(f.currency), func.max(f.currency))
+    ).one()
+    currency = first if first == last else None
+    if has_rates := "fx_rates.rate" in mapped(connection):
+        rates = fx_rates.c
+        currency = connection.scalar(select(func.max(rates.reporting_currency)).where(~rates.deleted))
     statement = union_all(*[_of_dimension(failed, name) for name in (ALL, *DIMENSIONS)])
-    has_rates = "fx_rates.rate" in mapped(connection)
     found = [_lever(dict(row), whole, has_rates=has_rates) for row in connection.execute(statement).mappings()]
-    return Levers(whole, int(count), int(several), tuple(sorted(found, key=_rank)))
+    return Levers(whole, int(count), int(several), currency, tuple(sorted(found, key=_rank)))
 
 
 def orders_of(connection: Connection, question: Question, reason: str, dimension: str, of: str) -> list[str]:
