@@ -140,13 +140,14 @@ def _tables(files: Sequence[Path], folder: Path, databases: Sequence[str], *, qu
     """Yield the tables of files and databases, in a scratch database that is deleted at the end."""
     from ingest.inference.database import find_database_tables
     from ingest.inference.tables import find_tables
+    from ingest.read.reader_process import ReaderProcess
     from ingest.storage.scratch_database import scratch
     from ingest.systems.recognise import is_known
 
-    with scratch() as place, closing(place.connect()) as connection:
+    with scratch() as place, closing(place.connect()) as connection, ReaderProcess(place.folder) as readers:
         with progress_bars(shown=not quiet) as progress:
             progress("read records", 0.0)
-            search = find_tables(connection, folder, files)
+            search = find_tables(connection, folder, files, readers)
             for database in databases:
                 find_database_tables(search, database, is_known)
         yield search

@@ -3,7 +3,6 @@
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 LEAST = 4 << 30
 """Bytes that a run may always map. Mapped memory is more than used memory."""
@@ -14,20 +13,14 @@ SHARE = 0.85
 @contextmanager
 def limited_memory() -> Iterator[None]:
     """Limit the memory of this process inside the block. What needs more fails with MemoryError."""
-    from metrics.warehouse.instances import host_memory
+    from metrics.warehouse.instances import host_memory, mapped_memory
 
     before, most = resource.getrlimit(resource.RLIMIT_AS)
     # A process with less than its mapped memory cannot even start a thread, and waits for it without end.
-    wanted = _mapped_memory() + max(LEAST, int(host_memory() * SHARE))
+    wanted = mapped_memory() + max(LEAST, int(host_memory() * SHARE))
     allowed = wanted if before == resource.RLIM_INFINITY else min(wanted, before)
     resource.setrlimit(resource.RLIMIT_AS, (allowed, most))
     try:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_AS, (before, most))
-
-
-def _mapped_memory() -> int:
-    """Return the bytes that this process has mapped."""
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-    return pages * resource.getpagesize()

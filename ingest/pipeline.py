@@ -20,6 +20,7 @@ from ingest.quarantine import records
 from ingest.quarantine.records import Rejected
 from ingest.quarantine.values import read_columns, without_broken
 from ingest.read.read import read_all
+from ingest.read.reader_process import ReaderProcess
 from ingest.read.source_objects import Reading
 from ingest.read.staging import staging_table
 from ingest.runs import clock, history
@@ -150,7 +151,7 @@ def _open_run(
     clock.refuse_clock_behind(connection, started_at)
     known = previous_runs(connection, mapping)
     retried, pulls_from = clock.objects_to_retry(connection, mapping, started_at, known.cursors)
-    with scratch(place.folder if place else None) as staging:
+    with scratch(place.folder if place else None) as staging, ReaderProcess(staging.folder) as readers:
         database = staging.connect()
         prints = {feed: fingerprint(feed_map, mapping) for feed, feed_map in mapping.feeds.items()}
 
@@ -162,7 +163,15 @@ def _open_run(
             return None if file_id in retried else known.taken.get((feed, sha256, prints[feed]))
 
         state = Reading(
-            mapping, folder, staging, database, pulls_from, seen, filled=known.filled, last_names=known.last_names
+            mapping,
+            folder,
+            staging,
+            database,
+            readers,
+            pulls_from,
+            seen,
+            filled=known.filled,
+            last_names=known.last_names,
         )
         try:
             yield RunState(mapping, started_at, known, state), staging

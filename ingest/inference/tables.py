@@ -14,12 +14,9 @@ from ingest.inference import dialect
 from ingest.inference.evidence import Profile, profile
 from ingest.mapping.file_kinds import kind_of
 from ingest.mapping.mapping_file import FeedMap
-from ingest.read import excel_file
 from ingest.read.csv_file import find_layout
 from ingest.read.csv_table import csv_to_table
-from ingest.read.excel_file import from_excel
-from ingest.read.json_file import from_json
-from ingest.read.parquet_file import from_parquet
+from ingest.read.reader_process import ReaderProcess
 from ingest.read.text_tables import TextTable
 from ingest.storage.scratch_database import Connection, quoted
 
@@ -62,15 +59,16 @@ class Search:
 
     connection: Connection
     folder: Path
+    readers: ReaderProcess
     tables: list[Found] = field(default_factory=list)
     unusable: dict[str, str] = field(default_factory=dict)
     relations: int = 0
     """Tables of the scratch database that are in use."""
 
 
-def find_tables(connection: Connection, folder: Path, paths: Sequence[Path]) -> Search:
+def find_tables(connection: Connection, folder: Path, paths: Sequence[Path], readers: ReaderProcess) -> Search:
     """Read the tables of all files. `folder` is where the mapping's relative paths start."""
-    search = Search(connection, folder)
+    search = Search(connection, folder, readers)
     for path in paths[:MOST_FILES]:
         name = path.relative_to(folder).as_posix()
         kind = kind_of(path.name)
@@ -78,7 +76,7 @@ def find_tables(connection: Connection, folder: Path, paths: Sequence[Path]) -> 
             if kind == "csv":
                 _add_csv(search, path, name)
             elif kind == "excel":
-                for sheet, several in _sheets(path, name):
+                for sheet, several in _sheets(search, path, name):
                     _add_sheet(search, path, name, sheet, several=several)
             elif kind in ("parquet", "json"):
                 _add_plain(search, path, name)
@@ -109,15 +107,15 @@ def _add_csv(search: Search, path: Path, name: str) -> None:
     _add(search, name, relation, {"read": [name], **found.keys}, table, found.notes, found.header_row)
 
 
-def _sheets(path: Path, name: str) -> list[tuple[str, bool]]:
-    names = excel_file.sheet_names(path, name)
+def _sheets(search: Search, path: Path, name: str) -> list[tuple[str, bool]]:
+    names = search.readers.sheet_names(path, name)
     return [(one, len(names) > 1) for one in names]
 
 
 def _add_sheet(search: Search, path: Path, name: str, sheet: str, *, several: bool) -> None:
     shown = f"{name}, sheet {sheet}" if several else name
     origin = FeedMap(read=(name,), sheet=sheet)
-    head = excel_file.first_rows(path, origin, shown)
+    head = search.readers.first_rows(path, origin, shown)
     above = dialect.header_row(head)
     if above is None:
         search.unusable[shown] = "no table: no row has the names of columns"
@@ -132,7 +130,9 @@ def _add_sheet(search: Search, path: Path, name: str, sheet: str, *, several: bo
         }
     )
     relation = _next_relation(search)
-    table = from_excel(search.connection, relation, path, declared, shown, wanted=columns, needed=columns)
+    table = search.readers.read_table(
+        search.connection, relation, path, declared, shown, wanted=columns, needed=columns
+    )
     keys: dict[str, object] = {"read": [name], "sheet": sheet} if several else {"read": [name]}
     _add(search, f"{sheet}" if several else name, relation, keys, table, (), above + 1, shown=shown)
 
@@ -143,9 +143,7 @@ def _add_plain(search: Search, path: Path, name: str) -> None:
 
     def read(origin: FeedMap) -> TextTable:
         search.connection.execute(f"DROP TABLE IF EXISTS {quoted(relation)}")
-        if kind_of(path.name) == "parquet":
-            return from_parquet(search.connection, relation, path, origin, name)
-        return from_json(search.connection, relation, path, origin, name, wanted=[])
+        return search.readers.read_table(search.connection, relation, path, origin, name)
 
     columns = read(FeedMap(read=(name,))).columns
     marked = FeedMap.model_validate({"read": name, "columns": {column: {"from": column} for column in columns}})

@@ -146,7 +146,7 @@ def _stage_origin(reading: Reading, inside: Connection, key: str, origin: Origin
     for path, shown, _ in files[key]:
         table = reading.next_table()
         with refuse_unreadable(shown):
-            read = to_text(inside, table, path, origin, shown, key if isinstance(origin, FeedMap) else None)
+            read = to_text(reading, inside, table, path, origin, shown, key if isinstance(origin, FeedMap) else None)
         yield query_rows(table, shown, read, path=path, origin=origin)
 
 

@@ -73,5 +73,5 @@ def _stage_file(
             reading.repeated.append(SourceObject(-1, feed, object_name, sha256, rows, rows))
             return
         table = reading.next_table()
-        read = to_text(reading.connection, table, path, feed_map, object_name, feed)
+        read = to_text(reading, reading.connection, table, path, feed_map, object_name, feed)
     stage_text(reading, feed, [query_rows(table, object_name, read, path=path, origin=feed_map)])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ingest.mapping.mapping_file import FeedMap, Mapping, Origin
 from ingest.read.csv_file import BrokenRecord, CsvLayout
+from ingest.read.reader_process import ReaderProcess
 from ingest.storage.run_warnings import RunWarning
 from ingest.storage.scratch_database import Connection, Scratch
 
@@ -41,6 +42,7 @@ class Reading:
     folder: Path
     scratch: Scratch
     connection: Connection
+    readers: ReaderProcess
     cursors: dict[str, object] = field(default_factory=dict)
     seen: Callable[[str, str, str], int | None] = lambda *_: None
     """Returns the number of rows of an object that was read before, given feed, name and sha256; otherwise None."""

@@ -12,12 +12,8 @@ from ingest.read.csv_scan import scan
 from ingest.read.csv_table import csv_to_table
 from ingest.read.cursors import Tail
 from ingest.read.database import Pull, from_database
-from ingest.read.excel_file import from_excel
-from ingest.read.file_sizes import refuse_unpacking
-from ingest.read.json_file import from_json
 from ingest.read.layout import check_columns
 from ingest.read.midnights import read_midnights_as_days
-from ingest.read.parquet_file import from_parquet
 from ingest.read.source_objects import Reading, SourceObject
 from ingest.read.staging import count_rows, needed_columns, source_columns, stage_relation, staging_table
 from ingest.read.text_tables import TextTable
@@ -66,20 +62,20 @@ def query_rows(table: str, name: str, read: TextTable, *, path: Path | None = No
 
 
 def to_text(
-    connection: Connection, table: str, path: Path, origin: Origin, object_name: str, feed: str | None = None
+    reading: Reading,
+    connection: Connection,
+    table: str,
+    path: Path,
+    origin: Origin,
+    object_name: str,
+    feed: str | None = None,
 ) -> TextTable:
-    """Read a file into a text table. feed: the feed that reads it, None for a staged file."""
+    """Read a file into a text table of `connection`. feed: the feed that reads it, None for a staged file."""
     feed_map = origin if isinstance(origin, FeedMap) and feed is not None else None
     wanted = source_columns(feed_map) if feed_map else []
     needed = needed_columns(feed, feed_map) if feed_map and feed else []
-    kind = kind_of(path.name, origin.kind)
-    refuse_unpacking(connection, path, kind, object_name)
-    if kind == "excel":
-        return from_excel(connection, table, path, origin, object_name, wanted=wanted, needed=needed)
-    if kind == "parquet":
-        return from_parquet(connection, table, path, origin, object_name)
-    if kind == "json":
-        return from_json(connection, table, path, origin, object_name, wanted=wanted)
+    if kind_of(path.name, origin.kind) not in ("csv", None):
+        return reading.readers.read_table(connection, table, path, origin, object_name, wanted=wanted, needed=needed)
     file_scan = scan(path, origin, delimiter_of(origin, path.name), object_name)
     found = find_layout(path, origin, object_name, wanted)
     return csv_to_table(connection, table, path, origin, found, object_name, sha256=file_scan.sha256, needed=needed)

@@ -204,6 +204,12 @@ def host_memory() -> int:
     return min(limits)
 
 
+def mapped_memory() -> int:
+    """Return the bytes that this process has mapped."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
 def create_views(connection: Connection, views: Views) -> None:
     """Create the views unless an earlier reader of the connection did."""
     if not connection.info.get(VIEWS_KEY):

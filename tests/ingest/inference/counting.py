@@ -9,6 +9,7 @@ from pathlib import Path
 from ingest.inference.proposal import Proposal
 from ingest.inference.propose import propose
 from ingest.inference.tables import find_tables
+from ingest.read.reader_process import ReaderProcess
 from ingest.storage.scratch_database import scratch
 
 Truth = Mapping[str, Mapping[str, str]]
@@ -30,9 +31,9 @@ class Counted:
 def proposed(folder: Path, *, yes: bool = False) -> Proposal:
     """Propose a mapping for a folder. yes: with the best answer to every question."""
     files = sorted(one for one in folder.rglob("*") if one.is_file())
-    with scratch() as place:
+    with scratch() as place, ReaderProcess(place.folder) as readers:
         connection = place.connect()
-        search = find_tables(connection, folder, files)
+        search = find_tables(connection, folder, files, readers)
         answers: dict[str, str] = {}
         while True:
             proposal = propose(connection, search, answers, source="fixture", time_zone="Europe/Berlin")

@@ -10,6 +10,7 @@ from typing import Any
 
 from ingest.mapping.mapping_file import FeedMap, Mapping
 from ingest.read.read import read_all
+from ingest.read.reader_process import ReaderProcess
 from ingest.read.source_objects import Reading, SourceObject
 from ingest.storage.scratch_database import Connection, Scratch
 
@@ -20,6 +21,7 @@ class Reader:
 
     scratch: Scratch
     connection: Connection
+    readers: ReaderProcess
 
     def read(
         self, folder: Path, feed: str, about: dict[str, Any], *, zone: str = "Europe/Berlin", filled: bool = False
@@ -28,7 +30,7 @@ class Reader:
         mapping = Mapping(
             path=Path("mapping.toml"), name="t", time_zone=zone, data_as_of=None, feeds={feed: feed_map}, staged={}
         )
-        reading = Reading(mapping, folder, self.scratch, self.connection)
+        reading = Reading(mapping, folder, self.scratch, self.connection, self.readers)
         reading.filled = frozenset({feed} if filled else ())
         try:
             read_all(reading, lambda *_: None)
@@ -55,6 +57,7 @@ def reader(folder: Path) -> Iterator[Reader]:
     scratch = Scratch(folder)
     connection = scratch.connect()
     try:
-        yield Reader(scratch, connection)
+        with ReaderProcess(folder) as readers:
+            yield Reader(scratch, connection, readers)
     finally:
         connection.close()

@@ -14,6 +14,7 @@ from ingest.inference.stand_ins import SHIPPED_AS_RECEIVED
 from ingest.inference.tables import Search, find_tables
 from ingest.mapping.mapping_file import load_mapping
 from ingest.pipeline import run
+from ingest.read.reader_process import ReaderProcess
 from ingest.storage.scratch_database import scratch
 from ingest.systems import recognise
 from metrics.errors import SettingRefused
@@ -26,7 +27,8 @@ Verdicts = dict[str, tuple[object, object]]
 
 
 def search_files(connection: object, folder: Path) -> Search:
-    return find_tables(connection, folder, sorted(folder.glob("*.csv")))  # type: ignore[arg-type]
+    with ReaderProcess(folder) as readers:
+        return find_tables(connection, folder, sorted(folder.glob("*.csv")), readers)  # type: ignore[arg-type]
 
 
 def loaded(location: Location, mapping: Path, folder: Path) -> tuple[dict[str, int], Verdicts]:
