@@ -29,6 +29,7 @@ def read(source: Source) -> None:
     words += ["--answers", str(kept / "answers.json")]
 
     def done(values: Mapping[str, object]) -> None:
+        (kept / "mapping.toml").chmod(0o600)
         sources.write(source.folder, "found", {name: value for name, value in values.items() if name != "trial"})
         trial = values.get("trial")
         sources.write(source.folder, "trial", trial if isinstance(trial, dict) else {})

@@ -53,6 +53,8 @@ def upload() -> None:
         label_visibility="collapsed",
         disabled=source is not None and children.running(source.name) is not None,
     )
+    if adding and source is not None:
+        st.button("Discard files", key="bring_discard", on_click=_delete, args=(source,))
     st.caption(
         "One flat extract with a row per order line, or several files: CSV, Excel, Parquet, JSON. "
         "The files stay on this server. Nothing is published before you have seen the result."
@@ -188,7 +190,6 @@ def _failed(source: Source) -> None:
                 st.button("Try again", key="bring_again", on_click=steps.preview, args=(source,))
             else:
                 st.button("Read again", key="bring_again", on_click=steps.read, args=(source,))
-            _discard_button(source)
 
 
 def _recurring(source: Source, kept: Source) -> None:
@@ -208,7 +209,6 @@ def _recurring(source: Source, kept: Source) -> None:
                 args=(source.name,),
                 kwargs={"new": True},
             )
-            _discard_button(source)
 
 
 def _add(source: Source, kept: Source) -> None:
@@ -218,19 +218,12 @@ def _add(source: Source, kept: Source) -> None:
 
 
 def _publish_buttons(source: Source) -> None:
-    with st.container(horizontal=True, gap="small"):
-        st.button("Publish data", type="primary", key="bring_publish", on_click=_publish, args=(source,))
-        _discard_button(source)
+    st.button("Publish data", type="primary", key="bring_publish", on_click=_publish, args=(source,))
 
 
 def _publish(source: Source) -> None:
     if may_publish():
         steps.publish(source)
-
-
-def _discard_button(source: Source) -> None:
-    if not source.run:
-        st.button("Discard files", key="bring_discard", on_click=_delete, args=(source,))
 
 
 def _delete(source: Source) -> None:

@@ -32,7 +32,7 @@ def recognised(source: Source) -> None:
         if found["feeds"]:
             theme.show_html(_feeds(found["feeds"]))
         if found["unused"]:
-            with st.expander(f"Not used ({len(found['unused'])})"):
+            with st.expander(f"Not used ({len(found['unused'])})", expanded=bool(found["lacking"])):
                 pairs = [[Cell(name), Cell(reason)] for name, reason in found["unused"].items()]
                 theme.show_html(tables.table(("Table or file", "Reason"), pairs, caption="Tables that are not used"))
         if found["feeds"]:
@@ -44,8 +44,8 @@ def _lacking(source: Source) -> None:
     found: Mapping[str, Any] = source.found
     named = formatting.html(", ".join(formatting.in_words(feed).lower() for feed in found["lacking"]))
     todo = (
-        "Answer the questions below first."
-        if found["questions"]
+        "Answer the questions first."
+        if _open_questions(source)
         else "Add a file with them, or map their columns under Mapping."
     )
     text = f"<b>Needed and not found: {named}.</b> Orders, order lines, shipments and shipment lines are needed. {todo}"
@@ -83,9 +83,16 @@ def _columns(feeds: list[Question]) -> str:
 # ------------------------------------------------------------------------------------------------------------ questions
 
 
+def _open_questions(source: Source) -> list[Question]:
+    """Return the questions worth asking. An edited mapping has none. The zone alone cannot find a missing feed."""
+    found: Mapping[str, Any] = source.found
+    asked: list[Question] = [] if source.is_edited else list(found["questions"])
+    return [] if found["lacking"] and all(one["zone"] for one in asked) else asked
+
+
 def questions(source: Source) -> None:
     """Draw the open questions as choices, the most likely answer chosen."""
-    asked: list[Question] = [] if source.is_edited else list(source.found.get("questions") or ())  # type: ignore[call-overload]
+    asked = _open_questions(source)
     if not asked:
         return
     with theme.card("questions"):
@@ -123,7 +130,7 @@ def _choice(source: Source, question: Question) -> str | None:
 
 def mapping(source: Source) -> None:
     """Draw the mapping: download it, or edit it and try it again."""
-    if not source.mapping:
+    if not source.mapping or not (source.found.get("feeds") or source.found.get("recognised") or source.is_edited):
         return
     with theme.card("mapping"):
         st.header("Mapping", anchor=False)
