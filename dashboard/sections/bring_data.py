@@ -54,7 +54,7 @@ def upload() -> None:
         disabled=source is not None and children.running(source.name) is not None,
     )
     if adding and source is not None:
-        st.button("Discard files", key="bring_discard", on_click=_delete, args=(source,))
+        st.button("Discard source", key="bring_discard", on_click=_delete, args=(source,))
     st.caption(
         "One flat extract with a row per order line, or several files: CSV, Excel, Parquet, JSON. "
         "The files stay on this server. Nothing is published before you have seen the result."
@@ -177,7 +177,7 @@ def _progress(name: str) -> None:
         st.rerun(scope="app")
     else:
         st.header(f"{job.title} …", anchor=False)
-        theme.show_html(f'<p class="bv" role="status">{job.seconds()} seconds so far.</p>')
+        theme.show_html(f'<p class="bv" role="status">{formatting.count(job.seconds(), "second")} so far.</p>')
         st.button("Cancel", key="bring_cancel", on_click=children.cancel, args=(name,))
 
 

@@ -127,8 +127,8 @@ def test_files_without_the_needed_feeds_show_what_is_missing_and_nothing_to_publ
     assert "Needed and not found: orders, shipments" in markup(at)
     assert not at.selectbox
     assert not button(at, "Publish data")
-    assert button(at, "Discard files")
-    next(one for one in at.button if one.label == "Discard files").click().run()
+    assert button(at, "Discard source")
+    next(one for one in at.button if one.label == "Discard source").click().run()
     assert sources.kept() == []
     assert not at.exception
 
