@@ -111,14 +111,17 @@ def apply(as_json: Annotated[bool, typer.Option("--json", help="Print the summar
 
 
 def serve(
-    port: Annotated[int, typer.Option("--port", help="Port on localhost; 0 chooses a free port.")] = 8501,
+    port: Annotated[int, typer.Option("--port", help="Port; 0 chooses a free port.")] = 8501,
+    host: Annotated[
+        str, typer.Option("--host", help="Address to listen at. Other machines can reach it only with a sign-in.")
+    ] = "127.0.0.1",
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the dashboard in a browser.")] = True,
 ) -> None:
-    """Serve the dashboard on localhost."""
-    _serve(port, browser=browser)
+    """Serve the dashboard, on this machine only unless people sign in."""
+    _serve(port, host=host, browser=browser)
 
 
-def _serve(port: int, *, browser: bool) -> None:
+def _serve(port: int, *, browser: bool, host: str = "127.0.0.1") -> None:
     from dashboard.editing import background_apply
     from dashboard.server.start import ServerRefused, serve
     from metrics.errors import SettingRefused
@@ -131,12 +134,13 @@ def _serve(port: int, *, browser: bool) -> None:
             webbrowser.open(address)
 
     try:
-        serve(port=port, ready=ready)
+        serve(host=host, port=port, ready=ready)
     except ServerRefused as error:
         raise SettingRefused("dashboard settings", str(error)) from error
     except OSError as error:
         raise SettingRefused(
-            "--port", f"port {port} cannot be used ({error.strerror}); choose another port, or 0 for a free port"
+            "--port",
+            f"port {port} of {host} cannot be used ({error.strerror}); choose another port, or 0 for a free port",
         ) from error
 
 

@@ -8,9 +8,9 @@ from streamlit.errors import StreamlitAPIException
 
 from dashboard import queries
 from dashboard.components import cards, formatting, theme
-from dashboard.frame import filters, live_refresh, menu, quality_marks, user_name
-from dashboard.frame.access import current_access
-from metrics.errors import BuyerviewError, GenerationGone, StorageFailed, WarehouseUnreachable
+from dashboard.frame import access, filters, live_refresh, menu, quality_marks, user_name
+from dashboard.sign_in import Mode, read_settings
+from metrics.errors import AccessEnded, BuyerviewError, GenerationGone, StorageFailed, WarehouseUnreachable
 from metrics.lists.data_status import DataStatus, data_status
 from metrics.warehouse.generation import Generation
 
@@ -21,6 +21,15 @@ st.set_page_config(
     page_title="Buyerview", page_icon=str(theme.ASSETS / "icon.svg"), layout="wide", initial_sidebar_state="auto"
 )
 st.logo(str(theme.ASSETS / "logo.svg"), size="medium", icon_image=str(theme.ASSETS / "icon.svg"))
+try:
+    allowed = access.current_access()
+except BuyerviewError as error:
+    theme.style()
+    with theme.card("ended"):
+        title = "Your access has ended" if isinstance(error, AccessEnded) else "Buyerview cannot check your access"
+        link = '<a href="/" target="_self">Open the dashboard again</a>'
+        theme.show_html(cards.empty(title, f"{formatting.html(error)}<br>{link}"))
+    st.stop()
 published: Generation | None = None
 failure: BuyerviewError | None = None
 try:
@@ -65,9 +74,11 @@ def nothing_published() -> None:
 
 
 def banners(status: DataStatus, fallback: str | None) -> None:
-    """Draw the banners of every page: an older generation is shown, or a source declares stand-ins."""
+    """Draw the banners of every page: an older generation, a refused click, stand-ins that a source declares."""
     if fallback:
         theme.show_html(cards.banner(f"<b>The warehouse is damaged.</b> {formatting.html(fallback)}"))
+    if refused := access.refusal():
+        theme.show_html(f'<div role="alert">{cards.banner(formatting.html(refused))}</div>')
     declared = [
         f"{row['feed']}.{row['column_name']} is {row['stands_in_for']} ({row['source']})" for row in status.stand_ins
     ]
@@ -122,6 +133,17 @@ def run(generation: Generation, newest: int) -> None:
     with st.sidebar:
         live_refresh.data_badge(newest, status.data_as_of)
         user_name.remember_user_name()
+        sign_out()
+
+
+def sign_out() -> None:
+    """Draw the signed-in person, and the button that ends the sign-in."""
+    named = access.signed_in()
+    if named is None:
+        return
+    theme.show_html(f'<div class="bv-side"><p><b>{formatting.html(named[0])}</b></p><p>Role: {allowed.role}</p></div>')
+    if read_settings().mode is Mode.OIDC and st.button("Sign out", icon=":material/logout:", key="sign_out"):
+        st.logout()
 
 
 def show_error(error: BuyerviewError) -> None:
@@ -143,7 +165,7 @@ try:
             live_refresh.data_badge(None, None)
     else:
         shown = pinned(published)
-        with queries.reading_as(current_access().scope), queries.one_generation(shown.number):
+        with queries.reading_as(allowed.scope), queries.one_generation(shown.number):
             run(shown, published.number)
 except GenerationGone as gone:
     if "_pin" not in st.session_state:  # removed between two reads; the newest exists

@@ -5,6 +5,7 @@
     ├── ChangedMeanwhile            another user saved the same thing first
     ├── SettingRefused              an environment variable or a path that cannot be used
     ├── AccessDenied                the person's role does not allow the action
+    ├── AccessEnded                 the person has no access, or has signed out
     ├── LastAdministrator           nobody could give access after this change
     └── WarehouseError
         ├── WarehouseBusy           another run is writing; try again later
@@ -207,6 +208,18 @@ class AccessDenied(BuyerviewError):
         self.person = person
         self.action = action
         super().__init__(f"{person} may not {action}. Nothing was changed. Ask an administrator for another role.")
+
+
+class AccessEnded(BuyerviewError):
+    """`person` has no access, or has signed out."""
+
+    exit_code = 77
+
+    def __init__(self, person: str) -> None:
+        self.person = person
+        super().__init__(
+            f"{person or 'Nobody'} has no access to this dashboard any more. Sign in again, or ask an administrator."
+        )
 
 
 class LastAdministrator(BuyerviewError):

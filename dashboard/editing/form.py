@@ -13,8 +13,9 @@ from sqlalchemy import Connection
 from dashboard.components import cards, formatting, theme
 from dashboard.editing import background_apply, tables
 from dashboard.editing.state import FORMS, EditForm, EditState, load_state
-from dashboard.frame import page, user_name
+from dashboard.frame import access, page, user_name
 from metrics import warehouse
+from metrics.access import Action
 from metrics.edits import edits
 from metrics.edits.edits import Edit
 from metrics.edits.preview import preview
@@ -45,7 +46,10 @@ def edit_form(kind: str) -> None:
         _show_message(kind)
         if state.pending:
             _waiting(kind)
-        if page.generation() != state.newest:
+        may_edit = access.may(Action.EDIT_NUMBERS)
+        if not may_edit:
+            st.caption("Editors can change these values.")
+        elif page.generation() != state.newest:
             st.caption("Only the newest data version can be edited. Choose Show newest data.")
         else:
             with st.expander(
@@ -57,7 +61,7 @@ def edit_form(kind: str) -> None:
         with st.expander(f"Values in effect on {formatting.day(today)}", key=f"force_{kind}"):
             theme.show_html(tables.in_force(form.feed, state.merged, today))
         if state.changes:
-            _history(kind, form, state)
+            _history(kind, form, state, may_edit=may_edit)
 
 
 def _today() -> date:
@@ -201,6 +205,7 @@ def _discard(kind: str) -> None:
     st.session_state.pop(f"edit_{kind}", None)
 
 
+@access.guarded(Action.EDIT_NUMBERS)
 def _save(kind: str, edit: Edit) -> None:
     if not user_name.has_user_name():
         st.session_state[f"told_{kind}"] = ("Enter your name first. It appears in the change history.", True)
@@ -245,12 +250,15 @@ def _waiting(kind: str) -> None:
         theme.show_html(f'<p class="bv" role="status"><b>{waits}.</b></p>')
     for name, why in state.rejected.items():
         _rejected(kind, state, name, why)
+    if not access.may(Action.APPLY):
+        return
     if background_apply.is_available() and not background_apply.running():
         st.button("Apply edits", key=f"{kind}_apply", on_click=_apply)
     elif not background_apply.is_available():
         st.caption("Run `buyerview apply` to update the numbers.")
 
 
+@access.guarded(Action.APPLY)
 def _apply() -> None:
     background_apply.request_apply()
 
@@ -266,14 +274,16 @@ def _rejected(kind: str, state: EditState, name: str, why: str) -> None:
     text = f"<b>{formatting.html(name)}: {formatting.html(values)}</b> was rejected. {formatting.html(why)} "
     text += "Correct it under Edit values, or remove the edit."
     theme.show_html(f'<div role="alert">{cards.banner(text)}</div>')
-    if st.button("Preview removal", key=f"{kind}_rejected_{change['entry']}"):
+    if access.may(Action.EDIT_NUMBERS) and st.button("Preview removal", key=f"{kind}_rejected_{change['entry']}"):
         _keep(kind, lambda store: edits.reverting(store, change))
         st.rerun()
 
 
-def _history(kind: str, form: EditForm, state: EditState) -> None:
+def _history(kind: str, form: EditForm, state: EditState, *, may_edit: bool) -> None:
     with st.expander(f"Change history ({len(state.changes)})", key=f"history_{kind}"):
         theme.show_html(tables.history(form.feed, state.changes[:SHOWN]))
+        if not may_edit:
+            return
         numbers: dict[int, Row] = {change["entry"]: change for change in state.changes[:SHOWN]}
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
             entry = st.selectbox(

@@ -1,11 +1,111 @@
-"""The access of the person at the browser. Roles are looked up for every run of a page."""
+"""The access of the person at the browser. It is looked up for every click, so that a change counts at once."""
 
-from metrics.access import Access, Role
+import time
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec
+from urllib.parse import unquote
+
+import streamlit as st
+
+from dashboard.sign_in import Mode, read_settings
+from metrics.access import Access, Action, Role
+from metrics.errors import AccessDenied, AccessEnded, BuyerviewError, SettingRefused
+from metrics.store import access
+from metrics.store.connection import open_store
+from metrics.warehouse import locate
 
 LOCAL = "local user"
 """The person of a server without sign-in."""
+FRESH_SECONDS = 0.25
+"""Longest time for which a page run and the gate share one look-up: less than the time between two clicks."""
+
+P = ParamSpec("P")
+
+_recent: dict[tuple[str, str], tuple[float, Access | None]] = {}
+"""The last look-up of each person and sign-in, and its time."""
+
+
+def look_up(person: str, session: str) -> Access | None:
+    """Return the access of a person; None if there is none, or if the sign-in has ended."""
+    began = time.monotonic()
+    at, found = _recent.get((person, session), (0.0, None))
+    if at and began - at < FRESH_SECONDS:
+        return found
+    try:
+        with open_store(locate(), write=False) as store:
+            found = access.access_of(store, person, session)
+    except SettingRefused:  # a name that nobody can have been given access under
+        found = None
+    if len(_recent) > 1_000:
+        _recent.clear()
+    _recent[person, session] = (began, found)
+    return found
+
+
+def signed_in() -> tuple[str, str] | None:
+    """Return the person and the sign-in that the gate names; None on a server without sign-in."""
+    if read_settings().mode is Mode.NONE:
+        return None
+    return unquote(str(st.user.get("person") or "")), str(st.user.get("session") or "")
 
 
 def current_access() -> Access:
-    """Return the access of this page run's person: without sign-in, one local administrator who sees every row."""
-    return Access(LOCAL, Role.ADMINISTRATOR)
+    """Return the access of this page run's person: without sign-in, one local administrator who sees every row.
+
+    Raises AccessEnded if the person has no access, or has signed out.
+    """
+    named = signed_in()
+    if named is None:
+        return Access(LOCAL, Role.ADMINISTRATOR)
+    found = look_up(*named)
+    if found is None:
+        raise AccessEnded(named[0])
+    return found
+
+
+def may(action: Action) -> bool:
+    """Return True if the person may do the action, so that a page offers it."""
+    return current_access().may(action)
+
+
+def require(action: Action) -> None:
+    """Raise AccessDenied if the person may not do the action."""
+    found = current_access()
+    if not found.may(action):
+        raise AccessDenied(found.person, action)
+
+
+def guarded(action: Action) -> Callable[[Callable[P, None]], Callable[P, None]]:
+    """Decorate the function of a click that changes something: it runs only if the person may do the action.
+
+    Otherwise the page shows the reason (`refusal`).
+    """
+
+    def decorate(click: Callable[P, None]) -> Callable[P, None]:
+        @wraps(click)
+        def checked(*args: P.args, **kwargs: P.kwargs) -> None:
+            try:
+                require(action)
+            except BuyerviewError as error:
+                st.session_state["_refusal"] = str(error)
+                return
+            click(*args, **kwargs)
+
+        return checked
+
+    return decorate
+
+
+def refusal() -> str:
+    """Return the reason why the last click was refused, once; "" if it was not."""
+    text: str = st.session_state.pop("_refusal", "")
+    return text
+
+
+def people() -> list[str] | None:
+    """Return the people who may work on orders, by name; None on a server without sign-in."""
+    if signed_in() is None:
+        return None
+    with open_store(locate(), write=False) as store:
+        return [known.person for known in access.grants(store) if known.may(Action.WORK_ORDERS)]

@@ -6,7 +6,8 @@ from urllib.parse import urlencode, urlsplit
 import streamlit as st
 
 from dashboard.components import formatting
-from dashboard.frame import live_refresh, user_name
+from dashboard.frame import access, live_refresh, user_name
+from metrics.access import Action
 from metrics.errors import StoreUnusable
 from metrics.store import saved_views
 from metrics.store.connection import open_store
@@ -22,14 +23,17 @@ def now() -> datetime:
 
 def save_view_form() -> None:
     """Draw the form that saves the current page and filters under a name."""
+    if not access.may(Action.SAVE_VIEWS):
+        return
     with st.form("keep_view", border=False):
-        st.text_input(
-            "Your name",
-            user_name.user_name() if user_name.has_user_name() else "",
-            key="view_by",
-            max_chars=user_name.LONGEST,
-            placeholder="First and last name",
-        )
+        if access.signed_in() is None:
+            st.text_input(
+                "Your name",
+                user_name.user_name() if user_name.has_user_name() else "",
+                key="view_by",
+                max_chars=user_name.LONGEST,
+                placeholder="First and last name",
+            )
         st.text_input("Name of the view", key="view_name", max_chars=LONGEST, placeholder="Monday, segment A")
         st.checkbox("Share with others", key="view_shared", value=True)
         st.form_submit_button("Save view", on_click=_save)
@@ -37,6 +41,7 @@ def save_view_form() -> None:
         st.caption(formatting.markdown(message))
 
 
+@access.guarded(Action.SAVE_VIEWS)
 def _save() -> None:
     name = (st.session_state.get("view_name") or "").strip()
     if not name:
@@ -51,7 +56,7 @@ def _save() -> None:
             shared = bool(st.session_state.get("view_shared"))
             saved_views.save(
                 store,
-                (st.session_state.get("view_by") or user_name.user_name()).strip(),
+                _owner(),
                 name,
                 path,
                 urlencode(chosen),
@@ -62,3 +67,9 @@ def _save() -> None:
         st.session_state["_view_told"] = str(error)
         return
     st.session_state["_view_told"] = f"Saved as “{name}”. See Views and alerts."
+
+
+def _owner() -> str:
+    """Return the signed-in person; without sign-in, the name typed in this form or elsewhere."""
+    typed = st.session_state.get("view_by") if access.signed_in() is None else None
+    return (typed or user_name.user_name()).strip()

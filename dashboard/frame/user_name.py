@@ -1,4 +1,4 @@
-"""The user's name, typed once and remembered in a cookie. It is not authenticated.
+"""The user's name. It comes from the sign-in. Without sign-in it is typed once and remembered in a cookie.
 
 The address does not contain it, because a person who opens a copied link would then act under that name.
 """
@@ -6,6 +6,8 @@ The address does not contain it, because a person who opens a copied link would 
 from urllib.parse import quote, unquote
 
 import streamlit as st
+
+from dashboard.frame import access
 
 NOBODY = "someone"
 """Name of a user who has not typed one."""
@@ -18,12 +20,15 @@ COOKIE_SECONDS = 365 * 86_400
 
 def user_name() -> str:
     """Return the user's name."""
+    named = access.signed_in()
+    if named is not None:
+        return named[0]
     name: str | None = st.session_state.get("who")
     return (_remembered() if name is None else name).strip() or NOBODY
 
 
 def has_user_name() -> bool:
-    """Return True if the user has typed a name."""
+    """Return True if the user has signed in or typed a name."""
     return user_name() != NOBODY
 
 
@@ -33,7 +38,9 @@ def _remembered() -> str:
 
 
 def name_field(*, width: int = 190) -> None:
-    """Draw the field for the name."""
+    """Draw the field for the name, unless the sign-in gives it."""
+    if access.signed_in() is not None:
+        return
     st.text_input(
         "Your name",
         _remembered(),
@@ -49,6 +56,8 @@ def name_field(*, width: int = 190) -> None:
 
 def remember_user_name() -> None:
     """Store a typed name in the browser's cookie, or delete the cookie of a cleared name."""
+    if access.signed_in() is not None:
+        return
     name: str | None = st.session_state.get("who")
     if name is None or name.strip() == _remembered():
         return

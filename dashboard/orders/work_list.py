@@ -13,7 +13,8 @@ import streamlit as st
 
 from dashboard import queries
 from dashboard.components import cards, formatting, theme
-from dashboard.frame import links, page, user_name
+from dashboard.frame import access, links, page, user_name
+from metrics.access import Action
 from metrics.errors import StoreUnusable
 from metrics.lists.order_story import missing_orders
 from metrics.lists.rows import Row
@@ -111,6 +112,7 @@ def rows(listed: Sequence[Row], items: dict[str, Item], columns: Sequence[Column
     """Draw one page of a list."""
     tracks = " ".join(column.track for column in columns)
     heads = "".join(f"<span>{formatting.html(column.head)}</span>" for column in columns)
+    may_choose = access.may(Action.WORK_ORDERS)
     with st.container(gap=None, key="work_rows"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key="work_head"):
             st.checkbox(
@@ -119,6 +121,7 @@ def rows(listed: Sequence[Row], items: dict[str, Item], columns: Sequence[Column
                 on_change=_choose_all,
                 args=([row["order_id"] for row in listed],),
                 width=156,
+                disabled=not may_choose,
             )
             theme.show_html(
                 '<div class="bv bv-item bv-item-head" aria-hidden="true"'
@@ -133,7 +136,11 @@ def rows(listed: Sequence[Row], items: dict[str, Item], columns: Sequence[Column
             )
             with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"work_row_{at}"):
                 st.checkbox(
-                    f"Select order {_label(order_id)}", key=_box(order_id), label_visibility="collapsed", width=22
+                    f"Select order {_label(order_id)}",
+                    key=_box(order_id),
+                    label_visibility="collapsed",
+                    width=22,
+                    disabled=not may_choose,
                 )
                 st.page_link(
                     st.session_state["_pages"][STORY],
@@ -210,7 +217,9 @@ def orders_not_in_data(show: str) -> None:
 
 
 def assign_form(listed: Sequence[Row], items: dict[str, Item]) -> None:
-    """Draw the form that assigns the selected orders."""
+    """Draw the form that assigns the selected orders, for people who may work on orders."""
+    if not access.may(Action.WORK_ORDERS):
+        return
     chosen = [row for row in listed if st.session_state.get(_box(row["order_id"]))]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="work_assign"):
         user_name.name_field()
@@ -219,8 +228,8 @@ def assign_form(listed: Sequence[Row], items: dict[str, Item]) -> None:
             _people(),
             index=None,
             key="work_to",
-            accept_new_options=True,
-            placeholder="Select or type a name",
+            accept_new_options=access.signed_in() is None,
+            placeholder="Select a name" if access.signed_in() else "Select or type a name",
             width=190,
         )
         label = f"Assign {formatting.count(len(chosen), 'order')}" if chosen else "Assign orders"
@@ -239,8 +248,10 @@ def assign_form(listed: Sequence[Row], items: dict[str, Item]) -> None:
 
 
 def _people() -> list[str]:
-    """Return the names to choose from, the user's own first."""
+    """Return the names to choose from, the user's own first. With sign-in, only people with access."""
     try:
+        if (signed := access.people()) is not None:
+            return list(dict.fromkeys([*(name for name in signed if name == user_name.user_name()), *signed]))
         with open_store(locate(), write=False) as store:
             known = work_items.owners(store)
     except StoreUnusable:
@@ -248,6 +259,7 @@ def _people() -> list[str]:
     return list(dict.fromkeys([*([user_name.user_name()] if user_name.has_user_name() else []), *known]))
 
 
+@access.guarded(Action.WORK_ORDERS)
 def _assign(chosen: Sequence[Row], items: dict[str, Item], nobody: bool = False) -> None:
     to = (
         None

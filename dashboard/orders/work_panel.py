@@ -8,8 +8,9 @@ import streamlit as st
 from dashboard.components import formatting, theme
 from dashboard.components.locale import to_business_time, to_utc, zone
 from dashboard.editing import background_apply
-from dashboard.frame import user_name
+from dashboard.frame import access, user_name
 from dashboard.orders.work_list import current_moment, set_message, show_message
+from metrics.access import Action
 from metrics.errors import ChangedMeanwhile, StoreUnusable
 from metrics.lists.rows import Row
 from metrics.store import work_items
@@ -63,6 +64,28 @@ def work_panel(
         cases = f"{'case' if len(open_cases) == 1 else 'cases'} {', '.join(open_cases)}"
         text = f"The buyer's {cases} not settled yet. The order counts as recovered once all cases are settled."
         theme.show_html(f'<p class="bv bv-muted">{formatting.html(text)}</p>')
+    may_work = access.may(Action.WORK_ORDERS)
+    if may_work:
+        _buttons(item)
+    if comments:
+        theme.show_html(_comments(comments))
+    if may_work:
+        with st.form("work_comment", border=False, clear_on_submit=True):
+            st.text_area(
+                "Comment", key="work_text", max_chars=LONGEST, height=70, placeholder="Information for the next person"
+            )
+            st.form_submit_button("Add comment", on_click=_comment, args=(item,))
+    if may_work and item.status == work_items.OPEN and failed:
+        problem: str = st.session_state.pop("_resolution_problem", "")
+        with st.expander("Resolution", expanded=bool(problem), key="work_resolve"):
+            _resolution_form(item, detected_at, acknowledged_at, problem)
+    if changes:
+        with st.expander(f"Change history ({len(changes)})", key="work_changes"):
+            theme.show_html(_changes(changes))
+
+
+def _buttons(item: Item) -> None:
+    """Draw the buttons that reopen, take and release the order."""
     if item.status == work_items.RESOLVED:
         st.button("Reopen order", icon=":material/undo:", on_click=_reopen, args=(item,), key="work_reopen")
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
@@ -71,20 +94,6 @@ def work_panel(
             st.button("Take order", on_click=_assign, args=(item, True), key="work_take")
         if item.owner is not None:
             st.button("Release order", on_click=_assign, args=(item, False), key="work_drop")
-    if comments:
-        theme.show_html(_comments(comments))
-    with st.form("work_comment", border=False, clear_on_submit=True):
-        st.text_area(
-            "Comment", key="work_text", max_chars=LONGEST, height=70, placeholder="Information for the next person"
-        )
-        st.form_submit_button("Add comment", on_click=_comment, args=(item,))
-    if item.status == work_items.OPEN and failed:
-        problem: str = st.session_state.pop("_resolution_problem", "")
-        with st.expander("Resolution", expanded=bool(problem), key="work_resolve"):
-            _resolution_form(item, detected_at, acknowledged_at, problem)
-    if changes:
-        with st.expander(f"Change history ({len(changes)})", key="work_changes"):
-            theme.show_html(_changes(changes))
 
 
 def resolution_errors(error: Exception) -> None:
@@ -197,6 +206,7 @@ def _resolution_form(item: Item, detected_at: datetime | None, acknowledged_at: 
 # --------------------------------------------------------------------------------------------------------------- saving
 
 
+@access.guarded(Action.WORK_ORDERS)
 def _assign(item: Item, mine: bool) -> None:
     if mine and not user_name.has_user_name():
         set_message("Enter your name first.", wrong=True)
@@ -212,6 +222,7 @@ def _assign(item: Item, mine: bool) -> None:
     set_message(str(refused[0]) if refused else "Saved.", wrong=bool(refused))
 
 
+@access.guarded(Action.WORK_ORDERS)
 def _comment(item: Item) -> None:
     text = (st.session_state.get("work_text") or "").strip()
     if not text:
@@ -226,6 +237,7 @@ def _comment(item: Item) -> None:
     set_message("Comment added.")
 
 
+@access.guarded(Action.WORK_ORDERS)
 def _resolve(item: Item) -> None:
     chosen = st.session_state
     if chosen["work_remedy"] is None:
@@ -249,6 +261,7 @@ def _resolve(item: Item) -> None:
     set_message(_saved("Order resolved."))
 
 
+@access.guarded(Action.WORK_ORDERS)
 def _reopen(item: Item) -> None:
     try:
         with open_store(locate()) as store:

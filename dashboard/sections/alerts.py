@@ -5,8 +5,9 @@ import streamlit as st
 from dashboard import queries
 from dashboard.components import cards, formatting, tables, theme
 from dashboard.components.tables import Cell
-from dashboard.frame import save_view, user_name
+from dashboard.frame import access, save_view, user_name
 from dashboard.sections import alerts_form
+from metrics.access import Action
 from metrics.alerts import storage
 from metrics.alerts.rules import FIRING, OFF_TARGET, Rule, State
 from metrics.errors import StoreUnusable
@@ -34,6 +35,7 @@ def alert_rules() -> None:
         rules = [rule for rule in rules if rule.owner == user_name.user_name()]
         own = {rule.rule_id for rule in rules}
         log, waiting = [entry for entry in log if entry["rule_id"] in own], []
+    may_change = access.may(Action.SET_ALERTS)
     with theme.card("rules"):
         st.header("Alert rules", anchor=False)
         st.caption(
@@ -42,30 +44,17 @@ def alert_rules() -> None:
         )
         if rules:
             theme.show_html(_rules(rules, states, last))
-            with (
-                st.expander("Change or delete a rule", key="rule_change"),
-                st.container(horizontal=True, vertical_alignment="bottom", gap="small"),
-            ):
-                named = {rule.rule_id: rule for rule in rules}
-                number = st.selectbox(
-                    "Rule", list(named), format_func=lambda one: named[one].name, key="rule_chosen", width=260
-                )
-                st.button("Open in the form", on_click=alerts_form.open_rule, args=(named[number],), key="rule_open")
-                st.button(
-                    "Delete",
-                    on_click=alerts_form.remove,
-                    args=(named[number],),
-                    key="rule_delete",
-                    icon=":material/delete:",
-                )
+            if may_change:
+                _change_rule(rules)
         else:
             theme.show_html(
                 cards.empty(
                     "No alert rules yet", "Create a rule below. It shows when it would have fired before you save it."
                 )
             )
-    with theme.card("form"):
-        alerts_form.rule_form()
+    if may_change:
+        with theme.card("form"):
+            alerts_form.rule_form()
     with theme.card("log"):
         st.header("Alert log", anchor=False)
         theme.show_html(
@@ -75,6 +64,26 @@ def alert_rules() -> None:
         )
         if waiting:
             theme.show_html(_waiting(waiting))
+
+
+def _change_rule(rules: list[Rule]) -> None:
+    """Draw the choice of a rule, and the buttons that open it in the form or delete it."""
+    with (
+        st.expander("Change or delete a rule", key="rule_change"),
+        st.container(horizontal=True, vertical_alignment="bottom", gap="small"),
+    ):
+        named = {rule.rule_id: rule for rule in rules}
+        number = st.selectbox(
+            "Rule", list(named), format_func=lambda one: named[one].name, key="rule_chosen", width=260
+        )
+        st.button("Open in the form", on_click=alerts_form.open_rule, args=(named[number],), key="rule_open")
+        st.button(
+            "Delete",
+            on_click=alerts_form.remove,
+            args=(named[number],),
+            key="rule_delete",
+            icon=":material/delete:",
+        )
 
 
 def _words(rule: Rule) -> str:

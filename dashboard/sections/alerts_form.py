@@ -9,8 +9,9 @@ import streamlit as st
 from dashboard import queries
 from dashboard.components import cards, formatting, tables, theme
 from dashboard.components.tables import Cell
-from dashboard.frame import page, save_view, user_name
+from dashboard.frame import access, page, save_view, user_name
 from dashboard.notifications import delivery
+from metrics.access import Action
 from metrics.alerts import evaluate, storage
 from metrics.alerts.rules import (
     ABOVE,
@@ -275,6 +276,7 @@ def open_rule(rule: Rule | None) -> None:
     st.session_state["_rule"] = rule
 
 
+@access.guarded(Action.SET_ALERTS)
 def _save(rule: Rule, wrong: list[str]) -> None:
     if wrong := [*wrong, *delivery.refused_channels(rule.channels)]:
         st.session_state["_rule_told"] = " ".join(wrong)
@@ -290,6 +292,7 @@ def _save(rule: Rule, wrong: list[str]) -> None:
     st.session_state["_rule_told"] = f"Saved “{rule.name}”. It is checked with the next data version."
 
 
+@access.guarded(Action.SET_ALERTS)
 def remove(rule: Rule) -> None:
     """Delete a rule."""
     try:

@@ -14,8 +14,9 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from dashboard.bring_data import children, sources, steps
 from dashboard.bring_data.sources import Source, UploadRefused
 from dashboard.components import cards, formatting, theme
-from dashboard.frame import menu
+from dashboard.frame import access, menu
 from dashboard.sections import bring_data_found, bring_data_missing, bring_data_preview
+from metrics.access import Action
 
 SOURCE = "source"
 """Query parameter with the name of the source in work."""
@@ -26,7 +27,7 @@ SECONDS = 1
 
 def may_publish() -> bool:
     """Return True if the person may bring data and publish them. Without sign-in, everybody on this machine may."""
-    return True
+    return access.may(Action.APPLY)
 
 
 def refused() -> None:
@@ -226,6 +227,7 @@ def _publish(source: Source) -> None:
         steps.publish(source)
 
 
+@access.guarded(Action.APPLY)
 def _delete(source: Source) -> None:
     children.cancel(source.name)
     sources.delete(source.name)

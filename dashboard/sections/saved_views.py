@@ -9,8 +9,9 @@ from sqlalchemy import Connection
 from dashboard import queries
 from dashboard.components import cards, formatting, tables, theme
 from dashboard.components.tables import Cell
-from dashboard.frame import menu, page, save_view, user_name
+from dashboard.frame import access, menu, page, save_view, user_name
 from dashboard.measure_page.cells import link_cell
+from metrics.access import Action
 from metrics.errors import StoreUnusable
 from metrics.lists.rows import Row
 from metrics.measures.catalog import MEASURES
@@ -56,7 +57,7 @@ def list_views() -> None:
     ]
     theme.show_html(tables.table(("View", "Page", "Filters", "Owner"), rows, caption="Saved views"))
     own = {view["view_id"]: view for view in listed if view["owner"] == user_name.user_name()}
-    if own:
+    if own and access.may(Action.SAVE_VIEWS):
         with (
             st.expander("Rename or delete your views", key="views_change"),
             st.container(horizontal=True, vertical_alignment="bottom", gap="small"),
@@ -98,6 +99,7 @@ def _chosen(view: Row) -> str:
     return ", ".join(parts) or "none"
 
 
+@access.guarded(Action.SAVE_VIEWS)
 def _rename(number: int, name: str, shared: bool) -> None:
     _change(
         lambda store: saved_views.rename(
@@ -106,6 +108,7 @@ def _rename(number: int, name: str, shared: bool) -> None:
     )
 
 
+@access.guarded(Action.SAVE_VIEWS)
 def _remove(number: int) -> None:
     _change(lambda store: saved_views.remove(store, user_name.user_name(), number))
 

@@ -1,4 +1,4 @@
-"""The ASGI application: Streamlit with a background warm-up, the font files, a health route and security headers.
+"""The ASGI application: Streamlit behind the gate, with a background warm-up, font files, health and security headers.
 
 uvicorn binds the socket, because `streamlit run` leaves TCP_NODELAY off and every page run would wait 40 ms.
 """
@@ -19,6 +19,10 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from streamlit.runtime.secrets import SecretsValue
+
+from dashboard.server.gate import Gate
+from dashboard.sign_in import read_settings
 
 log = logging.getLogger(__name__)
 HERE = Path(__file__).resolve().parents[1]
@@ -27,8 +31,20 @@ HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"same-origin"),
-    (b"content-security-policy", b"frame-ancestors 'none'"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+    (
+        b"content-security-policy",
+        b"default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+        b"img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; "
+        b"object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'",
+    ),
 )
+"""Headers of every response. Streamlit needs inline scripts, and its charts compile their expressions."""
+ENCRYPTED = (b"strict-transport-security", b"max-age=31536000")
+"""Header of every response of a public address with https."""
+SETTINGS = read_settings()
 
 _warm = threading.Event()
 """Set when the warm-up has ended, with or without success."""
@@ -126,17 +142,42 @@ class ProtectiveHeaders:
 
         async def send_with(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", []), *HEADERS]
+                headers = [*message.get("headers", []), *HEADERS]
+                if SETTINGS.origin.startswith("https:"):
+                    headers = [*(_only_encrypted(*pair) for pair in headers), ENCRYPTED]
+                message["headers"] = headers
             await send(message)
 
         await self.app(scope, receive, send_with if scope["type"] == "http" else send)
 
 
-WRAPPERS = [Middleware(ProtectiveHeaders), Middleware(WarmFirst)]
+def _only_encrypted(name: bytes, value: bytes) -> tuple[bytes, bytes]:
+    """Return a header; a cookie is sent over encrypted connections only."""
+    return (name, value + b"; Secure") if name == b"set-cookie" and b"secure" not in value.lower() else (name, value)
+
+
+def _secrets() -> dict[str, SecretsValue]:
+    """Return the settings of the sign-in as Streamlit takes them, in place of a file with secrets."""
+    provider = SETTINGS.provider
+    if provider is None:
+        return {}
+    return {
+        "auth": {
+            "redirect_uri": f"{SETTINGS.origin}/oauth2callback",
+            "cookie_secret": provider.cookie_secret,
+            "client_id": provider.client_id,
+            "client_secret": provider.client_secret,
+            "server_metadata_url": provider.metadata_url,
+        }
+    }
+
+
+WRAPPERS = [Middleware(ProtectiveHeaders), Middleware(Gate, settings=SETTINGS), Middleware(WarmFirst)]
 
 app = st.App(
     HERE / "app.py",
     lifespan=_lifespan,
     routes=[Route("/healthz", health), Route("/assets/{name}", font)],
     middleware=WRAPPERS,
+    secrets=_secrets(),
 )

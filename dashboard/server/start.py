@@ -8,12 +8,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
+
+from dashboard.sign_in import LOOPBACK, PERSON_HEADER, SESSION_HEADER, Mode, check_host, read_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_WITHIN = 120.0
 """Seconds to wait for the server to accept requests."""
-HOSTS = "BUYERVIEW_ALLOWED_HOSTS"
-"""Variable with the allowed host names, separated by commas; default: this machine only."""
 
 
 class ServerRefused(RuntimeError):  # noqa: N818 - all errors of Buyerview are named by the event
@@ -23,8 +24,10 @@ class ServerRefused(RuntimeError):  # noqa: N818 - all errors of Buyerview are n
 def serve(*, host: str = "127.0.0.1", port: int = 8501, ready: Callable[[str], None] | None = None) -> None:
     """Serve the dashboard until interrupted. Call `ready` once with the URL as soon as pages can be opened.
 
-    Port 0 means any free port. Raises ServerRefused if a setting is insecure, OSError if the port is in use.
+    Port 0 means any free port. Raises ServerRefused or SettingRefused if a setting is insecure, OSError if the port is
+    in use.
     """
+    check_host(read_settings().mode, host)
     if port == 0:
         with socket.socket() as probe:
             probe.bind((host, 0))
@@ -34,9 +37,8 @@ def serve(*, host: str = "127.0.0.1", port: int = 8501, ready: Callable[[str], N
     import uvicorn
 
     if ready is not None:
-        threading.Thread(
-            target=_announce, args=(f"http://{'localhost' if host == '127.0.0.1' else host}:{port}", ready), daemon=True
-        ).start()
+        shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::") else host
+        threading.Thread(target=_announce, args=(f"http://{shown}:{port}", ready), daemon=True).start()
     uvicorn.run(
         "dashboard.server.asgi:app",
         host=host,
@@ -44,6 +46,7 @@ def serve(*, host: str = "127.0.0.1", port: int = 8501, ready: Callable[[str], N
         ws="websockets-sansio",
         log_level="warning",
         access_log=False,
+        proxy_headers=False,  # the gate must see who connects, not who a header names
         ws_ping_interval=20,
         ws_ping_timeout=20,
         timeout_graceful_shutdown=3,
@@ -77,9 +80,13 @@ def _check_settings() -> None:
     config._main_script_path = str(ROOT / "dashboard" / "app.py")
     config.get_config_options(force_reparse=True)
     config.set_option("server.maxUploadSize", upload_limit())
-    hosts = [host.strip() for host in os.environ.get(HOSTS, "").split(",") if host.strip()]
-    if hosts:
-        config.set_option("server.allowedHosts", hosts)
+    sign_in = read_settings()
+    if sign_in.mode is not Mode.NONE:  # Streamlit compares names only; the gate compares ports too
+        names = [urlsplit(f"//{host}").hostname for host in (urlsplit(sign_in.origin).netloc, *sign_in.hosts)]
+        config.set_option("server.allowedHosts", [*names, *LOOPBACK])
+        config.set_option("server.trustedUserHeaders", {PERSON_HEADER: "person", SESSION_HEADER: "session"})
+    if sign_in.provider is not None:
+        config.set_option("server.cookieSecret", sign_in.provider.cookie_secret)
     why = insecure_settings(config.get_option)
     if why is not None:
         raise ServerRefused(why)
@@ -89,7 +96,9 @@ def insecure_settings(setting: Callable[[str], object]) -> str | None:
     """Return the first insecure setting with its remedy; None if all are secure."""
     hosts = setting("server.allowedHosts")
     if not isinstance(hosts, Sequence) or not hosts or "*" in hosts:
-        return f"server.allowedHosts must list host names, without '*': set {HOSTS}=dashboard.example.com"
+        return (
+            "server.allowedHosts must list host names, without '*': set BUYERVIEW_ALLOWED_HOSTS=dashboard.example.com"
+        )
     for name in ("server.enableCORS", "server.enableXsrfProtection"):
         if not setting(name):
             return f"{name} must be on, because other web pages could read this dashboard"

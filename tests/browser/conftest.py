@@ -28,7 +28,7 @@ FLAGS = (
     "--disable-sync",
 )
 START = "import sys; from dashboard.server.start import serve; serve(port=int(sys.argv[1]))"
-Served = Callable[[Path], str]
+Served = Callable[..., str]
 
 expect.set_options(timeout=20_000)
 
@@ -42,7 +42,7 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -51,12 +51,15 @@ def _free_port() -> int:
 
 @pytest.fixture(scope="session")
 def serve() -> Iterator[Served]:
-    """Return a function that starts a server on a warehouse's folder and returns its address. All stop at the end."""
+    """Return a function that starts a server on a warehouse's folder and returns its address. All stop at the end.
+
+    The function also takes the port, and environment variables of the server.
+    """
     started: list[subprocess.Popen[bytes]] = []
 
-    def go(home: Path) -> str:
-        port = _free_port()
-        environment = {**os.environ, "BUYERVIEW_HOME": str(home), "PYTHONPATH": str(ROOT)}
+    def go(home: Path, at: int = 0, **settings: str) -> str:
+        port = at or free_port()
+        environment = {**os.environ, "BUYERVIEW_HOME": str(home), "PYTHONPATH": str(ROOT), **settings}
         environment.pop("BUYERVIEW_WAREHOUSE", None)
         started.append(subprocess.Popen([sys.executable, "-c", START, str(port)], cwd=home.parent, env=environment))
         until = time.monotonic() + 60

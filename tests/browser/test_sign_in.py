@@ -1,0 +1,158 @@
+"""Sign-in with a real OpenID provider in a real browser: deep link, roles, two people at once, revocation, sign-out."""
+
+import json
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, expect
+
+from metrics.access import Access, Role
+from metrics.store import access
+from metrics.store.connection import open_store
+from metrics.warehouse import Location
+from tests.browser.conftest import Screen, Served, free_port
+from tests.dashboard.small_warehouse import publish
+
+pytestmark = [pytest.mark.browser, pytest.mark.long]
+NOW = datetime(2026, 7, 1)
+SECRET = "0123456789abcdef" * 2
+PEOPLE = ("ada", "ben", "cleo", "eve", "uma")
+
+Visit = Callable[..., Screen]
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[str]:
+    """A real OpenID provider in its own process. It knows PEOPLE; the provider has not verified the address of uma."""
+    port = free_port()
+    users = [
+        json.dumps({"sub": name, "email": f"{name}@example.com", "email_verified": name != "uma"}) for name in PEOPLE
+    ]
+    words = [word for user in users for word in ("--user-claims", user)]
+    command = [sys.executable, "-m", "oidc_provider_mock", "--port", str(port), *words]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    address = f"http://localhost:{port}"
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        with suppress(OSError), urllib.request.urlopen(f"{address}/.well-known/openid-configuration", timeout=2):
+            break
+        time.sleep(0.2)
+    yield address
+    process.terminate()
+    process.wait(15)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("signed") / "home"
+    publish(folder, count=260)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(serve: Served, provider: str, home: Path, chromium: Browser) -> str:  # noqa: ARG001 - no browser, no server
+    port = free_port()
+    settings = {
+        "BUYERVIEW_AUTH": "oidc",
+        "BUYERVIEW_URL": f"http://localhost:{port}",
+        "BUYERVIEW_OIDC_ISSUER": provider,
+        "BUYERVIEW_OIDC_CLIENT_ID": "buyerview",
+        "BUYERVIEW_OIDC_CLIENT_SECRET": "client-secret",
+        "BUYERVIEW_COOKIE_SECRET": SECRET,
+    }
+    return serve(home, port, **settings).replace("127.0.0.1", "localhost")
+
+
+@pytest.fixture
+def roles(home: Path) -> Location:
+    """ada is administrator, ben viewer, cleo agent; eve has no access."""
+    place = Location(folder=home)
+    with open_store(place) as store:
+        for name, role in (("ada", Role.ADMINISTRATOR), ("ben", Role.VIEWER), ("cleo", Role.AGENT)):
+            access.grant(store, "test", Access(f"{name}@example.com", role), at=NOW)
+    return place
+
+
+@pytest.fixture
+def visit(chromium: Browser, address: str, roles: Location) -> Iterator[Visit]:  # noqa: ARG001 - the people it visits as
+    """Return a function that signs a person in, in a browser of their own, from the address of a page."""
+    with ExitStack() as stack:
+
+        def go(person: str, path: str = "/") -> Screen:
+            context = chromium.new_context(viewport={"width": 1440, "height": 900})
+            stack.callback(context.close)
+            screen = Screen(context.new_page(), address)
+            sign_in(screen, person, path)
+            return screen
+
+        yield go
+
+
+def sign_in(screen: Screen, person: str, path: str = "/") -> None:
+    screen.page.goto(screen.address + path)
+    screen.page.get_by_role("link", name="Sign in").click()
+    screen.page.get_by_role("button", name=person, exact=True).first.click()
+    screen.page.wait_for_url(f"{screen.address}/**")
+
+
+def status(context: BrowserContext, address: str) -> int:
+    return context.request.get(address).status
+
+
+def test_a_deep_link_survives_the_sign_in_and_the_page_names_the_person(visit: Visit) -> None:
+    screen = visit("ben", "/recovery?region=North").idle()
+    assert "/recovery?region=North" in screen.page.url
+    expect(screen.page.get_by_role("heading", level=1)).to_have_text("Recovery and support")
+    expect(screen.page.get_by_text("ben@example.com")).to_be_visible()
+    expect(screen.page.get_by_text("Role: viewer")).to_be_visible()
+
+
+@pytest.mark.parametrize("person", ["eve", "uma"])
+def test_a_person_without_access_or_with_an_unverified_address_sees_no_page(visit: Visit, person: str) -> None:
+    screen = visit(person, "/recovery")
+    title = "No access" if person == "eve" else "Sign in to Buyerview"
+    expect(screen.page.get_by_role("heading", level=1)).to_have_text(title)
+    assert status(screen.page.context, screen.address) == (403 if person == "eve" else 401)
+
+
+def test_two_people_at_once_keep_their_names_and_revocation_counts_at_the_next_click(
+    visit: Visit, roles: Location
+) -> None:
+    ada, ben = visit("ada").idle(), visit("ben").idle()
+    expect(ada.page.get_by_text("ada@example.com")).to_be_visible()
+    expect(ben.page.get_by_text("ben@example.com")).to_be_visible()
+    with open_store(roles) as store:
+        access.revoke(store, "test", "ben@example.com")
+    ben.page.get_by_role("link", name="Failed orders").click()
+    expect(ben.page.get_by_text("Your access has ended")).to_be_visible()
+    assert status(ben.page.context, ben.address) == 403
+    ada.page.get_by_role("link", name="Failed orders").click()
+    expect(ada.page.get_by_role("heading", level=1)).to_have_text("Failed orders")
+
+
+def test_sign_out_ends_every_tab_and_the_cookie_is_refused_afterwards(visit: Visit) -> None:
+    screen = visit("ben").idle()
+    other = Screen(screen.page.context.new_page(), screen.address).go("/failed-orders")
+    kept = screen.page.context.cookies()
+    screen.page.get_by_role("button", name="Sign out").click()
+    screen.page.wait_for_url(lambda url: not url.startswith(screen.address) or "oauth2" in url)
+    screen.page.context.add_cookies(kept)  # a stolen copy
+    assert status(screen.page.context, screen.address) == 401
+    other.page.get_by_role("link", name="Recovery").click()
+    expect(other.page.get_by_text("Your access has ended")).to_be_visible()
+
+
+def test_no_page_breaks_the_content_security_policy(visit: Visit) -> None:
+    screen = visit("ada")
+    faults: list[str] = []
+    screen.page.on("console", lambda line: faults.append(line.text) if "Content Security" in line.text else None)
+    for path in ("/", "/export", "/stockouts", "/what-changed", "/profitability"):
+        screen.go(path)
+    assert faults == []

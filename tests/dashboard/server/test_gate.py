@@ -1,0 +1,359 @@
+"""The gate, route by route: address, origin, sign-in, role. Tests call it by ASGI around an application that greets."""
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from itsdangerous import TimestampSigner
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.web.server.starlette import starlette_app_utils as cookies
+
+from dashboard.frame import access as lookups
+from dashboard.server.gate import Gate
+from dashboard.server.identity import PROXY_SECRET_HEADER
+from dashboard.server.sign_in_flow import NEXT_COOKIE, is_own_page
+from dashboard.sign_in import SignIn, read_settings
+from metrics.access import Access, Role
+from metrics.store import access
+from metrics.store.connection import open_store
+from metrics.warehouse import Location
+
+SECRET = "0123456789abcdef" * 2
+OIDC = {
+    "BUYERVIEW_AUTH": "oidc",
+    "BUYERVIEW_URL": "https://dash.example.com",
+    "BUYERVIEW_OIDC_ISSUER": "https://login.example.com",
+    "BUYERVIEW_OIDC_CLIENT_ID": "buyerview",
+    "BUYERVIEW_OIDC_CLIENT_SECRET": "s",
+    "BUYERVIEW_COOKIE_SECRET": SECRET,
+}
+PROXY = {
+    "BUYERVIEW_AUTH": "proxy",
+    "BUYERVIEW_URL": "https://dash.example.com",
+    "BUYERVIEW_PROXY_SECRET": SECRET,
+    "BUYERVIEW_PROXY_ADDRESSES": "10.1.0.0/24, 127.0.0.1",
+}
+PAGE = {"accept": "text/html"}
+SEEN = "/media/0a1b.xlsx"
+
+
+async def _greet(request: Request) -> Response:
+    if request.url.path == "/oauth2callback":
+        return Response(status_code=302, headers={"location": "/"})
+    return PlainTextResponse(request.headers.get("x-buyerview-person", "nobody"))
+
+
+async def _talk(stream: WebSocket) -> None:
+    """Name a media file, and repeat each message."""
+    await stream.accept()
+    await stream.send_bytes(f"url: {SEEN}, size: 3".encode())
+    async for message in stream.iter_bytes():
+        await stream.send_bytes(message)
+
+
+def gate(settings: SignIn) -> Gate:
+    routes = [WebSocketRoute("/_stcore/stream", _talk), Route("/{path:path}", _greet, methods=["GET", "PUT"])]
+    return Gate(Starlette(routes=routes), settings)
+
+
+class Client:
+    """Sends requests to a gate."""
+
+    def __init__(self, gate: Gate, host: str = "dash.example.com", address: str = "10.1.0.7") -> None:
+        self.gate, self.host, self.address = gate, host, address
+
+    def scope(self, path: str, headers: dict[str, str], kind: str = "http") -> dict[str, Any]:
+        path, _, query = path.partition("?")
+        pairs = {"host": self.host, **headers}
+        return {
+            "type": kind,
+            "method": "GET",
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": query.encode(),
+            "headers": [(name.encode(), value.encode("latin-1")) for name, value in pairs.items()],
+            "client": (self.address, 50_000),
+            "server": ("127.0.0.1", 8501),
+            "scheme": "http",
+            "root_path": "",
+        }
+
+    async def sent(self, scope: dict[str, Any], asked: list[Any]) -> list[Any]:
+        answers: list[Any] = []
+
+        async def receive() -> Any:
+            return asked.pop(0) if asked else await asyncio.Event().wait()
+
+        async def send(message: Any) -> None:
+            answers.append(message)
+
+        await asyncio.wait_for(self.gate(scope, receive, send), 20)
+        return answers
+
+    def get(self, path: str, headers: dict[str, str] | None = None) -> tuple[int, dict[str, str], str]:
+        """Return status, headers and text of a response."""
+        scope = self.scope(path, headers or {})
+        begins, *parts = run(lambda: self.sent(scope, [{"type": "http.request", "body": b"", "more_body": False}]))
+        found = {name.decode(): value.decode() for name, value in begins["headers"]}
+        return begins["status"], found, b"".join(part.get("body", b"") for part in parts).decode()
+
+    def status(self, path: str, headers: dict[str, str] | None = None) -> int:
+        return self.get(path, headers)[0]
+
+    def stream(self, headers: dict[str, str], *messages: bytes) -> list[Any]:
+        """Return what a WebSocket gets that sends these messages."""
+        asked = [{"type": "websocket.connect"}, *({"type": "websocket.receive", "bytes": text} for text in messages)]
+        scope = self.scope("/_stcore/stream", {"origin": f"https://{self.host}", **headers}, "websocket")
+        return run(lambda: self.sent(scope, [*asked, {"type": "websocket.disconnect", "code": 1000}]))
+
+
+def run(ask: Callable[[], Awaitable[Any]]) -> Any:
+    """Run a coroutine in its own thread. An earlier browser test may have left a running loop in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(lambda: asyncio.run(ask())).result(30)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def people(home: Path, monkeypatch: pytest.MonkeyPatch) -> Location:
+    """ada administers, ben looks, cleo works on orders; eve has no access. Each look-up reads the store."""
+    monkeypatch.setattr(lookups, "FRESH_SECONDS", 0)
+    place = Location(folder=home)
+    with open_store(place) as store:
+        for name, role in (("ada", Role.ADMINISTRATOR), ("ben", Role.VIEWER), ("cleo", Role.AGENT)):
+            access.grant(store, "test", Access(f"{name}@example.com", role), at=datetime(2026, 7, 1))
+    return place
+
+
+def cookie(person: str, *, secret: str = SECRET, **claims: object) -> dict[str, str]:
+    """Return the header of a signed-in person."""
+    content = {"email": f"{person}@example.com", "origin": "https://dash.example.com", "is_logged_in": True, **claims}
+    signed = cookies.create_signed_value(secret, "_streamlit_user", json.dumps(content)).decode()
+    return {"cookie": f"_streamlit_user={signed}"}
+
+
+COOKIES: dict[str, Callable[[], dict[str, str]]] = {
+    "none": dict,
+    "forged": lambda: cookie("ada", secret="x" * 32),
+    "of another address": lambda: cookie("ada", origin="https://other.example.com"),
+    "unverified": lambda: cookie("ada", email_verified=False),
+    "without access": lambda: cookie("eve"),
+    "viewer": lambda: cookie("ben"),
+    "agent": lambda: cookie("cleo"),
+    "administrator": lambda: cookie("ada"),
+}
+IN, OUT, NO = 200, 401, 403
+ROUTES: dict[str, tuple[int, int, int, int]] = {
+    # route: no valid cookie, without access, viewer or agent, administrator
+    "/healthz": (IN, IN, IN, IN),
+    "/_stcore/health": (IN, IN, IN, IN),
+    "/static/js/index.js": (IN, IN, IN, IN),
+    "/assets/inter-latin.woff2": (IN, IN, IN, IN),
+    "/": (OUT, NO, IN, IN),
+    "/recovery?region=North": (OUT, NO, IN, IN),
+    "/access": (OUT, NO, IN, IN),
+    "/_stcore/host-config": (OUT, NO, IN, IN),
+    "/component/x/index.html": (OUT, NO, IN, IN),
+    "/media/ffff.xlsx": (OUT, NO, 404, 404),
+    "/metrics": (OUT, NO, NO, IN),
+    "/_stcore/metrics": (404, 404, 404, 404),
+    "/_stcore/upload_file/a/b": (OUT, NO, NO, IN),
+}
+
+
+@pytest.mark.usefixtures("people")
+def test_every_route_with_every_kind_of_cookie() -> None:
+    client = Client(gate(read_settings(OIDC)))
+    kinds = list(COOKIES)
+    columns = {kind: min(max(0, kinds.index(kind) - 3), 3) if kind != "agent" else 2 for kind in kinds}
+    columns["administrator"] = 3
+    found = {(route, kind): client.status(route, COOKIES[kind]()) for route in ROUTES for kind in kinds}
+    assert found == {(route, kind): ROUTES[route][columns[kind]] for route in ROUTES for kind in kinds}
+
+
+@pytest.mark.usefixtures("people")
+def test_stale_cookie_and_cookie_after_sign_out_are_refused_until_the_next_sign_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    client = Client(gate(read_settings(OIDC)))
+    ben, again = cookie("ben"), cookie("ben", nonce="of the next sign-in")
+    assert client.status("/", ben) == IN
+    assert client.status("/auth/logout", ben) == IN
+    assert (client.status("/", ben), client.status("/", again)) == (OUT, IN)
+    assert client.stream(ben, b"click") == [{"type": "websocket.close", "code": 1008}]
+    now = int(time.time())
+    for hours, status in ((11, IN), (13, OUT)):
+        with monkeypatch.context() as patch:
+            patch.setattr(TimestampSigner, "get_timestamp", lambda _, hours=hours: now - hours * 3600)
+            older = cookie("ben", nonce=str(hours))
+        assert client.status("/", older) == status
+
+
+@pytest.mark.usefixtures("people")
+def test_person_is_named_to_the_page_by_the_gate_alone() -> None:
+    client = Client(gate(read_settings(OIDC)))
+    assert client.get("/", {**cookie("ben"), "x-buyerview-person": "ada@example.com"})[2] == "ben@example.com"
+    assert client.get("/healthz", {"x-buyerview-person": "ada@example.com"})[2] == "nobody"
+
+
+@pytest.mark.usefixtures("people")
+def test_file_is_only_for_the_person_to_whom_its_address_was_sent() -> None:
+    guard = gate(read_settings(OIDC))
+    client = Client(guard)
+    seen: list[int] = []
+
+    async def look() -> Any:
+        asked: asyncio.Queue[Any] = asyncio.Queue()
+        asked.put_nowait({"type": "websocket.connect"})
+        scope = client.scope("/_stcore/stream", {"origin": "https://dash.example.com", **cookie("ben")}, "websocket")
+
+        async def send(message: Any) -> None:
+            if message.get("bytes"):
+                for person in ("ben", "cleo"):
+                    ask = client.scope(SEEN, cookie(person))
+                    answers = await client.sent(ask, [{"type": "http.request", "body": b"", "more_body": False}])
+                    seen.append(answers[0]["status"])
+                asked.put_nowait({"type": "websocket.disconnect", "code": 1000})
+
+        await asyncio.wait_for(guard(scope, asked.get, send), 20)
+
+    run(look)
+    assert seen == [IN, 404]
+    assert client.status(SEEN, cookie("ben")) == 404  # the page is closed
+
+
+def test_revocation_counts_at_the_next_message_and_the_click_is_lost(people: Location) -> None:
+    client = Client(gate(read_settings(OIDC)))
+    answers = client.stream(cookie("ben"), b"click")
+    assert [message.get("bytes") for message in answers[1:]] == [b"url: /media/0a1b.xlsx, size: 3", b"click"]
+    guard = client.gate
+
+    async def revoke_between() -> Any:
+        asked: asyncio.Queue[Any] = asyncio.Queue()
+        asked.put_nowait({"type": "websocket.connect"})
+        answers: list[Any] = []
+        scope = client.scope("/_stcore/stream", {"origin": "https://dash.example.com", **cookie("ben")}, "websocket")
+
+        async def send(message: Any) -> None:
+            answers.append(message)
+            if len(answers) == 2:
+                with open_store(people) as store:
+                    access.revoke(store, "test", "ben@example.com")
+                asked.put_nowait({"type": "websocket.receive", "bytes": b"click"})
+            if len(answers) == 3:
+                asked.put_nowait({"type": "websocket.disconnect", "code": 1000})
+
+        await asyncio.wait_for(guard(scope, asked.get, send), 20)
+        return answers[2]["bytes"]
+
+    replaced = BackMsg()
+    replaced.ParseFromString(run(revoke_between))
+    assert replaced.WhichOneof("type") == "rerun_script"
+    assert not replaced.rerun_script.widget_states.widgets
+
+
+ORIGINS = [
+    ({"host": "evil.example.com"}, NO),
+    ({"host": "dash.example.com:8443"}, NO),
+    ({"host": "dash.example.com:443"}, IN),
+    ({"host": "dash.example.com@evil.example.com"}, NO),
+    ({"host": ""}, NO),
+    ({"origin": "https://dash.example.com"}, IN),
+    ({"origin": "http://dash.example.com"}, NO),
+    ({"origin": "https://dash.example.com:8443"}, NO),
+    ({"origin": "null"}, NO),
+    ({"sec-fetch-site": "same-site", "sec-fetch-mode": "no-cors", "sec-fetch-dest": "image"}, NO),
+    ({"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}, IN),
+    ({"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "iframe"}, NO),
+]
+
+
+@pytest.mark.usefixtures("people")
+def test_requests_of_other_pages_and_to_other_addresses_are_refused() -> None:
+    client = Client(gate(read_settings(OIDC)))
+    ben = cookie("ben")
+    assert [client.status("/recovery", {**ben, **headers}) for headers, _ in ORIGINS] == [code for _, code in ORIGINS]
+    opened = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
+    assert client.status("/auth/logout", {**ben, **opened}) == NO
+    assert client.stream({**ben, "origin": "https://dash.example.com:9"}) == [{"type": "websocket.close", "code": 1008}]
+    assert client.status("/?" + "x" * 8_193, ben) == 414
+    assert client.status("/" + "x" * 2_049, ben) == 414
+
+
+def test_without_sign_in_only_pages_of_this_server_and_port_get_answers() -> None:
+    client = Client(gate(SignIn()), host="localhost:8501", address="127.0.0.1")
+    assert client.status("/") == IN
+    assert client.status("/auth/login") == 404
+    assert client.status("/", {"origin": "http://localhost:8501"}) == IN
+    for headers in (
+        {"origin": "http://localhost:9000"},
+        {"host": "localhost:9000"},
+        {"host": "localhost"},
+        {"host": "192.168.1.5:8501"},
+        {"sec-fetch-site": "same-site", "sec-fetch-mode": "no-cors"},
+    ):
+        assert client.status("/media/0a1b.xlsx", headers) == NO, headers
+    refused = [{"type": "websocket.close", "code": 1008}]
+    assert client.stream({"origin": "http://localhost:9000"}, b"click") == refused
+    assert client.stream({"origin": "https://localhost:8501"}, b"click") == refused
+    assert client.stream({"origin": "http://localhost:8501"}, b"click")[0]["type"] == "websocket.accept"
+
+
+def by_proxy(person: str, secret: str = SECRET) -> dict[str, str]:
+    return {"x-forwarded-user": person, PROXY_SECRET_HEADER: secret, "x-forwarded-for": "192.0.2.9"}
+
+
+@pytest.mark.usefixtures("people")
+def test_header_of_the_proxy_counts_only_with_the_secret_and_from_its_addresses() -> None:
+    guard = gate(read_settings(PROXY))
+    client = Client(guard)
+    assert client.get("/", by_proxy("Ben@example.com"))[::2] == (IN, "Ben@example.com")
+    assert client.status("/", by_proxy("eve@example.com")) == NO
+    assert client.status("/", by_proxy("")) == OUT
+    assert client.status("/", by_proxy("ben@example.com", "x" * 32)) == NO
+    assert client.status("/", {"x-forwarded-user": "ben@example.com"}) == NO
+    assert Client(guard, address="10.2.0.7").status("/", by_proxy("ben@example.com")) == NO
+    assert client.status("/auth/login", by_proxy("ben@example.com")) == 404
+    assert client.stream(by_proxy("ben@example.com"), b"click")[0]["type"] == "websocket.accept"
+    assert client.stream(by_proxy("eve@example.com"), b"click") == [{"type": "websocket.close", "code": 1008}]
+    local = Client(guard, host="localhost:8501", address="127.0.0.1")
+    assert (local.status("/healthz"), local.status("/metrics"), local.status("/")) == (IN, IN, NO)
+    assert local.status("/metrics", by_proxy("ben@example.com")) == NO
+
+
+@pytest.mark.usefixtures("people")
+def test_sign_in_returns_to_the_page_that_was_asked_for() -> None:
+    client = Client(gate(read_settings(OIDC)))
+    code, _, page = client.get("/recovery?region=North", PAGE)
+    assert (code, "/sign-in?next=%2Frecovery%3Fregion%3DNorth" in page) == (OUT, True)
+    back = {"cookie": f"{NEXT_COOKIE}=%2Frecovery%3Fregion%3DNorth%26name%3DZo%C3%AB"}
+    assert client.get("/oauth2callback", back)[1]["location"] == "/recovery?region=North&name=Zo%C3%AB"
+    assert client.get("/oauth2callback")[1]["location"] == "/"
+    assert client.get("/oauth2callback", {"cookie": f"{NEXT_COOKIE}=%2F%2Fevil.example.com"})[1]["location"] == "/"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "recovery",
+        "//evil.example.com",
+        "/\\evil.example.com",
+        "https://evil.example.com",
+        "/a\r\nb",
+        "/auth/logout",
+    ],
+)
+def test_address_that_is_no_page_is_never_returned_to(address: str) -> None:
+    assert not is_own_page(address)
+    assert is_own_page("/recovery?region=North")
