@@ -145,11 +145,15 @@ def scope_of_person(person: str) -> "Scope":
 
 
 def scope_of_recipient(address: str) -> "Scope":
-    """Return the scope of a recipient who has access; every row for anybody else, whom --to allows."""
+    """Return the scope of a recipient; every row if nobody was given access. Raises BadParameter without access."""
     from metrics.access import EVERYTHING
-    from metrics.errors import UnknownName
+    from metrics.store import access
+    from metrics.store.connection import open_store
+    from metrics.warehouse import locate
 
-    try:
-        return scope_of_person(address if "@" in address else "")
-    except UnknownName:
-        return EVERYTHING
+    with open_store(locate(), write=False) as store:
+        scopes = {known.person: known.scope for known in access.grants(store)}
+    scope = scopes.get(address.strip().casefold()) if scopes and address else EVERYTHING
+    if scope is None:
+        raise typer.BadParameter(f"{address} has no access. Name the person whose rows to send", param_hint="--as")
+    return scope

@@ -4,6 +4,7 @@ Each rule asks one question, through the same query as the pages. Nothing is sen
 transaction that records the reading, so that each is written exactly once.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from urllib.parse import urlencode
@@ -94,15 +95,16 @@ def check_all(
     now: datetime,
     zone: ZoneInfo,
     base: str = "",
+    rules: Sequence[Rule] | None = None,
 ) -> list[RuleCheck]:
     """Check all rules against a generation, once, and put the messages into the outbox.
 
-    base: address of the dashboard, for links in messages. A rule that can no longer be evaluated is recorded as
-    inconclusive; the others are still checked.
+    base: address of the dashboard, for links in messages. rules: check only these. A rule that can no longer be
+    evaluated is recorded as inconclusive; the others are still checked.
     """
     checks = []
     states, earlier = storage.states(store), storage.last_readings(store)
-    for rule in storage.rules(store):
+    for rule in storage.rules(store) if rules is None else rules:
         state, last = states[rule.rule_id]
         if last is not None and last >= generation:
             continue

@@ -1,6 +1,7 @@
 """The caches of the dashboard: one entry per function, generation and arguments."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -8,9 +9,11 @@ from sqlalchemy import Connection
 from streamlit.runtime.caching.hashing import UserHashError
 
 from dashboard import queries
+from metrics.access import EVERYTHING, Scope
 from metrics.lists.cycle_time import cycle_day_counts, promised_day_counts
 from metrics.lists.failed_orders import order_counts
 from metrics.model.question import Question
+from metrics.queries.scope import scope_of
 from tests.dashboard.small_warehouse import publish
 
 CALLS: list[tuple[str, int]] = []
@@ -68,3 +71,42 @@ def test_cache_reads_a_new_data_version(tmp_path: Path, at_home: Callable[[Path]
     assert queries.cached(order_counts, 1) == before
     (old,), (new,) = (queries.answers(number, Question(("judged_orders",))) for number in (1, 2))
     assert old.value != new.value
+
+
+def visible_rows(connection: Connection) -> tuple[Scope, int]:
+    CALLS.append(("rows", int(connection.info["generation"])))
+    return scope_of(connection), sum(order_counts(connection).values())
+
+
+@pytest.mark.usefixtures("small")
+def test_two_persons_with_different_scopes_never_share_a_result() -> None:
+    first: Scope = (("segment", ("A",)),)
+    other: Scope = (("segment", ("no such segment",)),)
+    CALLS.clear()
+    for rows in (EVERYTHING, first, other, first):
+        with queries.reading_as(rows), queries.one_generation(1):
+            assert queries.cached(visible_rows, 1)[0] == rows
+            assert queries.cached_large(visible_rows, 1)[0] == rows
+    assert len(CALLS) == 6
+    with queries.reading_as(other):
+        assert queries.cached(visible_rows, 1) == (other, 0)
+        (nothing,) = queries.answers(1, Question(("judged_orders",)))
+    (every,) = queries.answers(1, Question(("judged_orders",)))
+    assert nothing.value == 0
+    assert every.value
+
+
+@pytest.mark.usefixtures("small")
+def test_a_download_in_another_thread_reads_with_the_scope_of_its_page() -> None:
+    rows: Scope = (("segment", ("A",)),)
+    with queries.reading_as(rows), queries.one_generation(1):
+        download = queries.in_this_scope(lambda: queries.read(visible_rows, 1))
+    with ThreadPoolExecutor() as threads:
+        assert threads.submit(download).result()[0] == rows
+
+
+@pytest.mark.usefixtures("small")
+def test_with_sign_in_a_read_without_a_scope_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BUYERVIEW_AUTH", "oidc")
+    with pytest.raises(RuntimeError, match="name the rows"):
+        queries.cached(visible_rows, 1)

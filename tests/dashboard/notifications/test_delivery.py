@@ -7,7 +7,9 @@ import shutil
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from email import message_from_bytes
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,11 +21,13 @@ from aiosmtpd.smtp import AuthResult
 
 from dashboard.notifications import alert_round, delivery
 from metrics import warehouse
+from metrics.access import Access, Role, Scope
 from metrics.alerts import storage
 from metrics.alerts.rules import ABOVE, Rule
 from metrics.errors import SettingRefused
 from metrics.model.question import Question
 from metrics.queries import answer as query
+from metrics.store import access
 from metrics.store.connection import open_store
 from metrics.warehouse import Location, reading
 
@@ -255,6 +259,29 @@ def test_email_requires_a_sender_and_a_server() -> None:
     made = delivery.mail("a@example.org", "s", "t", identity="1", setting={"BUYERVIEW_MAIL_FROM": "b@example.com"})
     with pytest.raises(SettingRefused, match="BUYERVIEW_SMTP"):
         delivery.send_mail(made, {})
+
+
+def test_a_rule_reads_the_rows_of_its_owner(sample: Location, tmp_path: Path) -> None:
+    assert sample.folder is not None
+    place = Location(folder=Path(shutil.copytree(sample.folder, tmp_path / "home")))
+    north: Scope = (("region", ("North",)),)
+    rule = Rule("Orders", "orders", ABOVE, limit=0.0, period="13 weeks", min_n=1)
+    with open_store(place) as store:
+        access.grant(store, "test", Access("root@x.org", Role.ADMINISTRATOR), at=AT)
+        access.grant(store, "test", Access("ada@x.org", Role.ANALYST, north), at=AT)
+        mine, every, left = (
+            storage.save(store, who, replace(rule, name=who), at=AT)
+            for who in ("Ada@x.org", "root@x.org", "left@x.org")
+        )
+    assert alert_round.run_alerts(place).endswith("1 not checked, because the owner has no access")
+    with open_store(place, write=False) as store:
+        read = storage.last_readings(store)
+    assert left not in read
+    with reading(place) as connection:
+        days = {"start": read[mine]["starts_on"], "end": read[mine]["ends_on"]}
+        for number, where in ((mine, north), (every, ())):
+            (expected,) = query.answer(connection, Question(("orders",), where=where, **days))
+            assert Decimal(read[number]["number"]) == expected.value
 
 
 def test_alert_check_sends_messages_once_and_nothing_on_the_second_check(
