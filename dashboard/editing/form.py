@@ -38,6 +38,9 @@ def edit_form(kind: str) -> None:
     form = FORMS[kind]
     with theme.card(f"edit_{kind}"):
         st.header(form.title, anchor=False)
+        if not queries.sees_every_row():
+            st.caption("These values concern all rows, and you see a part of the rows.")
+            return
         try:
             state = load_state(form)
         except StoreUnusable as error:
