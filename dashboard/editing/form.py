@@ -10,6 +10,7 @@ from datetime import date
 import streamlit as st
 from sqlalchemy import Connection
 
+from dashboard import queries
 from dashboard.components import cards, formatting, theme
 from dashboard.editing import background_apply, tables
 from dashboard.editing.state import FORMS, EditForm, EditState, load_state

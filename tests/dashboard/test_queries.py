@@ -1,5 +1,6 @@
 """The caches of the dashboard: one entry per function, generation and arguments."""
 
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -110,3 +111,17 @@ def test_with_sign_in_a_read_without_a_scope_is_refused(monkeypatch: pytest.Monk
     monkeypatch.setenv("BUYERVIEW_AUTH", "oidc")
     with pytest.raises(RuntimeError, match="name the rows"):
         queries.cached(visible_rows, 1)
+
+
+def test_pages_read_the_warehouse_through_the_scope_of_the_person() -> None:
+    """The edit forms read all rows, and a person with a scope does not get them."""
+    root = Path(__file__).parents[2]
+    opened = {
+        file.relative_to(root).as_posix()
+        for folder in ("dashboard", "pages")
+        for file in (root / folder).rglob("*.py")
+        if re.search(
+            r"warehouse\.(reading|preview)\(|from metrics\.warehouse import .*\b(reading|preview)\b", file.read_text()
+        )
+    }
+    assert opened == {"dashboard/editing/form.py", "dashboard/editing/state.py"}
