@@ -54,6 +54,8 @@ def run(orders: int, data: Path | None, feeds: Feeds, peer: str = sys.executable
             "delta": measure("ingest", small, home),
             "edit": measure("edit", home),
             "peer": measure("peer", home, peer),
+            "tiny": measure("tiny", work / "tiny"),
+            "postgres": measure("postgres", work / "postgres", orders),
         }
     return {"orders": orders, **summary(answers), "machine": machine()}
 
@@ -78,6 +80,7 @@ def summary(answers: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Return ratios, seconds and memory from the answers of the child processes."""
     bare, full, facts, hand = answers["bare"], answers["full"], answers["facts"], answers["hand"]
     query, carriers, pandas, delta = answers["query"], answers["carriers"], answers["pandas"], answers["delta"]
+    postgres = answers["postgres"]
     by_name = {
         "ingest": full,
         "bare_load": bare,
@@ -109,6 +112,9 @@ def summary(answers: dict[str, dict[str, Any]]) -> dict[str, Any]:
         "delta_rows": delta["rows"],
         "edit_to_number_s": answers["edit"]["seconds"],
         "edit_cpu_s": answers["edit"]["cpu_seconds"],
+        "tiny_wall_s": answers["tiny"]["seconds"],
+        "tiny_cpu_s": answers["tiny"]["cpu_seconds"],
+        "postgres_ratio": postgres["seconds"] / postgres["duckdb_seconds"] if postgres["seconds"] else None,
         "sidemantic": {name: value for name, value in answers["peer"].items() if name != "peak_mb"},
     }
 
@@ -162,6 +168,14 @@ def table(results: dict[str, Any]) -> str:
         f"further fact tables, which the baseline does not have: {seconds['ledgers']:.2f} s",
         f"a saved edit reached the numbers in {results['edit_to_number_s']:.1f} s "
         f"({results['edit_cpu_s']:.1f} s of CPU; budget 5 s at 20,000 orders)",
+        f"200 orders, all feeds, from the shell: {results['tiny_wall_s']:.1f} s, {results['tiny_cpu_s']:.1f} s of CPU "
+        "(budget 4 and 5)",
+        "PostgreSQL against DuckDB: "
+        + (
+            f"{results['postgres_ratio']:.1f} (budget 4)"
+            if results["postgres_ratio"]
+            else "PostgreSQL is not installed"
+        ),
         "three shares by segment and month, CPU seconds: "
         + ", ".join(f"{name} {value}" for name, value in results["sidemantic"].items()),
         f"the hand-written facts agree on {results['hand_agreement']:.1%} of the verdicts of orders",

@@ -22,6 +22,7 @@ from sqlalchemy import select
 
 from benchmarks import hand_written_sql, pandas_baseline, plain_duckdb_load
 from benchmarks.peer_and_edits import edit, peer
+from benchmarks.whole_ingests import postgres, tiny
 from ingest import pipeline
 from metrics.facts.fill import fill
 from metrics.facts.orders import facts_metadata, facts_state
@@ -162,7 +163,10 @@ def pandas(folder: str) -> dict[str, Any]:
     return result | {"answers": shares.size}
 
 
-ROLES = {function.__name__: function for function in (ingest, bare, facts, hand, query, carriers, pandas, edit, peer)}
+ROLES = {
+    function.__name__: function
+    for function in (ingest, bare, facts, hand, query, carriers, pandas, edit, peer, tiny, postgres)
+}
 
 
 def main() -> None:
