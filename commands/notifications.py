@@ -1,6 +1,7 @@
 """Commands for alert rules and the weekly digest: alerts, digest."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -123,12 +124,19 @@ def _write_digest(
 
 def check_rules() -> None:
     """Check the alert rules and send messages. Print errors instead of raising them, so that the run succeeds."""
-    from dashboard.notifications import alert_round
+    from metrics.alerts import storage
     from metrics.errors import BuyerviewError
+    from metrics.store.connection import open_store
     from metrics.warehouse import locate
 
+    place = locate()
     try:
-        result = alert_round.run_alerts(locate())
+        with open_store(place, write=False) as store:
+            if not storage.rules(store) and not storage.due_messages(store, datetime.now(UTC).replace(tzinfo=None)):
+                return
+        from dashboard.notifications import alert_round  # imports Streamlit, which takes half a second
+
+        result = alert_round.run_alerts(place)
     except BuyerviewError as error:
         result = f"The alert rules were not checked: {error}"
     if result:

@@ -7,12 +7,13 @@ The merge uses both in the same way.
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Column, Connection, MetaData, Table
+from sqlalchemy import Column, Connection, Table
 
 from ingest.read.staging import staging_table
 from ingest.storage.bulk_insert import create_temporary
 from ingest.storage.scratch_database import Scratch, quoted, sql_literal
 from metrics.schema import FEEDS
+from metrics.sql.temporary_tables import temporary_table
 
 STAGING = "staging"
 PIECE = 1 << 20
@@ -61,8 +62,7 @@ def _select(feed: str, broken: int, source: str, first_file_id: int) -> str:
 
 
 def _view_table(feed: str) -> Table:
-    columns = [Column(column.name, column.type) for column in FEEDS[feed].table.columns]
-    return Table(f"clean_{feed}", MetaData(), *columns)
+    return temporary_table(f"clean_{feed}", {column.name: column.type for column in FEEDS[feed].table.columns})
 
 
 def _copy_to_server(connection: Connection, scratch: Scratch, feed: str, select: str) -> Table:

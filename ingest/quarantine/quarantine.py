@@ -153,20 +153,17 @@ def _values_of_loaded(
 
 def _open_records(connection: Connection, rows: Iterable[tuple[int, int]]) -> list[Row[int, int, str]]:
     """Return file_id, row_no and waits_for of the rows that have a quarantine record."""
+    rows = list(rows)
+    if not rows:
+        return []
     marked = create_temporary(connection, "asked", Column("file_id", BigInteger), Column("row_no", BigInteger))
-    count = insert_rows(connection, marked, ({"file_id": file_id, "row_no": row_no} for file_id, row_no in rows))
+    insert_rows(connection, marked, ({"file_id": file_id, "row_no": row_no} for file_id, row_no in rows))
     same = and_(marked.c.file_id == quarantine.c.file_id, marked.c.row_no == quarantine.c.row_no)
-    records = (
-        list(
-            connection.execute(
-                select(quarantine.c.file_id, quarantine.c.row_no, quarantine.c.waits_for).join(marked, same)
-            )
-        )
-        if count
-        else []
-    )
+    records = connection.execute(
+        select(quarantine.c.file_id, quarantine.c.row_no, quarantine.c.waits_for).join(marked, same)
+    ).all()
     marked.drop(connection)
-    return records
+    return list(records)
 
 
 def _reasons(breaks: RuleBreaks) -> dict[str, str | None]:

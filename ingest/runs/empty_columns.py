@@ -10,9 +10,12 @@ from ingest.storage.run_warnings import RunWarning
 from metrics.lists.quality_marks import columns_behind
 from metrics.measures.catalog import MEASURES
 from metrics.schema import FEEDS
+from metrics.sql.dialects import count_if
 
 NAMED = 5
 """Measures that the message names."""
+SAMPLE = 1_000
+"""Records that are searched first, all columns at once. Few columns remain to be searched one by one."""
 BOOKKEEPING = ("deleted", "source_updated_at")
 
 
@@ -26,13 +29,21 @@ def find_empty_columns(connection: Connection, source: str, feeds: Mapping[str, 
             name: ~table.c.time_zone_assumed if name == "ship_to_time_zone" else table.c[name].is_not(None)
             for name in names
         }
-        if not names or connection.execute(select(literal(1)).select_from(table).where(*mine).limit(1)).first() is None:
+        if not names:
+            continue
+        sample = select(*[condition.label(name) for name, condition in filled.items()]).where(*mine).limit(SAMPLE)
+        some = sample.subquery()
+        counted = connection.execute(select(func.count(), *[count_if(flag).label(flag.name) for flag in some.c])).one()
+        seen = dict(zip(names, counted[1:], strict=True))
+        found = {name: bool(seen[name]) for name in names}
+        if not counted[0] or all(found.values()):
             continue
         has_value = [
-            select(literal(1)).select_from(table).where(*mine, condition).exists().label(name)
-            for name, condition in filled.items()
+            select(literal(1)).select_from(table).where(*mine, filled[name]).exists().label(name)
+            for name in names
+            if not found[name]
         ]
-        found = connection.execute(select(*has_value)).mappings().one()
+        found |= connection.execute(select(*has_value)).mappings().one()
         if all(found.values()):
             continue
         rows = connection.scalar(select(func.count()).select_from(table).where(*mine)) or 0

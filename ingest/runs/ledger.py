@@ -32,16 +32,15 @@ def write_ledger(state: RunState, build: Build) -> None:
     """Write quarantine, files, checks, mapped columns and cursors of a run."""
     connection, run_id, first = build.connection, state.known.next_run_id, state.known.next_file_id
     objects = {source.number: source for source in state.objects}
-    for rejected in state.rejected.values():
-        quarantine.write(
-            connection,
-            state.reading.connection,
-            rejected,
-            objects,
-            run_id=run_id,
-            first_file_id=first,
-            time_zone=state.mapping.time_zone,
-        )
+    quarantine.write(
+        connection,
+        state.reading.connection,
+        {row: one for rejected in state.rejected.values() for row, one in rejected.items()},
+        objects,
+        run_id=run_id,
+        first_file_id=first,
+        time_zone=state.mapping.time_zone,
+    )
     failpoint("ingest.quarantine")
     insert_rows(connection, run_files, _file_rows(state))
     write_counts(connection, state.loaded.counts)

@@ -27,16 +27,14 @@ from sqlalchemy import (
     select,
     true,
     union_all,
-    values,
 )
-from sqlalchemy import column as sql_column
 
 from metrics.facts.fact_table import BuildContext, FactTable, fact_table, order_dimensions
 from metrics.facts.orders import DIMENSION_COLUMNS, NONE, order_facts_table
 from metrics.facts.process_steps import BUDGETED, WHEN_PROMISED, has_events, step_facts_table, two_digits
 from metrics.policy import MIN_N
 from metrics.sql.business_hours import elapsed_seconds
-from metrics.sql.dialects import Rows, percentile
+from metrics.sql.dialects import Rows, percentile, whole_numbers
 from metrics.sql.moments import moment_span
 
 step_budgets_table = fact_table(
@@ -177,13 +175,11 @@ def _points() -> Rows:
 
 
 def _remaining() -> Rows:
-    """Return per segment and step (0 and 2 to 11) the sum of the budgets of all later steps."""
-    step = values(sql_column("step_no", Integer), name="slack_steps").data(
-        [(number,) for number in (WHEN_PROMISED, *BUDGETED)]
-    )
+    """Return per segment and step (0 to 11) the sum of the budgets of all later steps."""
+    step = whole_numbers(WHEN_PROMISED, max(BUDGETED), "slack_steps")
     b = step_budgets_table.c
     later = cast(func.sum(b.budget_seconds), BigInteger).label("seconds")
-    number = cast(step.c.step_no, Integer)
+    number = cast(step.c.n, Integer)
     return (
         select(b.segment, number.label("step_no"), later)
         .select_from(step_budgets_table.join(step, b.step_no > number))

@@ -19,9 +19,7 @@ from sqlalchemy import (
     literal,
     select,
     true,
-    values,
 )
-from sqlalchemy import column as sql_column
 
 from metrics.schema import calendars, local_days
 from metrics.sql.dialects import (
@@ -34,6 +32,7 @@ from metrics.sql.dialects import (
     plus_microseconds,
     seconds_between,
     typed_null,
+    whole_numbers,
 )
 
 DELIVERY = ("ship_to", "default")
@@ -91,7 +90,7 @@ def working_seconds(clocks: CTE) -> Rows:
 def _pieces() -> Rows:
     """Split opening hours at midnight UTC: calendar_id, day (UTC), starts_at, seconds."""
     c = calendars.c
-    offsets = values(sql_column("n", Integer), name="midnights").data([(n,) for n in range(MOST_MIDNIGHTS + 1)]).alias()
+    offsets = whole_numbers(0, MOST_MIDNIGHTS, "midnights")
     day = cast(plus_days(cast(c.opens_at, Date), cast(offsets.c.n, Integer)), Date)
     midnight, next_midnight = cast(day, DateTime), cast(cast(plus_days(day, literal(1, Integer)), Date), DateTime)
     starts, ends = greater(c.opens_at, midnight), lesser(c.closes_at, next_midnight)

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Connection,
     Date,
     DateTime,
+    FromClause,
     Integer,
     Numeric,
     Select,
@@ -18,6 +19,7 @@ from sqlalchemy import (
     Table,
     case,
     cast,
+    column,
     func,
     literal,
     null,
@@ -255,6 +257,11 @@ def greater(first: Expression, second: Expression) -> Expression:
 def lesser(first: Expression, second: Expression) -> Expression:
     """Return the lesser of two values that are not null."""
     return case((first <= second, first), else_=second)
+
+
+def whole_numbers(first: int, last: int, name: str) -> FromClause:
+    """Return a table of the whole numbers from first to last, in the column n. Unlike VALUES it is compiled once."""
+    return func.generate_series(first, last).table_valued(column("n", Integer), name=name).render_derived()
 
 
 def typed_null(like: SqlType) -> Expression:

@@ -1,10 +1,9 @@
 """Exchange rates to the reporting currency, per currency and day. Source: R25 (currencies)."""
 
-from sqlalchemy import Date, FromClause, Integer, and_, case, cast, func, literal, select, true, type_coerce, values
-from sqlalchemy import column as sql_column
+from sqlalchemy import Date, FromClause, Integer, and_, case, cast, func, literal, select, true, type_coerce
 
 from metrics.schema import FACTOR, fx_rates
-from metrics.sql.dialects import Expression, plus_days, times
+from metrics.sql.dialects import Expression, plus_days, times, whole_numbers
 
 RATE_DAYS = 7
 """A rate is valid on its day and for this many days after it, or until the next rate. R25 (currencies)."""
@@ -46,7 +45,7 @@ def _daily_rates() -> FromClause:
     One row per day allows a join by equality. A join by range would be slow.
     """
     rates = fx_rates.c
-    offsets = values(sql_column("n", Integer), name="rate_days").data([(n,) for n in range(RATE_DAYS + 1)]).alias()
+    offsets = whole_numbers(0, RATE_DAYS, "rate_days")
     day = cast(plus_days(rates.on_date, cast(offsets.c.n, Integer)), Date)
     newest = func.row_number().over(partition_by=[rates.currency, day], order_by=rates.on_date.desc())
     spread = (

@@ -12,7 +12,6 @@ from sqlalchemy import (
     Connection,
     Date,
     DateTime,
-    FromClause,
     Integer,
     String,
     Table,
@@ -23,17 +22,12 @@ from sqlalchemy import (
     insert,
     literal,
     select,
-    true,
-    values,
 )
-from sqlalchemy import column as sql_column
 
 from metrics.policy import MOST_DAYS
 from metrics.schema import FEEDS, local_days
-from metrics.sql.dialects import Expression, Rows, SqlType, plus_days, plus_microseconds
+from metrics.sql.dialects import Rows, SqlType, plus_days, plus_microseconds, whole_numbers
 from metrics.sql.temporary_tables import temporary_table
-
-ROWS_PER_INSERT = 2000
 
 _OFFSETS: dict[str, SqlType] = {
     "zone": String(),
@@ -70,8 +64,8 @@ def refresh_local_days(connection: Connection, more: Sequence[Table] = ()) -> No
     offsets = temporary_table("zone_offsets", _OFFSETS)
     offsets.create(connection)
     rows = [row for zone in sorted(zones) for row in _midnight_offsets(zone, first, last + timedelta(1))]
-    for start in range(0, len(rows), ROWS_PER_INSERT):
-        connection.execute(insert(offsets).values(rows[start : start + ROWS_PER_INSERT]))
+    if rows:
+        connection.execute(insert(offsets), rows)
     connection.execute(
         insert(local_days).from_select(["zone", "day", "starts_at", "ends_at"], _every_day(offsets, first, last))
     )
@@ -116,18 +110,9 @@ def _midnight_offset(zone: str, day: date) -> int:
 
 
 def _every_day(offsets: Table, first: date, last: date) -> Rows:
-    """Select zone, day, starts_at, ends_at of every day. Joined digits number the days, which every engine supports."""
-    zero_to_nine = values(sql_column("n", Integer), name="digits").data([(n,) for n in range(10)])
-    digits = [zero_to_nine.alias(f"digit_{place}") for place in range(5)]
-    number: Expression = sum(
-        (cast(digit.c.n, Integer) * 10**place for place, digit in enumerate(digits)), literal(0, Integer)
-    )
-    count = (last - first).days
-    together: FromClause = digits[0]
-    for next_digit in digits[1:]:
-        together = together.join(next_digit, true())
-    counted = select(number.label("n")).select_from(together).where(number <= count).subquery()
-    day = plus_days(cast(literal(first, Date), Date), counted.c.n)
+    """Select zone, day, starts_at, ends_at of every day."""
+    counted = whole_numbers(0, (last - first).days, "day_numbers")
+    day = plus_days(cast(literal(first, Date), Date), cast(counted.c.n, Integer))
     days = select(
         cast(day, Date).label("day"), cast(plus_days(day, literal(1, Integer)), Date).label("next_day")
     ).subquery()

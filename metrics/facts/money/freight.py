@@ -18,11 +18,10 @@ from sqlalchemy import (
     cast,
     false,
     func,
+    insert,
     literal,
     select,
-    values,
 )
-from sqlalchemy import column as sql_column
 
 from metrics.facts.fact_table import BuildContext, only_stale
 from metrics.facts.money.service_costs import FREIGHT, incurred_costs
@@ -31,8 +30,7 @@ from metrics.facts.orders import NONE, order_facts_table
 from metrics.schema import AMOUNT, QTY, orders, shipment_lines, shipments
 from metrics.sql.dialects import Rows
 from metrics.sql.moments import moment_span
-
-SHARES_PER_SELECT = 2000
+from metrics.sql.temporary_tables import temporary_table
 
 
 def _carried(context: BuildContext) -> FromClause:
@@ -92,9 +90,13 @@ def freight_of_shared_shipments(connection: Connection, context: BuildContext) -
         for shipment_id, group in groupby(carried_rows, key=lambda row: str(row.shipment_id))
         for order_id, amount in _by_quantity(list(group))
     ]
-    columns = (sql_column("shipment_id", String), sql_column("order_id", String), sql_column("amount", AMOUNT))
-    for start in range(0, len(shares), SHARES_PER_SELECT):
-        yield values(*columns, name=f"shares_{start}").data(shares[start : start + SHARES_PER_SELECT])
+    if not shares:
+        return
+    shared = temporary_table("freight_shares", {"shipment_id": String(), "order_id": String(), "amount": AMOUNT})
+    shared.create(connection)
+    connection.execute(insert(shared), [dict(zip(shared.c.keys(), share, strict=True)) for share in shares])
+    yield shared
+    shared.drop(connection)
 
 
 def _by_quantity(carried: Sequence[Row[*tuple[object, ...]]]) -> list[tuple[str, Decimal]]:

@@ -11,7 +11,7 @@ orders is shared by the quantity shipped for each, in base units. The parts add 
 Source: R24 (net sales), R25 (currencies), R35 (valid on order day); docs/rules.md, Profitability.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 
 from sqlalchemy import Connection, SelectBase, select, true, union
 
@@ -25,21 +25,17 @@ from metrics.schema import invoice_lines, invoices, service_cases, service_costs
 from metrics.sql.dialects import Rows
 
 
-def select_rows(connection: Connection, context: BuildContext) -> Sequence[Rows]:
-    """Return the SELECTs of all movements by `as_of`."""
+def select_rows(connection: Connection, context: BuildContext) -> Iterator[Rows]:
+    """Yield the SELECTs of all movements by `as_of`."""
     billed = invoiced_lines(context).cte("billed")
-    movements = [
-        net_sales(billed, context),
-        product_cost(billed, context),
-        service_cost_rows(context),
-        case_rows(context),
-    ]
+    yield net_sales(billed, context)
+    yield product_cost(billed, context)
+    yield service_cost_rows(context)
+    yield case_rows(context)
     if "shipments.freight_amount" in context.mapped:
-        movements += [
-            freight_rows(carried, context)
-            for carried in (freight_of_single_orders(context), *freight_of_shared_shipments(connection, context))
-        ]
-    return movements
+        yield freight_rows(freight_of_single_orders(context), context)
+        for carried in freight_of_shared_shipments(connection, context):
+            yield freight_rows(carried, context)
 
 
 def _stale_keys(changed: Changes, _context: BuildContext) -> SelectBase:

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 from metrics.facts.orders.line_verdicts import one_or_several, verdict_of
-from metrics.facts.orders.tables import NONE, PARTS, SEVERAL, order_facts_table
+from metrics.facts.orders.tables import GOODS_VERDICTS, NONE, PARTS, SEVERAL, order_facts_table
 from metrics.policy import CODE, CODES
 from metrics.schema import EXACT_AMOUNT, QTY
 from metrics.sql.dialects import (
@@ -123,29 +123,16 @@ def verdicts_over(x: Columns, state: Expression, billing_state: Expression | Non
     """Return the verdicts, reasons, parts of filled_accurately and perfect order, from the sums of some lines.
 
     billing_state: the state for `billed_accurately` if it differs.
-    The perfect order is false as soon as one test is false, whatever the others are. Source: P3 (three values).
     """
     judged, pending = state == "judged", state == "pending"
-    received_any, nothing = x.received_lines > 0, literal(CODE["nothing_received"])
-    no_feed = literal(CODE["no_feed"])
-    codes: dict[str, Expression] = {name: x[f"{name}_code"] for name in ("on_time", "complete", "otif")}
-    for name in ("damage_free", "filled_accurately"):
-        codes[name] = case(
-            (received_any, x[f"{name}_code"]),
-            (x[f"{name}_code"] == no_feed, no_feed),
-            (x.quarantined_n > 0, literal(CODE["quarantined"])),
-            else_=nothing,
-        )
-    codes["billed_accurately"] = case((x.billable_lines > 0, x.billed_accurately_code), else_=nothing)
     columns: dict[str, Expression] = {}
-    for name, code in codes.items():
+    for name in GOODS_VERDICTS:
         own = state if billing_state is None or name != "billed_accurately" else billing_state
-        columns[name], columns[f"{name}_reason"] = verdict_of(code, judged=own == "judged", pending=own == "pending")
+        columns[name], columns[f"{name}_reason"] = verdict_of(
+            x[f"{name}_code"], judged=own == "judged", pending=own == "pending"
+        )
     columns |= {name: _part(x, name, judged=judged) for name in PARTS}
-    tests = ("otif", "damage_free", "filled_accurately", "billed_accurately")
-    columns["perfect_order"], _ = verdict_of(
-        least_code(*[codes[name] for name in tests]), judged=judged, pending=pending
-    )
+    columns["perfect_order"], _ = verdict_of(x.perfect_order_code, judged=judged, pending=pending)
     return columns
 
 
@@ -160,7 +147,7 @@ def sums_of_lines(lines: FromClause, *grain: Expression) -> FromClause:
     line = lines.c
     goods_owed = line.state != "excluded"
     goods = line.line_kind == "goods"
-    return (
+    sums = (
         select(
             *grain,
             *_reason_codes(line, goods_owed),
@@ -170,8 +157,31 @@ def sums_of_lines(lines: FromClause, *grain: Expression) -> FromClause:
             *_shared_words(line, goods),
         )
         .group_by(*grain)
-        .subquery("sums_of_lines")
+        .subquery("summed_lines")
     )
+    codes = _codes(sums.c)
+    others = [column for column in sums.c if column.name not in codes]
+    return select(*others, *[code.label(name) for name, code in codes.items()]).subquery("sums_of_lines")
+
+
+def _codes(x: Columns) -> dict[str, Expression]:
+    """Return the codes of the verdicts that look at several sums.
+
+    The perfect order is false as soon as one test is false, whatever the others are. Source: P3 (three values).
+    """
+    received_any, nothing = x.received_lines > 0, literal(CODE["nothing_received"])
+    no_feed = literal(CODE["no_feed"])
+    codes: dict[str, Expression] = {
+        f"{name}_code": case(
+            (received_any, x[f"{name}_code"]),
+            (x[f"{name}_code"] == no_feed, no_feed),
+            (x.quarantined_n > 0, literal(CODE["quarantined"])),
+            else_=nothing,
+        )
+        for name in ("damage_free", "filled_accurately")
+    }
+    codes["billed_accurately_code"] = case((x.billable_lines > 0, x.billed_accurately_code), else_=nothing)
+    return codes | {"perfect_order_code": least_code(x.otif_code, *codes.values())}
 
 
 def _reason_codes(line: Columns, goods_owed: Expression) -> list[Expression]:

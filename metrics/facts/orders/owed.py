@@ -74,6 +74,11 @@ _RECEIPT_MOMENTS = [
     "claims_close_first",
     "claims_close_last",
 ]
+_STEPS = {
+    *("gross_qty", "line_excused", "order_excused", "line_closed", "order_closed"),
+    *("owed_by_line", "wanted_by_line", "owed"),
+}
+"""Columns of the steps to the owed quantity."""
 
 
 def owed_quantities(
@@ -100,39 +105,73 @@ def owed_quantities(
         blamed = func.coalesce(reason.in_(policy.fault_reasons), false())
         return and_(at.is_not(None), at <= now, func.coalesce(by == "buyer", false()), in_time, ~blamed)
 
-    def less(line_closed: Expression, order_closed: Expression) -> Expression:
-        """Return the gross quantity less the parts that the line's and the order's cancellation close."""
-        after_line = case(
-            (and_(line_closed, d.cancelled_qty.is_not(None)), gross - d.cancelled_qty),
-            (line_closed, lesser(gross, amounts["by_line_cancel_qty"])),
-            else_=gross,
-        )
-        after_order = case((order_closed, lesser(after_line, amounts["by_order_cancel_qty"])), else_=after_line)
-        return cast(greater(after_order, zero), QTY)
-
-    owed = less(
-        excused(d.line_cancel_at, d.line_cancelled_by, d.line_cancel_reason),
-        excused(d.order_cancel_at, d.cancelled_by, d.cancel_reason),
-    )
-    still_wanted = less(*[func.coalesce(at <= now, false()) for at in (d.line_cancel_at, d.order_cancel_at)])
-    under, over = policy.under_tolerance_share, policy.over_tolerance_share
+    excuses = {
+        "line_excused": excused(d.line_cancel_at, d.line_cancelled_by, d.line_cancel_reason),
+        "order_excused": excused(d.order_cancel_at, d.cancelled_by, d.cancel_reason),
+        "line_closed": func.coalesce(d.line_cancel_at <= now, false()),
+        "order_closed": func.coalesce(d.order_cancel_at <= now, false()),
+    }
     tables: FromClause = dated.outerjoin(received, and_(r.order_id == d.order_id, r.line_no == d.line_no))
     tables = tables.outerjoin(restated, and_(restated.c.order_id == d.order_id, restated.c.line_no == d.line_no))
     if back is not None:
         tables = tables.outerjoin(back, and_(back.c.order_id == d.order_id, back.c.line_no == d.line_no))
     if held is not None:
         tables = tables.outerjoin(held, and_(held.c.order_id == d.order_id, held.c.line_no == d.line_no))
+    joined = (
+        select(
+            *d,
+            *[amount.label(name) for name, amount in amounts.items()],
+            *[count.label(name) for name, count in counts.items()],
+            *[r[name] for name in _RECEIPT_MOMENTS],
+            gross.label("gross_qty"),
+            *[excuse.label(name) for name, excuse in excuses.items()],
+        )
+        .select_from(tables)
+        .subquery("received_lines")
+    )
+    return _limits(joined, policy)
+
+
+def _limits(joined: FromClause, policy: Policy) -> Rows:
+    """Select the joined lines with the owed quantity and the limits for enough and too much.
+
+    Each step is a subquery. In one expression, every step would repeat the text of the step before several times.
+    """
+    zero = cast(literal(0), QTY)
+    j = joined.c
+
+    def after_line(closed: Expression) -> Expression:
+        """Return the gross quantity less the part that the line's cancellation closes."""
+        return case(
+            (and_(closed, j.cancelled_qty.is_not(None)), j.gross_qty - j.cancelled_qty),
+            (closed, lesser(j.gross_qty, j.by_line_cancel_qty)),
+            else_=j.gross_qty,
+        )
+
+    by_line = select(
+        *j, after_line(j.line_excused).label("owed_by_line"), after_line(j.line_closed).label("wanted_by_line")
+    ).subquery("cancelled_lines")
+    one = by_line.c
+
+    def after_order(quantity: Expression, closed: Expression) -> Expression:
+        """Return a quantity less the part that the order's cancellation closes."""
+        left = case((closed, lesser(quantity, one.by_order_cancel_qty)), else_=quantity)
+        return cast(greater(left, zero), QTY)
+
+    by_order = select(
+        *one,
+        after_order(one.owed_by_line, one.order_excused).label("owed"),
+        after_order(one.wanted_by_line, one.order_closed).label("still_wanted_qty"),
+    ).subquery("cancelled_orders")
+    q = by_order.c
+    under, over = policy.under_tolerance_share, policy.over_tolerance_share
     return select(
-        *d,
-        *[amount.label(name) for name, amount in amounts.items()],
-        *[count.label(name) for name, count in counts.items()],
-        *[r[name] for name in _RECEIPT_MOMENTS],
-        case((d.ordered_qty.is_not(None), owed), else_=None).label("owed_qty"),
-        still_wanted.label("still_wanted_qty"),
-        cast(greater(owed - greater(amounts["counted_qty"], still_wanted), zero), QTY).label("cancelled_short_qty"),
-        ((owed * literal(1 - under) if under else owed) - d.half_step).label("enough_above"),
-        ((owed * literal(1 + over) if over else owed) + d.half_step).label("too_much"),
-    ).select_from(tables)
+        *[column for column in q if column.name not in _STEPS],
+        case((q.ordered_qty.is_not(None), q.owed), else_=None).label("owed_qty"),
+        cast(greater(q.owed - greater(q.counted_qty, q.still_wanted_qty), zero), QTY).label("cancelled_short_qty"),
+        ((q.owed * literal(1 - under) if under else q.owed) - q.half_step).label("enough_above"),
+        ((q.owed * literal(1 + over) if over else q.owed) + q.half_step).label("too_much"),
+    )
 
 
 def _most_held(amounts: dict[str, Expression], held: CTE | None) -> dict[str, Expression]:
