@@ -12,6 +12,7 @@ from ingest.inference.stand_ins import SHIPPED_AS_RECEIVED
 from ingest.inference.tables import Search
 from ingest.inference.writing import mapping_text
 from ingest.pipeline import run
+from ingest.read.reader_process import ReaderProcess
 from ingest.storage.scratch_database import scratch
 from metrics.queries.answer import Question, answer
 from metrics.warehouse import Location, reading
@@ -44,7 +45,7 @@ def test_northwind_is_mapped_after_questions_about_receipts_and_can_be_loaded(
         database.execute(script.encode())
     monkeypatch.setenv(VARIABLE, postgres_database)
     with scratch() as place:
-        search = Search(place.connect(), tmp_path)
+        search = Search(place.connect(), tmp_path, ReaderProcess(tmp_path))
         find_database_tables(search, f"env:{VARIABLE}")
         asked, answers = [], {"receipt": SHIPPED_AS_RECEIVED}
         while True:

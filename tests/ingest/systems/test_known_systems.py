@@ -133,7 +133,7 @@ def test_a_database_of_an_older_odoo_without_invoices_is_recognised(
     database.close()
     monkeypatch.setenv(VARIABLE, f"sqlite:///{tmp_path / 'odoo.db'}")
     with scratch() as place:
-        search = Search(place.connect(), tmp_path)
+        search = Search(place.connect(), tmp_path, ReaderProcess(tmp_path))
         find_database_tables(search, f"env:{VARIABLE}", recognise.is_known)
         assert list(search.unusable) == ["broken"]
         mapping = fitted(tmp_path, search, "odoo", "")
