@@ -17,8 +17,8 @@ def touched_orders(monkeypatch: pytest.MonkeyPatch) -> list[set[str] | None]:
     """Record the orders that each run would judge again, or None for all, instead of judging them."""
     found: list[set[str] | None] = []
 
-    def rebuilt(connection: Connection, *, as_of: datetime, touched: str | None) -> None:
-        del as_of
+    def rebuilt(connection: Connection, *, as_of: datetime, touched: str | None, feeds: object) -> None:
+        del as_of, feeds
         facts_metadata.create_all(connection)
         rollup_metadata.create_all(connection)
         found.append(
