@@ -30,8 +30,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Move the PostgreSQL case of a test that runs on both engines to the long run (`-m ""`).
 
     Modules marked `both_engines` keep it in every run: they show that both engines give equal answers for all measures.
+    Of a test marked `every_run`, move the cases that the marker does not name.
     """
     for item in items:
+        named = item.get_closest_marker("every_run")
+        if named is not None and item.name.partition("[")[2].removesuffix("]") not in named.args:
+            item.add_marker(pytest.mark.long)
         on_server = any(f"[{name}" in item.name or f"-{name}" in item.name for name in ("postgresql", "server"))
         if on_server and item.get_closest_marker("both_engines") is None:
             item.add_marker(pytest.mark.long)

@@ -41,7 +41,7 @@ def told(finding: dict[str, Any]) -> str:
 @pytest.mark.parametrize(
     "path",
     [
-        pytest.param(path, marks=[pytest.mark.long] if number % 6 else [], id=path or "scorecard")
+        pytest.param(path, marks=[pytest.mark.long] if number % 11 else [], id=path or "scorecard")
         for number, path in enumerate(PATHS)
     ],
 )

@@ -53,6 +53,7 @@ def test_a_filter_changes_the_address_and_the_number(screen: Screen, shared_home
     expect(screen.value("otif")).to_have_text(written(shared_home, "otif", where=(("segment", ("C",)),)))
 
 
+@pytest.mark.long
 def test_url_stores_only_changed_filters_and_opens_the_same_page_for_another_user(
     screen: Screen, chromium: Browser
 ) -> None:
@@ -77,6 +78,7 @@ def test_filters_are_kept_when_the_page_changes(screen: Screen) -> None:
     expect(screen.page.get_by_text("· segment B ·")).to_be_visible()
 
 
+@pytest.mark.long
 def test_filters_are_kept_if_a_menu_link_is_clicked_before_they_are_rendered(screen: Screen) -> None:
     page = screen.page
     processor = page.context.new_cdp_session(page)
@@ -93,6 +95,7 @@ def test_filters_are_kept_if_a_menu_link_is_clicked_before_they_are_rendered(scr
     expect(page).to_have_url(re.compile(r"/availability\?segment=A$"))
 
 
+@pytest.mark.long
 def test_user_name_is_kept_after_a_reload_and_is_not_in_the_url(screen: Screen) -> None:
     name = "Zoë \"; </script> O'Hara"
     field = screen.go("/failed-orders").page.get_by_role("textbox", name="Your name")
@@ -116,6 +119,7 @@ def test_list_row_opens_the_order_and_the_back_button_returns_to_the_list(screen
     expect(screen.page.get_by_role("heading", level=1)).to_have_text("Failed orders")
 
 
+@pytest.mark.long
 def test_orders_can_be_found_and_assigned_with_the_keyboard_only(screen: Screen) -> None:
     screen.go("/order-story")
     screen.page.get_by_label("Order number").focus()
@@ -229,6 +233,7 @@ def test_pages_do_not_scroll_horizontally_on_a_phone(path: str, phone: Screen) -
     expect(phone.page.get_by_test_id("stException")).to_have_count(0)
 
 
+@pytest.mark.long
 def test_filters_are_collapsed_on_a_phone(phone: Screen) -> None:
     phone.go()
     expect(phone.page.locator(".st-key-filters")).to_be_hidden()
@@ -236,6 +241,7 @@ def test_filters_are_collapsed_on_a_phone(phone: Screen) -> None:
     expect(phone.page.locator(".st-key-filters")).to_be_visible()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("zone", [pytest.param("America/Los_Angeles", marks=pytest.mark.long), "Pacific/Auckland"])
 def test_r37_days_on_charts_and_lists_are_the_same_in_every_time_zone(
     zone: str, chromium: Browser, address: str
@@ -251,6 +257,7 @@ def test_r37_days_on_charts_and_lists_are_the_same_in_every_time_zone(
     context.close()
 
 
+@pytest.mark.long
 def test_markup_in_names_triggers_no_external_request_and_no_dialog(chromium: Browser, address: str) -> None:
     screen = Screen(chromium.new_page(), address)
     calls: list[str] = []

@@ -81,6 +81,9 @@ def killed_at(step: str, start: Start) -> None:
     assert child.returncode == -signal.SIGKILL, f"the run never came to {step}"
 
 
+@pytest.mark.every_run(
+    "warehouse.copy", "warehouse.checkpoint", "warehouse.rename", "warehouse.replace", "warehouse.collect"
+)
 @pytest.mark.parametrize("step", ON_FILES)
 def test_run_killed_at_any_step_leaves_the_old_or_the_complete_new_generation(
     step: str, location: Location, history: Path, start: Start

@@ -42,6 +42,7 @@ def limit_files(size: int) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
+@pytest.mark.every_run("300000")
 @pytest.mark.parametrize(
     "size", [30_000, 300_000, *(pytest.param(size, marks=pytest.mark.long) for size in (150_000, 1_000_000))]
 )

@@ -204,6 +204,7 @@ def test_unknown_table_error_suggests_the_nearest_table(
 OLD = sorted(file for file in (Path(__file__).parent / "files").glob("schema-1.*") if "provenance" not in file.name)
 
 
+@pytest.mark.every_run(".csv")
 @pytest.mark.parametrize("file", OLD, ids=lambda file: file.suffix)
 def test_n20_a_file_of_the_first_schema_is_still_verified(file: Path, tmp_path: Path) -> None:
     """N20: the files were written before the schema had `unknown` to `currency`, from the same 12 orders."""

@@ -206,6 +206,7 @@ def test_breakdown_starts_with_the_default_dimension_and_offers_all_others(
     assert set(by.options) == {formatting.in_words(one) for one in measure_table.dimensions_of(MEASURES[measure])}
 
 
+@pytest.mark.every_run("stockouts")
 @pytest.mark.parametrize("page", PAGES)
 def test_page_for_a_period_without_data_names_the_nearest_day(page: str, page_of_sample: Open) -> None:
     at = page_of_sample(page, period="Dates", dates=["2020-01-01", "2020-01-31"])
@@ -213,6 +214,7 @@ def test_page_for_a_period_without_data_names_the_nearest_day(page: str, page_of
     assert "nearest day" in markup(at)
 
 
+@pytest.mark.every_run("stockouts", "packages")
 @pytest.mark.parametrize("page", PAGES)
 def test_page_is_shown_without_an_exception_if_its_feeds_are_missing(page: str, page_of_small: Open) -> None:
     assert not page_of_small(page).exception

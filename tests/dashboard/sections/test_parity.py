@@ -69,6 +69,16 @@ def shown(html: str, measure: str) -> str:
     return html.split(f'data-measure="{measure}">', 1)[1].split("</td>")[0].split("</li>")[0]
 
 
+@pytest.mark.every_run(
+    "scorecard-all",
+    "scorecard-filtered",
+    "buyers_view-all",
+    "recovery-filtered",
+    "packages-all",
+    "profitability-all",
+    "stockouts-filtered",
+    "two_books-all",
+)
 @pytest.mark.parametrize("where", VIEWS, ids=["all", "filtered"])
 @pytest.mark.parametrize("page", PAGES)
 def test_page_command_and_export_page_give_the_same_number(

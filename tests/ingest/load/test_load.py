@@ -46,6 +46,7 @@ def test_second_run_with_the_same_files_changes_nothing(any_source: Source) -> N
         assert connection.scalar(select(func.count()).select_from(runs)) == 1
 
 
+@pytest.mark.long
 def test_the_same_content_under_another_name_changes_nothing(any_source: Source) -> None:
     any_source.origin["orders"] = 'read = "orders*.csv"'
     any_source.take_in()
@@ -79,6 +80,7 @@ OFTEN = ((2, 1, 0),)
 """Arrival orders of three versions that every run tests: the newest first. The others are in the long run."""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "order",
     [
@@ -104,11 +106,12 @@ def test_the_newest_version_wins_whatever_the_order_of_arrival(source: Source, o
         assert sum(counts[f"orders_{n}.csv"][3] for n in range(3)) == 2
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "arrival",
     [
         ("shipment_lines", "shipments", "order_lines", "orders"),
-        pytest.param(("order_lines", "shipment_lines", "orders", "shipments"), marks=pytest.mark.long),
+        ("order_lines", "shipment_lines", "orders", "shipments"),
     ],
     ids="-".join,
 )
@@ -144,6 +147,7 @@ def test_a_correction_replaces_the_record_and_is_kept_as_a_restatement(any_sourc
         assert (json.loads(row.before), json.loads(row.after)) == ({"ordered_qty": "7.0000"}, {"ordered_qty": "9.0000"})
 
 
+@pytest.mark.long
 def test_an_older_version_arriving_late_is_superseded(source: Source) -> None:
     versioned(source)
     source.origin["orders"] = 'read = "orders*.csv"'
@@ -159,6 +163,7 @@ def test_an_older_version_arriving_late_is_superseded(source: Source) -> None:
         assert connection.scalar(select(func.count()).select_from(restatements)) == 0
 
 
+@pytest.mark.long
 def test_deletion_and_its_reversal_are_recorded_as_versions(source: Source) -> None:
     source.columns["orders"]["deleted"] = '"gone"'
     head = "no,customer,placed,promised,gone\n"
@@ -181,6 +186,7 @@ def test_within_one_file_the_later_row_wins(source: Source) -> None:
         assert rows(connection, "orders")[0]["customer_id"] == "C9"
 
 
+@pytest.mark.long
 def test_a_rejected_record_is_dropped_when_its_key_comes_again_as_it_is_loaded(source: Source) -> None:
     """O1/1: 10 loaded, then "x" rejected, then 10 again. Without stamps the last file is right, so nothing is open.
 
@@ -213,6 +219,7 @@ def test_rejected_record_is_dropped_when_a_valid_record_of_its_key_arrives(any_s
         assert len(rows(connection, "orders")) == 3
 
 
+@pytest.mark.long
 def test_file_is_read_again_after_its_mapping_has_changed(source: Source) -> None:
     source.write("order_lines.csv", LINES.replace("O2,1,P1,7", 'O2,1,P1,"7,5"'))
     source.take_in()
@@ -225,6 +232,7 @@ def test_file_is_read_again_after_its_mapping_has_changed(source: Source) -> Non
         assert str(rows(connection, "order_lines")[2]["ordered_qty"]) == "7.5000"
 
 
+@pytest.mark.long
 def test_lines_of_a_shipment_received_before_its_order_are_quarantined(any_source: Source) -> None:
     any_source.write("shipments.csv", SHIPMENTS.replace("S1,2026-03-08,2026-03-09", "S1,,2026-03-01"))
     any_source.take_in()
@@ -234,6 +242,7 @@ def test_lines_of_a_shipment_received_before_its_order_are_quarantined(any_sourc
         assert json.loads(found[0].rules)[0]["rule"] == "received_at_not_before_ordered_at"
 
 
+@pytest.mark.long
 def test_reversal_waits_for_the_invoice_it_reverses(source: Source) -> None:
     source.columns["invoices"] = {
         "invoice_id": '"no"',

@@ -90,6 +90,7 @@ def test_i2_cursor_of_any_type_continues_the_pull_from_postgresql(
         pulls_again(source, types, monkeypatch, postgres_database, lambda sql: database.execute(sql.encode()))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("chosen", [("date", "numeric(12,3)"), EVERY_TYPE])
 def test_i2_cursor_of_any_type_continues_the_pull_from_duckdb(
     chosen: tuple[str, ...], source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -103,6 +104,7 @@ def test_i2_cursor_of_any_type_continues_the_pull_from_duckdb(
     pulls_again(source, types, monkeypatch, f"duckdb:///{tmp_path / 'erp.duckdb'}", execute)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("chosen", [("datetime",), EVERY_TYPE])
 def test_i2_cursor_of_any_type_continues_the_pull_from_sqlite(
     chosen: tuple[str, ...], source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -160,6 +162,7 @@ def test_i2_every_failure_names_feed_column_and_remedy(
         source.take_in()
 
 
+@pytest.mark.long
 def test_i16_select_is_named_after_its_sources_and_ignores_changes_of_other_sources(source: Source) -> None:
     def read_by_select() -> None:
         for feed in ("orders", "order_lines"):

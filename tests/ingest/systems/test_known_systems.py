@@ -101,6 +101,7 @@ CASES: Sequence[tuple[str, dict[str, int], Verdicts]] = (
 )  # fmt: skip
 
 
+@pytest.mark.every_run("odoo", "shopify")
 @pytest.mark.parametrize(("name", "rows", "verdicts"), CASES, ids=[case[0] for case in CASES])
 def test_system_export_is_recognised_and_gives_the_expected_verdicts(
     tmp_path: Path, location: Location, name: str, rows: dict[str, int], verdicts: Verdicts

@@ -22,9 +22,13 @@ from metrics.warehouse import Location, reading
 
 ROOT = Path(__file__).parents[3]
 DATA = ROOT.parent / "shared" / "data" / "atliq"
-pytestmark = pytest.mark.skipif(
-    not DATA.is_dir(), reason="AtliQ has no licence and is not shipped; put its files beside the project to run this"
-)
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(
+        not DATA.is_dir(),
+        reason="AtliQ has no licence and is not shipped; put its files beside the project to run this",
+    ),
+]
 
 
 @pytest.fixture(scope="module")

@@ -30,6 +30,7 @@ OF_DAYS = ("under_served_protect", "over_served_danger")
 """Their denominator is the days of the period."""
 
 
+@pytest.mark.every_run("segment", "carrier", "step", "zone")
 @pytest.mark.parametrize("dimension", [*DIMENSIONS, *OWN_DIMENSIONS])
 def test_parts_add_up_to_the_total(dimension: str, sample: Location) -> None:
     """N19: numerators and denominators of the parts are those of the whole, rounding apart.

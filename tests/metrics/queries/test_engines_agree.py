@@ -118,6 +118,7 @@ def test_both_engines_judge_every_row_alike(facts: Any, embedded: Location, serv
     assert rows[0] == rows[1]
 
 
+@pytest.mark.every_run("all-None", "segment-None", "all-month")
 @pytest.mark.parametrize(("by", "grain"), PAIRS)
 def test_rollup_answers_equal_fact_table_answers(
     by: tuple[str, ...], grain: str | None, embedded: Location, monkeypatch: pytest.MonkeyPatch
@@ -163,6 +164,7 @@ def _key(one: Answer) -> tuple[str, str | None]:
     return one.measure, one.dimensions.get("base_unit")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("size", [pytest.param(7, marks=pytest.mark.long), 100])
 def test_facts_built_in_batches_equal_facts_built_at_once(
     size: int, embedded: Location, monkeypatch: pytest.MonkeyPatch

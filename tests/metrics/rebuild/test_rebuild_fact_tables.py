@@ -69,6 +69,7 @@ def world(cases: tuple[Case, ...], *, after: bool) -> Parts:
     )
 
 
+@pytest.mark.every_run("cases0-as_of0")
 @pytest.mark.parametrize(
     ("cases", "as_of"),
     [(MONEY + STOCKOUTS + RECOVERIES, AS_OF), (ASSUMED, AS_OF), (ASSUMED_THEN, LATER), (TIME, LATER)],

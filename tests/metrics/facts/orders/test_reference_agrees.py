@@ -133,6 +133,7 @@ def test_fact_tables_and_reference_agree_on_random_histories(embedded: Connectio
     compare(embedded, drawn_worlds(number, -(-HISTORIES // number)), fact_table_differences)
 
 
+@pytest.mark.long
 @pytest.mark.postgres
 def test_postgresql_and_reference_agree_on_random_histories(server: Connection) -> None:
     worlds_drawn = drawn_worlds(3, max(1, HISTORIES // 15))
