@@ -25,6 +25,7 @@ def read(source: Source) -> None:
     if source.connection:
         named.append(f"env:{CONNECTION}{source.connection}")
     sources.write(source.folder, "answers", source.answers)
+    sources.write(source.folder, "trial", {})
     words = ["init", *named, "--out", str(kept / "mapping.toml"), "--overwrite", "--json", "--name", source.name]
     words += ["--answers", str(kept / "answers.json")]
 

@@ -92,7 +92,10 @@ def _received() -> None:
         st.session_state[UPLOADS] = st.session_state.get(UPLOADS, 0) + 1
         _free(files)
     _open(source)
-    steps.read(source)
+    if source.is_edited:
+        steps.preview(source)  # reading again would replace the edited mapping
+    else:
+        steps.read(source)
 
 
 def _free(files: Sequence[UploadedFile]) -> None:

@@ -1,4 +1,4 @@
-"""Bring your data: columns that no source maps, and the measures that each would switch on."""
+"""Bring your data: the last run, the mapped columns, and the missing ones with the measures they would switch on."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -11,7 +11,10 @@ from dashboard.bring_data.sources import Source
 from dashboard.components import formatting, tables, theme
 from dashboard.components.tables import Cell
 from dashboard.frame import page
+from metrics.facts.mapped_columns import mapped
+from metrics.lists.data_quality import run_history
 from metrics.lists.missing_columns import missing_columns
+from metrics.lists.rows import Row
 from metrics.measures.catalog import MEASURES
 
 SHOWN = 8
@@ -30,10 +33,37 @@ def of_trial(source: Source) -> None:
 
 
 def of_published_data() -> None:
-    """Draw the missing columns of the published data."""
+    """Draw the last run of any source, the mapped columns of the published data, and the missing ones."""
+    runs = queries.cached(run_history, page.generation(), size=1).rows
+    with theme.card("last_run"):
+        st.header("The published data", anchor=False)
+        if runs:
+            st.caption(formatting.markdown(_last_run(runs[0])))
+        theme.show_html(_mapped(queries.cached(mapped, page.generation())))
     with theme.card("missing"):
         found = queries.cached(missing_columns, page.generation())
         _section([asdict(one) for one in found], whole=len(MEASURES))
+
+
+def _last_run(run: Row) -> str:
+    rows = ", ".join(
+        f"{formatting.integer(int(run[name] or 0))} {text}"
+        for name, text in (("rows_in", "rows in"), ("rows_loaded", "loaded"), ("rows_quarantined", "quarantined"))
+    )
+    return f"Last run: {run['source']}, {formatting.moment(run['finished_at'])}. {rows}."
+
+
+def _mapped(known: frozenset[str]) -> str:
+    feeds: dict[str, list[str]] = {}
+    for one in sorted(known):
+        feed, _, column = one.partition(".")
+        feeds.setdefault(feed, []).append(column)
+    rows = [
+        [Cell(formatting.in_words(feed)), Cell(str(len(columns))), Cell(", ".join(columns))]
+        for feed, columns in feeds.items()
+    ]
+    heads = ("Feed", "Columns mapped", "Names")
+    return tables.table(heads, rows, caption="Mapped columns of the published data", numeric=(1,))
 
 
 def _section(missing: Sequence[Json], *, whole: int) -> None:

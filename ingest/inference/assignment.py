@@ -157,4 +157,10 @@ def _decided(
 
 
 def _settings_text(settings: Mapping[str, object]) -> str:
-    return ", ".join(f"{key} = {value}" for key, value in settings.items()) or "the usual form"
+    texts = [
+        ", ".join(f"{code} is {meaning}" for code, meaning in value.items())
+        if isinstance(value, dict)
+        else f"{key} = {value}"
+        for key, value in settings.items()
+    ]
+    return ", ".join(texts) or "the usual form"
