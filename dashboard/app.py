@@ -8,7 +8,7 @@ from streamlit.errors import StreamlitAPIException
 
 from dashboard import queries
 from dashboard.components import cards, formatting, theme
-from dashboard.frame import access, filters, live_refresh, menu, quality_marks, user_name
+from dashboard.frame import access, filters, live_refresh, menu, messages, quality_marks, user_name
 from dashboard.sign_in import Mode, read_settings
 from metrics.errors import AccessEnded, BuyerviewError, GenerationGone, StorageFailed, WarehouseUnreachable
 from metrics.lists.data_status import DataStatus, data_status
@@ -109,6 +109,7 @@ def unpin() -> None:
 
 def run(generation: Generation, newest: int) -> None:
     """Draw the frame and the page from one generation."""
+    messages.forget_interrupted()
     status = queries.cached(data_status, generation.number)
     as_of = status.data_as_of or generation.published_at
     first = status.first_day or as_of.date()
@@ -134,6 +135,7 @@ def run(generation: Generation, newest: int) -> None:
         live_refresh.data_badge(newest, status.data_as_of)
         user_name.remember_user_name()
         sign_out()
+    messages.remove_shown()
 
 
 def sign_out() -> None:

@@ -14,7 +14,7 @@ from dashboard import queries
 from dashboard.components import cards, formatting, theme
 from dashboard.editing import background_apply, tables
 from dashboard.editing.state import FORMS, EditForm, EditState, load_state
-from dashboard.frame import access, page, user_name
+from dashboard.frame import access, messages, page, user_name
 from metrics import warehouse
 from metrics.access import Action
 from metrics.edits import edits
@@ -231,7 +231,7 @@ def _save(kind: str, edit: Edit) -> None:
 
 
 def _show_message(kind: str) -> None:
-    text, wrong = st.session_state.pop(f"told_{kind}", ("", False))
+    text, wrong = messages.read(f"told_{kind}", ("", False))
     if wrong:
         _wrong(text)
     elif text:

@@ -6,7 +6,7 @@ from urllib.parse import urlencode, urlsplit
 import streamlit as st
 
 from dashboard.components import formatting
-from dashboard.frame import access, live_refresh, user_name
+from dashboard.frame import access, live_refresh, messages, user_name
 from metrics.access import Action
 from metrics.errors import StoreUnusable
 from metrics.store import saved_views
@@ -37,7 +37,7 @@ def save_view_form() -> None:
         st.text_input("Name of the view", key="view_name", max_chars=LONGEST, placeholder="Monday, segment A")
         st.checkbox("Share with others", key="view_shared", value=True)
         st.form_submit_button("Save view", on_click=_save)
-    if message := st.session_state.pop("_view_told", None):
+    if message := messages.read("_view_told", ""):
         st.caption(formatting.markdown(message))
 
 

@@ -13,7 +13,7 @@ import streamlit as st
 
 from dashboard import queries
 from dashboard.components import cards, formatting, theme
-from dashboard.frame import access, links, page, user_name
+from dashboard.frame import access, links, messages, page, user_name
 from metrics.access import Action
 from metrics.errors import StoreUnusable
 from metrics.lists.order_story import missing_orders
@@ -291,7 +291,7 @@ def set_message(text: str, *, wrong: bool = False) -> None:
 
 def show_message() -> None:
     """Draw the message about the last click, once."""
-    text, wrong = st.session_state.pop("_work_told", ("", False))
+    text, wrong = messages.read("_work_told", ("", False))
     if wrong:
         theme.show_html(f'<div role="alert">{cards.banner(formatting.html(text))}</div>')
     elif text:

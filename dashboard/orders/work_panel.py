@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard.components import formatting, theme
 from dashboard.components.locale import to_business_time, to_utc, zone
 from dashboard.editing import background_apply
-from dashboard.frame import access, user_name
+from dashboard.frame import access, messages, user_name
 from dashboard.orders.work_list import current_moment, set_message, show_message
 from metrics.access import Action
 from metrics.errors import ChangedMeanwhile, StoreUnusable
@@ -76,7 +76,7 @@ def work_panel(
             )
             st.form_submit_button("Add comment", on_click=_comment, args=(item,))
     if may_work and item.status == work_items.OPEN and failed:
-        problem: str = st.session_state.pop("_resolution_problem", "")
+        problem = messages.read("_resolution_problem", "")
         with st.expander("Resolution", expanded=bool(problem), key="work_resolve"):
             _resolution_form(item, detected_at, acknowledged_at, problem)
     if changes:

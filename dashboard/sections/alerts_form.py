@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard import queries
 from dashboard.components import cards, formatting, tables, theme
 from dashboard.components.tables import Cell
-from dashboard.frame import access, page, save_view, user_name
+from dashboard.frame import access, messages, page, save_view, user_name
 from dashboard.notifications import delivery
 from metrics.access import Action
 from metrics.alerts import evaluate, storage
@@ -62,7 +62,7 @@ def rule_form() -> None:
     """Draw the form: measure, condition, recipients, back-test and the button that saves the rule."""
     held: Rule = st.session_state.get("_rule") or Rule("", "otif", OFF_TARGET)
     st.header(f"Change “{held.name}”" if held.rule_id else "New rule", anchor=False)
-    if message := st.session_state.pop("_rule_told", None):
+    if message := messages.read("_rule_told", ""):
         theme.show_html(cards.banner(formatting.html(message)))
     # A saved rule has other widget keys than the next one, so that the form is empty again.
     key = f"{held.rule_id}_{held.version}" + "_next" * st.session_state.get("_rules_written", 0)

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from dashboard import queries
 from dashboard.components import cards, formatting, tables, theme
 from dashboard.components.tables import Cell
-from dashboard.frame import access, menu, page, save_view, user_name
+from dashboard.frame import access, menu, messages, page, save_view, user_name
 from dashboard.measure_page.cells import link_cell
 from metrics.access import Action
 from metrics.errors import StoreUnusable
@@ -26,7 +26,7 @@ MEASURE_PARTS = ("measure", "m")
 def list_views() -> None:
     """Draw the saved views as links; users can rename and delete their own."""
     st.header("Saved views", anchor=False)
-    if message := st.session_state.pop("_views_told", None):
+    if message := messages.read("_views_told", ""):
         theme.show_html(cards.banner(formatting.html(message)))
     try:
         with open_store(locate(), write=False) as store:

@@ -114,3 +114,8 @@ def test_page_retries_a_failed_server_once_and_then_shows_an_error(
     at = open_page()
     assert not at.exception
     assert shown in markup(at)
+
+
+def test_a_click_waits_for_the_thread_of_its_session() -> None:
+    """A second thread would write the session at the same time, and could drop the click."""
+    assert SETTINGS["runner"]["fastReruns"] is False
