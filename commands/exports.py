@@ -96,9 +96,10 @@ def _write_answers(question: "Question", fmt: str, target: Path, scope: "Scope")
 
 def verify(
     file: Annotated[
-        Path,
+        Path | None,
         typer.Argument(help="File written by `buyerview export` or the dashboard: CSV, Excel, Parquet, JSON or .zip."),
-    ],
+    ] = None,
+    audit: Annotated[bool, typer.Option("--audit", help="Check the audit trail instead of a file.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print all differences as JSON.")] = False,
 ) -> None:
     """Check an export: is it unaltered, and are its numbers current?
@@ -107,8 +108,12 @@ def verify(
     not altered, and the newest data gives the same numbers. 1: the file is altered. Its rows do not match their
     hash, or its own data version gives other numbers. 3: the file is not altered, but the newest data gives other
     numbers. 65: the file is not an export of Buyerview, or its provenance is missing. 66: there is no published
-    data.
+    data. With --audit, 1 means that an entry was changed, added or deleted by hand.
     """
+    if audit == (file is not None):
+        raise typer.BadParameter("give a file or --audit", param_hint="FILE")
+    if file is None:
+        sys.exit(_verify_audit_trail())
     from dataclasses import asdict
 
     from dashboard.exports.read import read_for_verification, recorded_table
@@ -132,6 +137,25 @@ def verify(
     else:
         _print_verified(file, result)
     sys.exit(1 if not result.is_genuine else 3 if result.now else 0)
+
+
+def _verify_audit_trail() -> int:
+    """Check the hash chain of the audit trail, print the result, and return the exit status."""
+    from metrics.store.audit import check_chain
+    from metrics.store.connection import open_store
+    from metrics.warehouse import locate
+
+    with open_store(locate(), write=False) as store:
+        chain = check_chain(store)
+    _print(f"Audit trail: {chain.entries:,} entries, {chain.without_hash:,} of an earlier version without a hash")
+    if chain.broken:
+        first = ", ".join(map(str, chain.broken[:SHOWN_ROWS]))
+        _print(
+            f"✗ ALTERED: {len(chain.broken):,} entries were changed, added or deleted by hand, or follow one: {first}"
+        )
+    else:
+        _print(f"✓ The hashes match. The last one is {chain.last}")
+    return int(bool(chain.broken))
 
 
 def report(

@@ -50,7 +50,7 @@ EXAMPLES = {
         "buyerview export --measures otif,on_time --by segment,region --grain month --format xlsx --out service.xlsx",
         "buyerview export --table order_facts --format parquet --out orders.parquet",
     ),
-    "verify": ("buyerview verify service.xlsx",),
+    "verify": ("buyerview verify service.xlsx", "buyerview verify --audit"),
     "report": ("buyerview report --out scorecard.pdf",),
     "measures": ("buyerview measures", "buyerview measures --json"),
     "targets": ("buyerview targets",),

@@ -41,6 +41,14 @@ audit_trail = Table(
     comment="one row: one change by a user; never changed or deleted",
 )
 
+audit_chain = Table(
+    "audit_chain",
+    metadata,
+    Column("entry", Integer, primary_key=True, autoincrement=False, comment="audit_trail.entry"),
+    Column("sha256", String, nullable=False, comment="hash of the entry and of the hash before it"),
+    comment="one row: the hash of one entry of the audit trail; entries of earlier versions have none",
+)
+
 work_items = Table(
     "work_items",
     metadata,
