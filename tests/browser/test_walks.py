@@ -186,6 +186,7 @@ def test_service_team_assigns_and_resolves_an_order_and_the_measures_change(
     expect(desk.page.get_by_text("Sent the rest by courier").first).to_be_visible()
 
 
+@pytest.mark.long
 def test_analyst_downloads_a_table_and_verifies_it_later(desk: Screen, command: Command, tmp_path: Path) -> None:
     desk.go("/export?m=otif&m=cycle_days&m=ordered_value&by=segment&by=channel&period=26W")
     desk.page.get_by_role("radio", name="Excel", exact=True).click()

@@ -34,8 +34,6 @@ NOT_REACHED = {"warehouse.compact"}
 ON_FILES = [step for step in STEPS if not step.startswith("warehouse.server") and step not in NOT_REACHED]
 AGAIN = ["ingest.read:7", "ingest.merge:6"]
 """Failpoints hit once per feed, tested at a later feed than the first."""
-OFTEN = ["ingest.load", "rebuild.facts", "warehouse.checkpoint"]
-"""Failpoints of every run, with `ingest.published`. The others are in the long run."""
 ON_SERVER = [step for step in STEPS if step.startswith("warehouse.server")] + [
     "ingest.merge:6",
     "ingest.ledger",
@@ -147,17 +145,8 @@ def published_files(folder: Path) -> dict[str, str]:
     return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
 
 
-@pytest.mark.parametrize(
-    "steps",
-    [
-        OFTEN,
-        *[
-            pytest.param(steps, marks=[] if steps == ["ingest.published"] else [pytest.mark.long])
-            for steps in groups([step for step in ON_FILES + AGAIN if step not in OFTEN], at_most=8)
-        ],
-    ],
-    ids=" ".join,
-)
+@pytest.mark.long  # test_publish.py kills runs at the steps of a publish in every run
+@pytest.mark.parametrize("steps", groups(ON_FILES + AGAIN, at_most=8), ids=" ".join)
 def test_repeatedly_killed_runs_publish_nothing_partial_and_the_next_run_completes(
     steps: list[str],
     nursery: Nursery,

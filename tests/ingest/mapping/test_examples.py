@@ -32,7 +32,7 @@ def parts(
     return {(one.measure, *one.dimensions.values()): (one.numerator, one.denominator) for one in found}
 
 
-@pytest.mark.long  # test_atliq.py checks every figure in every run
+@pytest.mark.long
 def test_atliq_gives_the_published_figures(location: Location) -> None:
     folder = data("atliq")
     report = run(EXAMPLES / "atliq.toml", data_dir=folder, location=location)
@@ -62,6 +62,7 @@ def test_atliq_gives_the_published_figures(location: Location) -> None:
     assert all(text and text.startswith("no feed") for text in texts.values()), texts
 
 
+@pytest.mark.long
 @pytest.mark.postgres
 def test_northwind_pulled_from_a_database_gives_its_known_answers(
     location: Location, postgres_database: str, monkeypatch: pytest.MonkeyPatch

@@ -22,7 +22,6 @@ from metrics.schema import FEEDS, mapped_columns
 from metrics.warehouse import Location, reading
 from metrics.warehouse.instances import LOCKED_SETTINGS, new_engine
 
-QUICK = ("invoice_lines.line_no",)
 COLUMNS = [
     f"{feed}.{column}"
     for feed, about in FEEDS.items()
@@ -64,9 +63,8 @@ def without(sample: Location, column: str) -> Iterator[Connection]:
     copy.unlink()
 
 
-@pytest.mark.parametrize(
-    "column", [one if one in QUICK else pytest.param(one, marks=pytest.mark.long) for one in COLUMNS]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("column", COLUMNS)
 def test_n14_without_a_column_a_number_is_named_or_stands_on_other_columns(column: str, sample: Location) -> None:
     with reading(sample) as connection:
         known = {f"{row.feed}.{row.column_name}" for row in connection.execute(select(mapped_columns))}

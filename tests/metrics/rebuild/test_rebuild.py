@@ -57,6 +57,7 @@ def assert_equals_full_rebuild(connection: Connection, as_of: datetime) -> dict[
     return in_full
 
 
+@pytest.mark.long  # test_rebuild_fact_tables.py compares a smaller rebuild in every run
 def test_a_partial_rebuild_of_changed_orders_and_one_of_later_time_equal_full_rebuilds(connection: Connection) -> None:
     """Changed and deleted records change only their orders. Then time alone judges orders that have become due."""
     assert connection.execute(select(facts_state.c.as_of)).scalar_one() == JUNE
