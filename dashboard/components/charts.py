@@ -15,7 +15,7 @@ from typing import Any
 import altair as alt
 import streamlit as st
 
-from dashboard.components import formatting
+from dashboard.components import formatting, trend_layers
 from dashboard.components.locale import reader
 from dashboard.components.status import Status
 from dashboard.components.theme import palette
@@ -56,6 +56,12 @@ class Point:
     """Number of judged rows."""
     bounds: tuple[float, float] | None = None
     """Range of the value if coverage is too low for one number."""
+    limits: tuple[float, float] | None = None
+    """Natural limits of the period (process behaviour chart)."""
+    signal: str = ""
+    """Why the value is more than chance, in words; "" if it is not."""
+    url: str = ""
+    """Address of the rows behind the value."""
 
 
 def _data(name: str) -> alt.NamedData:
@@ -70,22 +76,9 @@ _DAY = "utcFormat(utcParse(datum.value, '%Y-%m-%d'), day)"
 _MONTH = "utcFormat(utcParse(datum.value, '%Y-%m-%d'), '%b %Y')"
 
 
-@dataclass(frozen=True)
-class _Encodings:
-    """Axes that the layers of a trend share."""
-
-    x: alt.X
-    y: alt.Y
-    scale: alt.Scale
-
-    def column(self, name: str) -> alt.Y:
-        """The vertical axis for another column."""
-        return alt.Y(f"{name}:Q", title=None, scale=self.scale)
-
-
 @lru_cache(maxsize=64)
 def _trend_template(
-    unit: Unit, is_dark: bool, has_target: bool, has_before: bool, has_year: bool, monthly: bool
+    unit: Unit, is_dark: bool, has_target: bool, has_before: bool, has_year: bool, has_limits: bool, monthly: bool
 ) -> str:
     colour = palette(is_dark)
     defaults: dict[str, Any] = {"low": 0, "high": 1, "ticks": [], "day": "%-d %b"}
@@ -98,91 +91,20 @@ def _trend_template(
         values=alt.ExprRef("ticks"),
         labelOverlap=True,
     )
-    shared = _Encodings(
+    shared = trend_layers.Encodings(
         alt.X("period:O", title=None, scale=alt.Scale(type="point", padding=0.3), axis=axis),
         alt.Y("value:Q", title=None, scale=scale, axis=alt.Axis(format=_axis_format(unit), tickCount=5)),
         scale,
     )
     layers = [
-        *_reference_lines(shared, colour, has_target, has_before, has_year),
-        *_value_lines(shared, colour),
-        _points(shared, has_before, has_year),
-        _ranges(shared, colour),
-        _right_labels(scale),
+        *(trend_layers.limits(shared, colour) if has_limits else []),
+        *trend_layers.reference_lines(shared, colour, has_target, has_before, has_year),
+        *trend_layers.value_lines(shared, colour),
+        trend_layers.points(shared, has_before, has_year, has_limits),
+        trend_layers.ranges(shared, colour),
+        trend_layers.right_labels(scale),
     ]
     return finish(alt.layer(*layers).add_params(*parameters), colour)
-
-
-def _reference_lines(
-    shared: _Encodings, colour: dict[str, str], has_target: bool, has_before: bool, has_year: bool
-) -> list[alt.Chart]:
-    """Return the target with its shortfall, the prior period and last year."""
-    whole = alt.Chart(_data("main")).encode(x=shared.x)
-    layers: list[alt.Chart] = []
-    if has_target:  # shades only the shortfall, because the axis may not start at zero
-        shortfall = whole.mark_area(opacity=0.14, color=colour["bad-strong"])
-        layers.append(shortfall.encode(y=shared.column("short"), y2="target:Q"))
-        line = whole.mark_line(color=colour["ink"], strokeDash=[5, 4], strokeWidth=1.3, opacity=0.75)
-        layers.append(line.encode(y=alt.Y("target:Q", scale=shared.scale)))
-    if has_before:
-        line = whole.mark_line(color=colour["muted"], strokeWidth=1.4, strokeDash=[2, 3])
-        layers.append(line.encode(y=shared.column("before")))
-    if has_year:
-        line = whole.mark_line(color=colour["muted"], strokeWidth=1.2, strokeDash=[9, 4])
-        layers.append(line.encode(y=shared.column("year")))
-    return layers
-
-
-def _value_lines(shared: _Encodings, colour: dict[str, str]) -> list[alt.Chart]:
-    """Return the line of whole periods and the dashed line to partial ones."""
-    whole = alt.Chart(_data("main")).encode(x=shared.x)
-    partial = alt.Chart(_data("partial")).mark_line(color=colour["accent"], strokeWidth=1.8, strokeDash=[3, 3])
-    return [
-        whole.mark_line(color=colour["accent"], strokeWidth=2.4).encode(y=shared.y),
-        partial.encode(x=shared.x, y=shared.y, detail="piece:N"),
-    ]
-
-
-def _points(shared: _Encodings, has_before: bool, has_year: bool) -> alt.Chart:
-    tips = [
-        alt.Tooltip("name:N", title="Period"),
-        alt.Tooltip("label:N", title="Value"),
-        alt.Tooltip("state:N", title="Status"),
-    ]
-    tips += [alt.Tooltip("before_label:N", title="Prior period")] if has_before else []
-    tips += [alt.Tooltip("year_label:N", title="Last year")] if has_year else []
-    tips += [alt.Tooltip("judged:Q", title="Judged", format=",.0f")]
-    marks = alt.Chart(_data("points")).mark_point(filled=True, strokeWidth=1.8, opacity=1)
-    points: alt.Chart = marks.encode(
-        x=shared.x,
-        y=shared.y,
-        tooltip=tips,
-        shape=alt.Shape("shape:N", scale=None),
-        fill=alt.Fill("fill:N", scale=None),
-        stroke=alt.Stroke("colour:N", scale=None),
-        size=alt.Size("size:Q", scale=None),
-    )
-    return points
-
-
-def _ranges(shared: _Encodings, colour: dict[str, str]) -> alt.Chart:
-    bounds = alt.Chart(_data("ranges")).mark_rule(
-        aria=False, color=colour["muted"], strokeWidth=5, strokeCap="round", opacity=0.55
-    )
-    lowest = alt.Y("lowest:Q", scale=shared.scale)
-    ranges: alt.Chart = bounds.encode(x=shared.x, y=lowest, y2="highest:Q", tooltip=["name:N", "label:N"])
-    return ranges
-
-
-def _right_labels(scale: alt.Scale) -> alt.Chart:
-    text = alt.Chart(_data("labels")).mark_text(align="left", baseline="middle", dx=10, fontSize=11.5)
-    labels: alt.Chart = text.encode(
-        x=alt.value(alt.expr("width")),
-        y=alt.Y("at:Q", scale=scale),
-        text="text:N",
-        color=alt.Color("colour:N", scale=None),
-    )
-    return labels
 
 
 def finish(chart: alt.LayerChart | alt.FacetChart, colour: dict[str, str], *, legend: bool = False) -> str:
@@ -221,13 +143,20 @@ def trend(points: Sequence[Point], measure: Measure, *, target: Target | None, g
     before = [point.before for point in points if point.before is not None]
     year = [point.year for point in points if point.year is not None]
     ranges = [bound for point in points if point.bounds for bound in point.bounds]
-    reach = [*known, *before, *year, *ranges, *([target.value] if target else [])] or [0.0, 1.0]
+    limits = [limit for point in points if point.limits for limit in point.limits]
+    reach = [*known, *before, *year, *ranges, *limits, *([target.value] if target else [])] or [0.0, 1.0]
     pad = (max(reach) - min(reach)) * 0.18 or abs(reach[0]) * 0.1 or 0.1
     low, high = min(reach) - pad, max(reach) + pad
     rows = [_row(point, measure, target, grain, colour) for point in points]
     spec: Spec = json.loads(
         _trend_template(
-            measure.unit, is_dark, target is not None, bool(before), bool(year), grain in ("month", "quarter")
+            measure.unit,
+            is_dark,
+            target is not None,
+            bool(before),
+            bool(year),
+            bool(limits),
+            grain in ("month", "quarter"),
         )
     )
     spec["datasets"] = {
@@ -235,6 +164,7 @@ def trend(points: Sequence[Point], measure: Measure, *, target: Target | None, g
         "partial": _partial_pieces(rows),
         "points": [row for row in rows if row["value"] is not None and (len(rows) <= 32 or row["partial"])]
         or rows[-1:],
+        "signals": [row for row, point in zip(rows, points, strict=True) if point.signal],
         "ranges": [_range(point, grain) for point in points if point.bounds],
         "labels": _labels(points, measure, target, (high - low) * 16 / HEIGHT, colour),
     }
@@ -265,6 +195,10 @@ def _row(point: Point, measure: Measure, target: Target | None, grain: str, colo
         "year": point.year,
         "year_label": formatting.number(point.year, measure.unit),
         "judged": point.judged,
+        "url": point.url,
+        "signal": point.signal or "within the limits",
+        "lowest": point.limits[0] if point.limits else None,
+        "highest": point.limits[1] if point.limits else None,
         "shape": shape,
         "colour": colour[tone],
         "fill": colour["card"] if point.partial else colour[tone],

@@ -33,6 +33,13 @@ def as_text(sentences: Sequence[Sentence]) -> str:
     )
 
 
+def driver_sentence(dimension: str, value: str, then: str, now: str, *, is_rise: bool, url: str = "") -> Sentence:
+    """Return the sentence about the main driver of a change: its dimension, value, and earlier and current number."""
+    name = f"{formatting.in_words(dimension).lower()} "
+    way = "rise" if is_rise else "fall"
+    return f"Main driver of the {way}: ", name, Phrase(value, is_strong=True, url=url), f", {then} → {now}."
+
+
 def _phrase_markup(phrase: Phrase | str) -> str:
     if isinstance(phrase, str):
         return formatting.html(phrase)

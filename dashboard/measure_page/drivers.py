@@ -1,8 +1,8 @@
 """The main driver of a measure's change since the period before: one for the scorecard, its report and What changed."""
 
 from dashboard import queries
-from dashboard.components import formatting
-from dashboard.components.sentences import Phrase, Sentence
+from dashboard.components import formatting, sentences
+from dashboard.components.sentences import Sentence
 from dashboard.frame import links
 from dashboard.frame.filters import Filters
 from dashboard.frame.period import BEFORE
@@ -27,6 +27,4 @@ def driver_sentence(generation: int, filters: Filters, measure: str) -> Sentence
     unit = MEASURES[measure].unit
     then, now = (formatting.number(answer.value, unit) for answer in (driver.before, driver.after))
     url = links.explain_url(measure, by=driver.dimension)
-    way = "rise" if driver.excess > 0 else "fall"
-    name = f"{formatting.in_words(driver.dimension).lower()} "
-    return f"Main driver of the {way}: ", name, Phrase(driver.value, is_strong=True, url=url), f", {then} → {now}."
+    return sentences.driver_sentence(driver.dimension, driver.value, then, now, is_rise=driver.excess > 0, url=url)

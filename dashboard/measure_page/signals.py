@@ -1,12 +1,14 @@
 """Say since when a measure misses its target, and whether its periods differ by more than chance."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 
 from dashboard.components import formatting
 from dashboard.components.charts import Point
 from metrics.model.measure import Direction, Unit
-from metrics.model.process_behaviour import Behaviour, behaviour
+from metrics.model.process_behaviour import RUN, Behaviour, behaviour
 from metrics.targets.targets import Target
 
 FEWEST = 3
@@ -55,6 +57,35 @@ def behaviour_of(shown: Sequence[Point], unit: Unit) -> Behaviour | None:
         return behaviour(values)
     counts = [point.judged for point in shown if point.judged]
     return behaviour(values, counts) if len(counts) == len(values) else None
+
+
+MEANT = {
+    ("outside", True): "above the limits",
+    ("outside", False): "below the limits",
+    ("run", True): f"one of {RUN} or more in a row above the average",
+    ("run", False): f"one of {RUN} or more in a row below the average",
+}
+"""Signals in words: kind, and whether the value is above the average."""
+
+
+def with_limits(points: Sequence[Point], unit: Unit) -> list[Point]:
+    """Return points with the limits and the signals of complete periods; unchanged if there are too few of them."""
+    shown = complete_points(points)
+    found = behaviour_of(shown, unit)
+    if found is None:
+        return list(points)
+    floor = 0.0 if min(one.value for one in found.periods) >= 0 else -math.inf  # no negative days or orders
+    limits = {point.begins: one for point, one in zip(shown, found.periods, strict=True)}
+    return [
+        replace(
+            point,
+            limits=(max(one.low, floor), one.high),
+            signal=MEANT[one.signal, bool(one.above)] if one.signal else "",
+        )
+        if (one := limits.get(point.begins)) is not None
+        else point
+        for point in points
+    ]
 
 
 def period_name(begins: date, grain: str) -> str:

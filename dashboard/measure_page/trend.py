@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 import streamlit as st
 
@@ -11,10 +11,12 @@ from dashboard.components import charts, theme
 from dashboard.components.charts import Point
 from dashboard.components.status import Status, status
 from dashboard.frame import chart_download, links, menu, page
-from dashboard.frame.period import BEFORE, LAST_YEAR, periods, same_weekdays
+from dashboard.frame.period import BEFORE, LAST_YEAR, next_start, periods, same_weekdays
+from dashboard.measure_page import signals
 from dashboard.measure_page.view import MeasureView
 from metrics.measures.catalog import MEASURES
 from metrics.model.point import range_of
+from metrics.model.process_behaviour import RUN
 from metrics.model.question import Answer, Question
 
 Series = dict[tuple[str, date | None], Answer]
@@ -76,9 +78,17 @@ def points(trend: Trend, name: str) -> list[Point]:
                 year=then.get(LAST_YEAR),
                 judged=None if answer is None or answer.denominator is None else float(answer.denominator),
                 bounds=range_of(answer) if answer is not None else None,
+                url="" if value is None else _rows_url(trend, name, day),
             )
         )
-    return found
+    return signals.with_limits(found, measure.unit)
+
+
+def _rows_url(trend: Trend, name: str, begins: date) -> str:
+    """Return the address of the rows behind one period of a trend."""
+    period = trend.view.filters.period
+    last = next_start(begins, period.grain) - timedelta(days=1)
+    return links.drill_down_url(name, period=(max(begins, period.start), min(last, period.end)))
 
 
 def _earlier_value(trend: Trend, compared: str, name: str, day: date, other: date | None) -> float | None:
@@ -113,8 +123,14 @@ def chart_note(trend: Trend, name: str) -> str:
         notes.append("Hollow points: incomplete or provisional periods.")
     if any(point.bounds for point in shown):
         notes.append("Vertical bars: ranges, because too much evidence is missing for one number.")
+    if any(point.limits for point in shown):
+        notes.append(f"Grey band: the limits within which a {trend.view.filters.period.grain} varies by chance.")
+        if any(point.signal for point in shown):
+            notes.append(f"Rings: values outside the limits, or {RUN} in a row on one side of the average.")
     if any(point.status is Status.INCONCLUSIVE and point.value is not None for point in shown):
         notes.append("Round blue points: inconclusive against the target.")
+    if any(point.url for point in shown):
+        notes.append("Select a point to see its rows.")
     return " ".join(notes)
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from dashboard.components import formatting
+from dashboard.components.sentences import as_text as sentences_as_text
+from dashboard.components.sentences import driver_sentence
 from metrics.model.measure import Unit
 
 Json = dict[str, Any]
@@ -58,8 +60,12 @@ def alert_notice(subject: str, body: Mapping[str, Any]) -> Notice:
     facts += [("Prior period", number(body["before"]))] if body["before"] is not None else []
     fired = body.get("fired")
     notes = []
+    if driver := body.get("driver"):
+        then, now = number(driver["before"]), number(driver["after"])
+        words = driver_sentence(driver["dimension"], driver["value"], then, now, is_rise=driver["is_rise"])
+        notes.append(sentences_as_text([words]))
     if fired:
-        notes = [
+        notes += [
             f"The alert fired at {number(fired['value'])}, {fired['from']} to {fired['to']}. "
             "It cleared before that message was sent."
         ]

@@ -134,6 +134,7 @@ def digest_text(generation: int, where: Where, base: str) -> dict[str, Any]:
         + (f", {main['word']}" if main["word"] else ""),
         "identity": f"{generation} {week.start} {view.filters.label}",
         "under": report["under"],
+        "headline": report["headline"],
         "judged": shown.judged,
         "tiles": tiles,
         "worse": [_worse(one, base, generation, week, where) for one in fell[:WORSE_MOST]],
@@ -226,7 +227,7 @@ NONE_WORSE = f"No measure is worse than in the week before (measures with at lea
 
 def in_words(view: dict[str, Any]) -> str:
     """Return the digest as plain text."""
-    lines = [view["under"], ""]
+    lines = [view["under"], "", *([view["headline"], ""] if view["headline"] else [])]
     lines += [NO_ORDERS] if not view["judged"] else []
     lines += [f"{tile['title']}: {', '.join(_told(tile))}" for tile in view["tiles"]]
     lines += [
@@ -280,6 +281,7 @@ def markup(view: dict[str, Any]) -> str:
     none = f'<p style="{quiet}">{NONE_WORSE}</p>'
     parts = [
         f'<h1 style="font-size:20px;margin:0">Weekly service digest</h1><p style="{quiet}">{html(view["under"])}</p>',
+        f"<p>{html(view['headline'])}</p>" if view["headline"] else "",
         empty,
         '<table role="presentation" cellpadding="0" cellspacing="0" style="width:100%;border-collapse:collapse">',
         f"{tiles}</table>",

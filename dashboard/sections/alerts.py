@@ -9,7 +9,7 @@ from dashboard.frame import access, save_view, user_name
 from dashboard.sections import alerts_form
 from metrics.access import Action
 from metrics.alerts import storage
-from metrics.alerts.rules import FIRING, OFF_TARGET, Rule, State
+from metrics.alerts.rules import FIRING, WITHOUT_LIMIT, Rule, State
 from metrics.errors import StoreUnusable
 from metrics.lists.rows import Row
 from metrics.measures.catalog import MEASURES
@@ -87,9 +87,8 @@ def _change_rule(rules: list[Rule]) -> None:
 
 
 def _words(rule: Rule) -> str:
-    limit = (
-        "" if rule.limit is None or rule.condition == OFF_TARGET else f" {alerts_form.number(rule.measure, rule.limit)}"
-    )
+    has_limit = rule.limit is not None and rule.condition not in WITHOUT_LIMIT
+    limit = f" {alerts_form.number(rule.measure, rule.limit)}" if has_limit else ""
     where = "; ".join(f"{formatting.in_words(name).lower()} {', '.join(values)}" for name, values in rule.where)
     often = f", {rule.in_a_row} times in a row" if rule.in_a_row > 1 else ""
     return f"{alerts_form.MEANT[rule.condition]}{limit} in a {rule.period}{often}{f', {where}' if where else ''}"

@@ -21,6 +21,8 @@ from metrics.alerts.rules import (
     OFF_TARGET,
     OTHER,
     PERIODS,
+    SIGNAL,
+    WITHOUT_LIMIT,
     Reading,
     Rule,
     unsupported,
@@ -43,6 +45,7 @@ MEANT = {
     BELOW: "below",
     ABOVE: "above",
     OFF_TARGET: "off target",
+    SIGNAL: "worse than by chance (a signal)",
     MOVED: "worse than before by more than",
     OTHER: "other than before by more than",
 }
@@ -108,7 +111,7 @@ def _condition(rule: Rule, key: str) -> Rule:
             key=f"rule_is_{key}",
             width=240,
         )
-        if condition != OFF_TARGET:
+        if condition not in WITHOUT_LIMIT:
             limit = st.number_input(
                 f"Limit ({mark})",
                 value=_scaled(rule.limit, scale),

@@ -19,6 +19,7 @@ from metrics.alerts.rules import (
     FIRED,
     OVER,
     PERIODS,
+    SIGNAL,
     Reading,
     Rule,
     State,
@@ -30,12 +31,18 @@ from metrics.alerts.rules import (
 )
 from metrics.errors import BuyerviewError
 from metrics.measures.catalog import find
+from metrics.model.measure import Direction, Unit
 from metrics.model.point import INCONCLUSIVE
+from metrics.model.process_behaviour import behaviour
 from metrics.model.question import Answer, Question
 from metrics.queries.answer import answer
+from metrics.queries.main_driver import main_driver
 from metrics.schema import Row
 from metrics.targets.in_view import targets_in_view
 from metrics.targets.targets import target_for
+
+PERIODS_OF_SIGNAL = 26
+"""Periods whose limits tell whether the last of them is a signal."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +68,30 @@ def read_measure(warehouse: Connection, rule: Rule, as_of: date, back: int = 0) 
         else None
     )
     target = target_for(targets_in_view(warehouse, start=start, end=end, where=rule.where), rule.measure, rule.where)
-    return reading_of(_answer(warehouse, rule, start, end), earlier, target, start, end)
+    reading = reading_of(_answer(warehouse, rule, start, end), earlier, target, start, end)
+    if rule.condition != SIGNAL:
+        return reading
+    first, _ = last_full_period(rule.period, as_of, back + PERIODS_OF_SIGNAL - 1)
+    return replace(reading, signal=_is_signal_for_the_worse(warehouse, rule, first, (start, end)))
+
+
+def _is_signal_for_the_worse(warehouse: Connection, rule: Rule, first: date, last: tuple[date, date]) -> bool | None:
+    """Return whether the last period is a signal on the worse side; None if it or too many others are not complete."""
+    measure = find(rule.measure)
+    question = Question((rule.measure,), grain=rule.period, start=first, end=last[1], where=rule.where)
+    complete = [
+        one
+        for one in answer(warehouse, question)
+        if one.value is not None and one.provisional is None and (one.denominator or measure.unit is not Unit.SHARE)
+    ]
+    if not complete or complete[-1].period != last[0]:
+        return None
+    counts = [float(one.denominator or 0) for one in complete] if measure.unit is Unit.SHARE else None
+    found = behaviour([float(one.value or 0) for one in complete], counts)
+    if found is None:
+        return None
+    newest = found.periods[-1]
+    return newest.signal is not None and newest.above is (measure.direction is Direction.LOWER)
 
 
 def _answer(warehouse: Connection, rule: Rule, start: date, end: date) -> Answer | None:
@@ -120,7 +150,9 @@ def check_all(
             )
             and result.event is not None
         ):
-            _write_messages(store, rule, result, generation, now, zone, base)
+            body = notification_text(rule, result, generation, base)
+            body["driver"] = _driver(warehouse, rule, as_of.date()) if result.event == FIRED else None
+            _write_messages(store, rule, result, body, generation, now, zone)
         checks.append(result)
     return checks
 
@@ -131,14 +163,29 @@ def _state_before_period(state: State, reading: Reading, last: Row | None) -> St
     return replace(state, streak=max(state.streak - 1, 0)) if same_period else state
 
 
+def _driver(warehouse: Connection, rule: Rule, as_of: date) -> Row | None:
+    """Return the main driver of the change since the period before as plain values; None if there is none."""
+    then, now = (last_full_period(rule.period, as_of, back) for back in (1, 0))
+    found = main_driver(warehouse, rule.measure, before=then, after=now, where=rule.where)
+    if found is None:
+        return None
+    return {
+        "dimension": found.dimension,
+        "value": found.value,
+        "before": _json_value(found.before.value),
+        "after": _json_value(found.after.value),
+        "is_rise": found.excess > 0,
+    }
+
+
 def _write_messages(
-    store: Connection, rule: Rule, result: RuleCheck, generation: int, now: datetime, zone: ZoneInfo, base: str
+    store: Connection, rule: Rule, result: RuleCheck, content: Row, generation: int, now: datetime, zone: ZoneInfo
 ) -> None:
     """Write the messages of an event. If an alert clears before its message was sent, one message reports both."""
     for channel in rule.channels:
         identity = f"rule {rule.rule_id} generation {generation} {result.event} {channel}"
         subject = f"{'Cleared' if result.event == OVER else 'Alert'}: {rule.name}"
-        body = notification_text(rule, result, generation, base)
+        body = dict(content)
         if (
             result.event == OVER
             and (fired := storage.withdraw_messages(store, rule.rule_id, channel, FIRED, at=now)) is not None

@@ -14,15 +14,21 @@ from zoneinfo import ZoneInfo
 
 from metrics.model.measure import Direction
 from metrics.model.point import INCONCLUSIVE, point_of
+from metrics.model.process_behaviour import FEWEST_PERIODS
 from metrics.model.question import Answer
 from metrics.model.statistics import Number
 from metrics.policy import MIN_COVERAGE
 from metrics.targets import targets
 
 BELOW, ABOVE, OFF_TARGET, MOVED, OTHER = "below", "above", "off target", "worse than before", "other than before"
-CONDITIONS = (BELOW, ABOVE, OFF_TARGET, MOVED, OTHER)
+SIGNAL = "signal for the worse"
+CONDITIONS = (BELOW, ABOVE, OFF_TARGET, SIGNAL, MOVED, OTHER)
 COMPARED = (MOVED, OTHER)
 """Conditions on the change since the period before: for the worse, or in either direction."""
+WITHOUT_LIMIT = (OFF_TARGET, SIGNAL)
+"""Conditions without a limit of their own: the target, and the limits of a process behaviour chart."""
+SIGNAL_PERIODS = ("day", "week", "month")
+"""Periods of which a signal can be told."""
 CLEAR, FIRING = "clear", "firing"
 FIRED, OVER = "fired", "over"
 WEBHOOKS = ("webhook", "slack", "teams")
@@ -40,7 +46,8 @@ A rule checks the last period that ended on or before the data's watermark; for 
 class Rule:
     """A measure, a condition and the channels to notify.
 
-    `limit` and `clear_at` are in the measure's unit (shares 0 to 1). OFF_TARGET uses the target instead.
+    `limit` and `clear_at` are in the measure's unit (shares 0 to 1). OFF_TARGET uses the target instead, and SIGNAL the
+    limits of `metrics/model/process_behaviour.py`.
     """
 
     name: str
@@ -81,6 +88,8 @@ class Reading:
     """Reason why there is no value."""
     provisional: str | None = None
     """Reason why the period cannot be compared: some rows are still inside a window."""
+    signal: bool | None = None
+    """Whether the value is a signal on the worse side of its average; None: not asked, or too few periods."""
 
 
 @dataclass(frozen=True)
@@ -104,9 +113,11 @@ def unsupported(rule: Rule, direction: Direction) -> list[str]:
         errors.append(f"Unknown condition {rule.condition!r}: use one of {', '.join(CONDITIONS)}.")
     if rule.period not in PERIODS:
         errors.append(f"Unknown period {rule.period!r}: use one of {', '.join(PERIODS)}.")
-    if rule.condition != OFF_TARGET and rule.limit is None:
+    if rule.condition not in WITHOUT_LIMIT and rule.limit is None:
         errors.append("Enter the limit.")
-    if rule.condition in (OFF_TARGET, MOVED) and direction is Direction.NEITHER:
+    if rule.condition == SIGNAL and rule.period not in SIGNAL_PERIODS:
+        errors.append(f"A signal needs many periods: use {', '.join(SIGNAL_PERIODS[:-1])} or {SIGNAL_PERIODS[-1]}.")
+    if rule.condition in (OFF_TARGET, SIGNAL, MOVED) and direction is Direction.NEITHER:
         errors.append("For this measure neither higher nor lower is better: use below or above.")
     if _ends_on_the_wrong_side(rule):
         errors.append("The value that clears the alert is beyond the limit: choose one on the good side of it.")
@@ -154,8 +165,10 @@ def inconclusive_because(rule: Rule, reading: Reading) -> str | None:
         return f"only {reading.coverage:.1%} known, {rule.min_coverage:.1%} required"
     if rule.condition == OFF_TARGET and reading.target is None:
         return "no target"
-    if rule.condition in COMPARED and reading.provisional is not None:
+    if rule.condition in (*COMPARED, SIGNAL) and reading.provisional is not None:
         return reading.provisional
+    if rule.condition == SIGNAL and reading.signal is None:
+        return f"fewer than {FEWEST_PERIODS} complete periods"
     if rule.condition in COMPARED and reading.before is None:
         return "no earlier value to compare with"
     return None
@@ -179,6 +192,8 @@ def _beyond(rule: Rule, reading: Reading, direction: Direction, clear_at: float 
         status = targets.state_of_value(value, targets.Target(reading.target, reading.tolerance), direction)
         # It fires when pages show "off target" and clears only at the target itself.
         return status is targets.State.OFF if clear_at is None else status is not targets.State.ON
+    if rule.condition == SIGNAL:
+        return bool(reading.signal)
     assert reading.before is not None
     decrease = float(reading.before) - value
     return (abs(decrease) if rule.condition == OTHER else sign * decrease) > float(rule.limit or 0)

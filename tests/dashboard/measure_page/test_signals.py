@@ -1,15 +1,20 @@
 """Sentences about when a measure misses its target and whether its level shifted, from points made by hand."""
 
+from dataclasses import replace
 from datetime import date, timedelta
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from dashboard.components import formatting
+from dashboard.components import charts, formatting
 from dashboard.components.charts import Point
 from dashboard.components.status import Status
-from dashboard.measure_page.signals import shift, since_target
+from dashboard.measure_page.signals import shift, since_target, with_limits
+from metrics.measures.catalog import MEASURES
 from metrics.model.measure import Direction, Unit
 from metrics.targets.targets import Target
+from tests.dashboard.conftest import Open, markup
+from tests.dashboard.measure_page.test_measure_page_sections import drawn
 
 MONDAY = date(2026, 4, 6)
 TARGET = Target(0.9)
@@ -55,3 +60,44 @@ def test_signal_text_says_since_when_the_level_has_shifted() -> None:
 def test_signal_text_reports_no_shift_and_is_empty_for_few_weeks() -> None:
     assert shift(weeks(*[0.9, 0.92] * 6), Unit.SHARE, "week") == "No significant change over 12 weeks."
     assert shift(weeks(*[0.9, 0.92] * 4), Unit.SHARE, "week") == ""
+
+
+def test_limits_and_signals_are_drawn_for_complete_weeks() -> None:
+    """The mean of nine weeks at 0.9 and one at 0.5 is 0.86. Of 100 orders, one standard deviation is 0.0347.
+
+    The mean moving range is 0.4 / 9 (last pair), in deviations 1.281, and 1.281 / 1.128 is 1.135: the limits are
+    0.86 ± 3 × 1.135 × 0.0347, so 0.742 and 0.978. The running week has no limits.
+    """
+    shown = with_limits(weeks(*[0.9] * 9, 0.5), Unit.SHARE)
+    assert shown[0].limits == pytest.approx((0.7418, 0.9782), abs=1e-3)
+    # Nine in a row lie above the mean; the tenth lies below the limits.
+    assert [point.signal for point in shown[8:]] == [
+        "one of 8 or more in a row above the average",
+        "below the limits",
+        "",
+    ]
+    assert shown[-1].limits is None
+    assert with_limits(weeks(*[0.9] * 9), Unit.SHARE) == weeks(*[0.9] * 9)
+
+
+def test_chart_has_limits_rings_and_links_of_points() -> None:
+    made = [replace(point, url=f"behind?week={at}") for at, point in enumerate(weeks(*[0.9] * 9, 0.5))]
+    measure = MEASURES["on_time"]
+    spec = charts.trend(with_limits(made, Unit.SHARE), measure, target=None, grain="week", is_dark=False)
+    assert len(spec["datasets"]["signals"]) == 10
+    assert [row["url"] for row in spec["datasets"]["points"]] == [point.url for point in made]
+    assert [row["lowest"] is None for row in spec["datasets"]["main"]] == [False] * 10 + [True]
+    marks = [layer["encoding"].get("href") for layer in spec["layer"]]
+    assert {"field": "url", "type": "nominal"} in marks
+    plain = charts.trend(made[:9], measure, target=None, grain="week", is_dark=False)
+    assert len(plain["layer"]) == len(spec["layer"]) - 4
+
+
+def test_point_of_the_scorecard_leads_to_the_rows_of_its_week(page_of_small: Open) -> None:
+    rows = drawn(page_of_small())["points"]
+    first = rows[0]
+    asked = parse_qs(urlsplit(first["url"]).query)
+    begins = date.fromisoformat(first["period"])
+    assert asked["days"] == [f"{begins}..{begins + timedelta(days=6)}"]
+    at = page_of_small("drill_down", **{name: values[0] for name, values in asked.items()})
+    assert f'data-measure="{asked["measure"][0]}"' in markup(at) or first["label"] in markup(at)

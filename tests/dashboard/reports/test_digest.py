@@ -2,6 +2,7 @@
 alternative.
 """
 
+import re
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -59,6 +60,8 @@ def test_digest_shows_the_scorecard_numbers_of_last_week(message: EmailMessage) 
         assert f"{digest.cards.title(MEASURES[one.measure])}: {shown}" in text
         assert f">{formatting.html(shown)}</b>" in parts(message)["text/html"].get_content()
     assert "Data version 1" in text
+    (headline,) = re.findall(r"^.* perfect orders in .*$", text, re.MULTILINE)
+    assert formatting.html(headline) in parts(message)["text/html"].get_content()
 
 
 def test_digest_embeds_a_chart_image_with_alt_text(message: EmailMessage) -> None:

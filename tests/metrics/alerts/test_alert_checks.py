@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from dashboard.notifications.messages import alert_notice, as_text
 from metrics.alerts import evaluate, storage
-from metrics.alerts.rules import BELOW, FIRED, OFF_TARGET, OVER, Rule
+from metrics.alerts.rules import BELOW, FIRED, OFF_TARGET, OVER, SIGNAL, Rule
 from metrics.errors import ChangedMeanwhile
 from metrics.store.connection import open_store
 from metrics.warehouse import Location
@@ -19,6 +19,7 @@ from tests.support.ask_measures import built, sale, together
 from tests.support.builders import customer, target
 
 BERLIN = ZoneInfo("Europe/Berlin")
+MONDAY = date(2026, 3, 2)
 LATE = "2026-04-01"
 DUE = ("2026-03-02", "2026-03-09", "2026-03-16", "2026-03-23")
 ORDERS = together(
@@ -55,6 +56,45 @@ def test_back_test_lists_past_firings_with_numerator_and_denominator(warehouse: 
     off_target = replace(SMALL, condition=OFF_TARGET)
     checks = evaluate.back_test(warehouse, off_target, date(2026, 3, 29), periods=4)
     assert [check.event for check in checks] == [None, None, FIRED, OVER]
+
+
+def test_alert_fires_on_a_signal_and_names_the_main_driver(tmp_path: Path) -> None:
+    """Eleven weeks of 20 orders in time. In the twelfth, the ten orders of one carrier are late: 10 of 20.
+
+    All 240 orders have a mean of 230 / 240. Three standard errors of 20 orders are 0.134, and the mean moving range widens
+    them by 1.003: the value is 0.458 below the mean.
+    """
+    parts = []
+    for week in range(12):
+        due = MONDAY + timedelta(weeks=week)
+        for number in range(20):
+            is_late = week == 11 and number < 10
+            order = sale(f"{week} {number}", promised_by=str(due), received=str(due + timedelta(days=9 * is_late)))
+            order["shipments"][0]["carrier"] = "rail" if number < 10 else "road"
+            parts.append(order)
+    rule = Rule("Signal", "on_time", SIGNAL, min_n=10, channels=("mailto:ops@example.org",))
+    place, as_of = Location(folder=tmp_path), datetime.combine(MONDAY + timedelta(weeks=12), time())
+    with built(as_of=as_of + timedelta(days=20), **together(*parts)) as connection:
+        checks = evaluate.back_test(connection, rule, as_of.date(), periods=3)
+        assert [check.event for check in checks] == [None, None, FIRED]
+        assert checks[0].decided == "clear"
+        assert evaluate.back_test(connection, rule, as_of.date() - timedelta(weeks=3), periods=1)[0].decided.startswith(
+            "inconclusive: fewer than 10"
+        )
+        with open_store(place) as store:
+            storage.save(store, "ada", rule, at=as_of)
+            (fired,) = evaluate.check_all(
+                connection,
+                store,
+                generation=1,
+                as_of=as_of,
+                now=as_of,
+                zone=BERLIN,
+                base="https://service.example.org/",
+            )
+            (message,) = storage.due_messages(store, as_of)
+    assert fired.event == FIRED
+    assert "Main driver of the fall: carrier rail, 100.0% → 0.0%." in as_text(alert_notice("", message["body"]))
 
 
 def test_every_generation_is_checked_once_and_its_messages_are_written_once(

@@ -17,6 +17,7 @@ from metrics.alerts.rules import (  # fmt: skip
     OFF_TARGET,
     OTHER,
     OVER,
+    SIGNAL,
     Reading,
     Rule,
     State,
@@ -114,6 +115,20 @@ def test_alert_fires_if_the_value_worsens_by_more_than_the_limit() -> None:
     assert events(rule, [saw(0.90, before=0.91), saw(0.88, before=0.91), saw(0.91, before=0.88)]) == [None, FIRED, OVER]
     assert events(rule, [saw(9.0, before=5.0)], LOWER) == [FIRED]
     assert inconclusive_because(rule, saw(0.9)) == "no earlier value to compare with"
+
+
+def test_alert_on_a_signal_fires_and_clears_with_it() -> None:
+    rule = Rule("Signal", "on_time", SIGNAL)
+    assert validation_errors(rule, HIGHER) == []
+    readings = [saw(0.9, signal=False), saw(0.5, signal=True), saw(0.5, signal=None), saw(0.9, signal=False)]
+    assert events(rule, readings) == [None, FIRED, None, OVER]
+    assert inconclusive_because(rule, saw(0.5)) == "fewer than 10 complete periods"
+    assert validation_errors(replace(rule, period="13 weeks"), HIGHER) == [
+        "A signal needs many periods: use day, week or month."
+    ]
+    assert validation_errors(rule, Direction.NEITHER) == [
+        "For this measure neither higher nor lower is better: use below or above."
+    ]
 
 
 def test_a_provisional_period_is_not_compared() -> None:
