@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import typer
 
-from commands import access, analysis, exports, init, notifications, run, trial
+from commands import access, analysis, exports, init, levers, notifications, run, trial
 from commands.output import screen
 
 NEW_OBJECTS = 50_000
@@ -33,7 +33,7 @@ app.command("apply")(run.apply)
 for command in (notifications.alerts, notifications.digest, run.serve, exports.export, exports.verify, exports.report):
     app.command()(command)
 app.command("measures")(analysis.list_measures)
-for command in (analysis.targets, analysis.ladder, analysis.diff, analysis.explain):
+for command in (analysis.targets, analysis.ladder, analysis.diff, analysis.explain, levers.levers):
     app.command()(command)
 app.command("fill-rate")(analysis.fill_rate)
 app.add_typer(access.app, name="access")

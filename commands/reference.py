@@ -57,6 +57,7 @@ EXAMPLES = {
     "ladder": ("buyerview ladder --from 2026-04-01 --to 2026-06-30",),
     "diff": ("buyerview diff late_tolerance_days=1 --verdict on_time",),
     "explain": ("buyerview explain otif --by region --before 2026-01-01..2026-03-31 --after 2026-04-01..2026-06-30",),
+    "levers": ("buyerview levers --from 2026-04-01 --to 2026-06-30 --by carrier",),
     "fill-rate": (
         "buyerview fill-rate --orders 5000 --from-fill 0.8 --to-fill 0.92 --back-ordered 0.7 --back-order-cost 150 "
         "--profit 12500",

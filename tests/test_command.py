@@ -4,6 +4,7 @@ import csv
 import io
 import itertools
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -190,6 +191,21 @@ def test_ladder_rates_never_rise(run: Run) -> None:
         assert rung["value"] == (pytest.approx(rate) if known >= 0.9 else None)
         assert rung["worst"] <= rate <= rung["best"]
     assert "orders in view" in err
+
+
+def test_levers_of_all_orders_add_up_to_the_failed_orders(run: Run) -> None:
+    status, out, err = run("levers", "--by", "all", "--json")
+    rows = json.loads(out)
+    counts = re.search(r"; ([\d,]+) failed orders, ([\d,]+) of them", err)
+    assert counts is not None
+    failed, several = (int(count.replace(",", "")) for count in counts.groups())
+    assert status == 0
+    assert sum(row["orders"] for row in rows) + several == failed
+    assert all(row["perfect"] <= row["orders"] for row in rows)
+    assert rows[0]["perfect"] > 0
+    status, _, err = run("levers", "--by", "planet")
+    assert status != 0
+    assert "write one of carrier" in err
 
 
 def test_a_diff_lists_exactly_the_orders_that_flip(run: Run) -> None:

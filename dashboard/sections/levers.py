@@ -42,7 +42,8 @@ def headline(found: Levers) -> str:
         for one in best:
             parts += [*(["; "] if parts else []), Phrase(name_of(one.reason, one.dimension, one.of), is_strong=True)]
         many = f"the best levers of {len(best)} reasons" if len(best) > 1 else "the best lever"
-        sentences += [(f"Perfect orders without {many}: {now} → ", Phrase(then, is_strong=True), "."), (*parts, ".")]
+        rise = (f"Perfect orders rise from {now} to ", Phrase(then, is_strong=True), f" without {many}: ")
+        sentences.append((*rise, *parts, "."))
     return headline_card(Status.NO_TARGET, sentences)
 
 

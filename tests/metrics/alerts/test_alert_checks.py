@@ -61,8 +61,8 @@ def test_back_test_lists_past_firings_with_numerator_and_denominator(warehouse: 
 def test_alert_fires_on_a_signal_and_names_the_main_driver(tmp_path: Path) -> None:
     """Eleven weeks of 20 orders in time. In the twelfth, the ten orders of one carrier are late: 10 of 20.
 
-    All 240 orders have a mean of 230 / 240. Three standard errors of 20 orders are 0.134, and the mean moving range widens
-    them by 1.003: the value is 0.458 below the mean.
+    All 240 orders have a mean of 230 / 240. Three standard errors of 20 orders are 0.134: the value is 0.458 below the
+    mean. The moving range of one jump of 0.5 in eleven does not widen them.
     """
     parts = []
     for week in range(12):
