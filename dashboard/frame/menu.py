@@ -6,6 +6,9 @@ from pathlib import Path
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
+from dashboard.frame import access
+from metrics.access import Action
+
 FOLDER = Path(__file__).resolve().parents[2] / "pages"
 """Next to `dashboard`, both in the source tree and in an installed wheel."""
 
@@ -33,6 +36,8 @@ class Entry:
     """Measure of the headline."""
     tiles: tuple[str, ...] = ()
     """Measures of the tiles; the first is the largest."""
+    needs: Action | None = None
+    """The menu lists the page only for signed-in people who may do this."""
     without_data: bool = False
     """True: the page can be used before the first data. It then comes first in the menu."""
 
@@ -255,6 +260,15 @@ ENTRIES = (
         filtered=False,
     ),
     Entry(
+        "access.py",
+        "Access",
+        ":material/key:",
+        "access",
+        "Who may see and do what.",
+        filtered=False,
+        needs=Action.GRANT_ACCESS,
+    ),
+    Entry(
         "drill_down.py",
         "Behind the number",
         ":material/search:",
@@ -273,6 +287,12 @@ def in_order(*, has_data: bool) -> list[Entry]:
     return [*first, *(entry for entry in ENTRIES if not entry.without_data)]
 
 
+def _is_listed(entry: Entry) -> bool:
+    if entry.needs is None:
+        return entry.listed
+    return access.signed_in() is not None and access.may(entry.needs)
+
+
 def build_pages(*, has_data: bool) -> dict[str, StreamlitPage]:
     """Return the pages by path, for the menu and for links.
 
@@ -287,7 +307,7 @@ def build_pages(*, has_data: bool) -> dict[str, StreamlitPage]:
             default=not entry.path,
             url_path=entry.path or None,
             help=entry.summary,
-            visibility="visible" if entry.listed else "hidden",
+            visibility="visible" if _is_listed(entry) else "hidden",
         )
         for entry in in_order(has_data=has_data)
     }
@@ -295,7 +315,7 @@ def build_pages(*, has_data: bool) -> dict[str, StreamlitPage]:
 
 def headings(*, has_data: bool) -> str:
     """Return the style rules that put a heading above the first page of each group."""
-    listed = [entry for entry in in_order(has_data=has_data) if entry.listed]
+    listed = [entry for entry in in_order(has_data=has_data) if _is_listed(entry)]
     places = [(at, entry.group) for at, entry in enumerate(listed, start=1) if entry.group]
     return "".join(
         f'[data-testid="stSidebarNavItems"] > li:nth-child({at})::before{{content:"{group}"}}' for at, group in places

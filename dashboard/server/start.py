@@ -36,6 +36,8 @@ def serve(*, host: str = "127.0.0.1", port: int = 8501, ready: Callable[[str], N
     _check_settings()
     import uvicorn
 
+    from dashboard.server.header_timeout import PromptProtocol
+
     if ready is not None:
         shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::") else host
         threading.Thread(target=_announce, args=(f"http://{shown}:{port}", ready), daemon=True).start()
@@ -43,6 +45,7 @@ def serve(*, host: str = "127.0.0.1", port: int = 8501, ready: Callable[[str], N
         "dashboard.server.asgi:app",
         host=host,
         port=port,
+        http=PromptProtocol,
         ws="websockets-sansio",
         log_level="warning",
         access_log=False,

@@ -81,6 +81,13 @@ def entries_of(connection: Connection, key: str) -> list[Row]:
     return [{**row, "before": _read(row["before"]), "after": _read(row["after"])} for row in rows]
 
 
+def latest_entries(connection: Connection, action: str, *, limit: int) -> list[Row]:
+    """Return the latest changes whose action begins with this word, newest first."""
+    chosen = select(audit_trail).where(audit_trail.c.what.startswith(f"{action} ", autoescape=True))
+    rows = connection.execute(chosen.order_by(audit_trail.c.entry.desc()).limit(limit)).mappings()
+    return [{**row, "before": _read(row["before"]), "after": _read(row["after"])} for row in rows]
+
+
 def _json(values: RowValues | None) -> str | None:
     return None if values is None else json.dumps(values, ensure_ascii=False, default=str)
 
