@@ -89,7 +89,7 @@ def test_page_without_access_shows_nothing_of_the_data(
     at = open_page()
     assert "Your access has ended" in markup(at)
     assert not at.button
-    assert "data-measure" not in markup(at)
+    assert 'data-measure="' not in markup(at)
 
 
 def test_access_given_and_removed_on_the_page_is_in_the_audit_trail_under_the_signed_in_name(

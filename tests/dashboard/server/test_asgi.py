@@ -14,6 +14,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from dashboard.server import asgi
+from dashboard.sign_in import Mode, SignIn
 
 T = TypeVar("T")
 
@@ -108,3 +109,11 @@ def test_every_response_forbids_framing_and_content_sniffing(path: str, status: 
     assert headers[b"x-frame-options"] == b"DENY"
     assert headers[b"x-content-type-options"] == b"nosniff"
     assert b"frame-ancestors 'none'" in headers[b"content-security-policy"]
+
+
+def test_with_a_public_https_address_cookies_and_pages_stay_encrypted(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert b"strict-transport-security" not in get("/healthz")[1]
+    monkeypatch.setattr(asgi, "SETTINGS", SignIn(Mode.OIDC, "https://dash.example.com"))
+    assert get("/healthz")[1][b"strict-transport-security"] == b"max-age=31536000"
+    assert asgi._only_encrypted(b"set-cookie", b"a=b; HttpOnly") == (b"set-cookie", b"a=b; HttpOnly; Secure")
+    assert asgi._only_encrypted(b"set-cookie", b"a=b; Secure") == (b"set-cookie", b"a=b; Secure")
