@@ -42,7 +42,9 @@ app.add_typer(access.app, name="access")
 def main() -> None:
     """Run the command; turn a BuyerviewError into a message and an exit status."""
     from commands.failures import explain, hide_secrets
+    from metrics.warehouse.folder import PRIVATE_UMASK
 
+    os.umask(PRIVATE_UMASK)
     gc.set_threshold(NEW_OBJECTS)
     level = os.environ.get("BUYERVIEW_LOG", "WARNING").upper()
     if level not in LOG_LEVELS:

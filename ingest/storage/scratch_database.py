@@ -55,7 +55,7 @@ def scratch(parent: Path | None = None) -> Iterator[Scratch]:
     are deleted.
     """
     if parent is not None:
-        parent.mkdir(parents=True, exist_ok=True)
+        parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         for dead in parent.glob("scratch-*"):
             shutil.rmtree(dead, ignore_errors=True)
     folder = Path(tempfile.mkdtemp(prefix="scratch-", dir=parent))

@@ -26,6 +26,7 @@ from sqlalchemy.schema import CreateSchema
 from metrics.errors import StoreUnusable, WarehouseUnreachable, driver_text, storage_text
 from metrics.store import migrate
 from metrics.warehouse import Location
+from metrics.warehouse.folder import make_private
 
 FILE = "store.sqlite"
 SCHEMA = "desk"
@@ -51,7 +52,7 @@ def open_store(location: Location, *, write: bool = True) -> Iterator[Connection
     """
     try:
         if location.folder is not None:
-            location.folder.mkdir(parents=True, exist_ok=True)
+            make_private(location.folder)
         engine = _engine(store_url(location))
         with _transaction(engine, write=write) as connection:
             if not migrate.needs_migration(connection):

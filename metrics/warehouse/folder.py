@@ -3,7 +3,7 @@
 import fcntl
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from metrics.errors import BuildFailed, NoSpace, SettingRefused, WarehouseBusy, storage_text
@@ -13,10 +13,28 @@ SPARE_BYTES = 64_000_000
 """Required free space, in addition to twice the newest generation."""
 
 
+PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
+"""Modes under BUYERVIEW_HOME: only the user who runs Buyerview reads and writes."""
+PRIVATE_UMASK = 0o077
+"""Umask of every command, so that all files it writes are private."""
+
+
+def make_private(folder: Path) -> None:
+    """Create a folder that only its owner can enter, and close an existing one with its files. Raises OSError."""
+    folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+    if not folder.stat().st_mode & ~PRIVATE_FOLDER & 0o777:
+        return
+    with suppress(PermissionError, FileNotFoundError):  # another user's folder, or a file that is gone meanwhile
+        folder.chmod(PRIVATE_FOLDER)
+        for path in folder.rglob("*"):
+            if not path.is_symlink():
+                path.chmod(PRIVATE_FOLDER if path.is_dir() else PRIVATE_FILE)
+
+
 def make_folder(folder: Path) -> None:
     """Create the folder. Raises SettingRefused if that is not possible."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private(folder)
     except OSError as error:
         why = f"{folder} cannot be used ({storage_text(error)}). Choose a folder that you may write to."
         raise SettingRefused("BUYERVIEW_HOME", why) from error
