@@ -79,10 +79,10 @@ def _component(name: str, installed: Distribution) -> Json:
 def _licence(installed: Distribution) -> Json:
     """Return the licence as SPDX expression, or by the name that the distribution gives; empty if it gives none."""
     fields = installed.metadata
-    if expression := fields.get("License-Expression"):
-        return {"expression": expression}
+    if "License-Expression" in fields:
+        return {"expression": fields["License-Expression"]}
     names = [re.sub(r".*:: ", "", line) for line in fields.get_all("Classifier") or () if line.startswith("License ::")]
-    text = str(fields.get("License") or "").strip()
+    text = fields["License"].strip() if "License" in fields else ""
     if not names and text and len(text) <= LONGEST_LICENCE and "\n" not in text:
         names = [text]
     return {"license": {"name": " or ".join(names)}} if names else {}

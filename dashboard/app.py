@@ -7,7 +7,7 @@ import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
 from dashboard import queries
-from dashboard.components import cards, formatting, theme
+from dashboard.components import cards, formatting, latency, theme
 from dashboard.frame import access, filters, live_refresh, menu, messages, quality_marks, user_name
 from dashboard.sign_in import Mode, read_settings
 from metrics.errors import AccessEnded, BuyerviewError, GenerationGone, StorageFailed, WarehouseUnreachable
@@ -167,7 +167,7 @@ try:
             live_refresh.data_badge(None, None)
     else:
         shown = pinned(published)
-        with queries.reading_as(allowed.scope), queries.one_generation(shown.number):
+        with latency.measured(), queries.reading_as(allowed.scope), queries.one_generation(shown.number):
             run(shown, published.number)
 except GenerationGone as gone:
     if "_pin" not in st.session_state:  # removed between two reads; the newest exists

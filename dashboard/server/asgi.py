@@ -24,6 +24,8 @@ from streamlit.runtime.secrets import SecretsValue
 from dashboard.server.gate import Gate
 from dashboard.sign_in import read_settings
 
+from dashboard.server.monitoring import metrics
+
 log = logging.getLogger(__name__)
 HERE = Path(__file__).resolve().parents[1]
 FONTS = ("inter-latin.woff2", "inter-latin-ext.woff2")
@@ -177,7 +179,7 @@ WRAPPERS = [Middleware(ProtectiveHeaders), Middleware(Gate, settings=SETTINGS), 
 app = st.App(
     HERE / "app.py",
     lifespan=_lifespan,
-    routes=[Route("/healthz", health), Route("/assets/{name}", font)],
+    routes=[Route("/healthz", health), Route("/metrics", metrics), Route("/assets/{name}", font)],
     middleware=WRAPPERS,
     secrets=_secrets(),
 )

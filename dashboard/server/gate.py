@@ -24,8 +24,8 @@ from metrics.store import access
 from metrics.store.connection import open_store
 from metrics.warehouse import locate
 
-PUBLIC = ("/healthz", "/_stcore/health", "/favicon.png")
-"""Routes that need no sign-in: they show nothing of the data."""
+PUBLIC = ("/healthz", "/metrics", "/_stcore/health", "/favicon.png")
+"""Routes that need no sign-in: they show nothing of the data, or have a check of their own (`monitoring.py`)."""
 PUBLIC_FOLDERS = ("/static/", "/assets/")
 SIGN_IN_ROUTES = (refusals.SIGN_IN, "/auth/login", refusals.SIGN_OUT, "/oauth2callback")
 CLOSED = "/_stcore/metrics"

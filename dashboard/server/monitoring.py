@@ -1,6 +1,6 @@
 """The route /metrics in Prometheus's text format. Only this machine may read it, or a scraper with a token.
 
-    BUYERVIEW_METRICS_TOKEN    secret that a scraper elsewhere, or behind a proxy, sends as Authorization: Bearer ...
+BUYERVIEW_METRICS_TOKEN    secret that a scraper elsewhere, or behind a proxy, sends as Authorization: Bearer ...
 """
 
 import asyncio
@@ -56,7 +56,9 @@ def _data_lines() -> Iterable[str]:
             return
         with warehouse.reading(place, generation=published.number) as connection:
             last = freshness(connection)
-            kept_out = select(func.count()).select_from(quarantine).where(quarantine.c.status.in_(("rejected", "waiting")))
+            kept_out = (
+                select(func.count()).select_from(quarantine).where(quarantine.c.status.in_(("rejected", "waiting")))
+            )
             rows = int(connection.scalar(kept_out) or 0)
     except BuyerviewError:
         yield from _gauge("buyerview_up", "1 if the published data can be read", 0)

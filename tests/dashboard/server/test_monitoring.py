@@ -1,4 +1,4 @@
-"""/metrics shows the age of the data, the last run, the quarantine and page latency, to this machine or with a token."""
+"""/metrics shows the age of the data, the last run, the quarantine and page latency, to this machine or by token."""
 
 import asyncio
 import re
@@ -19,7 +19,9 @@ TOKEN = "a-long-secret-token"
 
 def answered(client: str = "127.0.0.1", **headers: str) -> Response:
     fields = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-    request = Request({"type": "http", "method": "GET", "path": "/metrics", "headers": fields, "client": (client, 5000)})
+    request = Request(
+        {"type": "http", "method": "GET", "path": "/metrics", "headers": fields, "client": (client, 5000)}
+    )
     return asyncio.run(monitoring.metrics(request))
 
 
@@ -34,7 +36,9 @@ def test_metrics_are_valid_and_equal_the_warehouse(small: Path, page_of_small: o
         assert re.fullmatch(r'# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\{le="[^"]+"\})? -?[0-9.]+', line), line
     assert (values["buyerview_up"], values["buyerview_data_version"]) == ("1", "1")
     with warehouse.reading(warehouse.locate()) as connection:
-        assert int(values["buyerview_quarantine_rows"]) == connection.scalar(select(func.count()).select_from(quarantine))
+        assert int(values["buyerview_quarantine_rows"]) == connection.scalar(
+            select(func.count()).select_from(quarantine)
+        )
     assert int(values["buyerview_data_age_seconds"]) != 0
     assert int(values["buyerview_last_run_age_seconds"]) != 0
     assert int(values["buyerview_page_seconds_count"]) == int(values['buyerview_page_seconds_bucket{le="+Inf"}'])
