@@ -22,9 +22,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.runtime.secrets import SecretsValue
 
 from dashboard.server.gate import Gate
-from dashboard.sign_in import read_settings
-
 from dashboard.server.monitoring import metrics
+from dashboard.sign_in import read_settings
 
 log = logging.getLogger(__name__)
 HERE = Path(__file__).resolve().parents[1]

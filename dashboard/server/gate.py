@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from dashboard.frame.access import look_up
-from dashboard.server import origins, refusals, sign_in_flow
+from dashboard.server import monitoring, origins, refusals, sign_in_flow
 from dashboard.server.identity import Identity, comes_from_proxy, identify, session_of
 from dashboard.sign_in import PERSON_HEADER, SESSION_HEADER, Mode, SignIn
 from metrics.access import Access, Action
@@ -24,8 +24,8 @@ from metrics.store import access
 from metrics.store.connection import open_store
 from metrics.warehouse import locate
 
-PUBLIC = ("/healthz", "/metrics", "/_stcore/health", "/favicon.png")
-"""Routes that need no sign-in: they show nothing of the data, or have a check of their own (`monitoring.py`)."""
+PUBLIC = ("/healthz", "/_stcore/health", "/favicon.png")
+"""Routes that need no sign-in: they show nothing of the data."""
 PUBLIC_FOLDERS = ("/static/", "/assets/")
 SIGN_IN_ROUTES = (refusals.SIGN_IN, "/auth/login", refusals.SIGN_OUT, "/oauth2callback")
 CLOSED = "/_stcore/metrics"
@@ -73,7 +73,9 @@ class Gate:
             return False
         if self.settings.mode is Mode.OIDC and path in SIGN_IN_ROUTES:
             return True
-        return path in PUBLIC or path.startswith(PUBLIC_FOLDERS) or origins.is_local_check(connection)
+        if path in PUBLIC or path.startswith(PUBLIC_FOLDERS) or origins.is_local_check(connection):
+            return True
+        return path == "/metrics" and monitoring.has_token(connection)
 
     def _refuse_origin(self, connection: HTTPConnection) -> Response | None:
         """Return the refusal of a request to another address, from another site, or to a closed route."""

@@ -1,4 +1,4 @@
-"""The route /metrics in Prometheus's text format. Only this machine may read it, or a scraper with a token.
+"""The route /metrics in Prometheus's text format. For administrators, this machine, or a scraper with a token.
 
 BUYERVIEW_METRICS_TOKEN    secret that a scraper elsewhere, or behind a proxy, sends as Authorization: Bearer ...
 """
@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 from ipaddress import ip_address
 
 from sqlalchemy import func, select
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import PlainTextResponse, Response
 
 from dashboard.components import latency
+from dashboard.sign_in import PERSON_HEADER
 from metrics import warehouse
 from metrics.errors import BuyerviewError
 from metrics.lists.data_quality import freshness
@@ -33,11 +34,12 @@ async def metrics(request: Request) -> Response:
     return PlainTextResponse("\n".join([*data, *_latency_lines()]) + "\n", media_type="text/plain; version=0.0.4")
 
 
-def may_read(request: Request) -> bool:
-    """Return whether a request has the token, or comes from this machine without a proxy in between."""
-    token = os.environ.get(TOKEN, "")
-    given = request.headers.get("authorization", "").removeprefix("Bearer ")
-    if token and hmac.compare_digest(given.encode(), token.encode()):
+def may_read(request: HTTPConnection) -> bool:
+    """Return whether a request has the token, comes from this machine past any proxy, or from an administrator.
+
+    Only the gate sets the header of the person, and it lets only administrators pass to this route.
+    """
+    if has_token(request) or PERSON_HEADER in request.headers:
         return True
     if request.client is None or any(name in request.headers for name in FORWARDED):
         return False
@@ -45,6 +47,13 @@ def may_read(request: Request) -> bool:
         return ip_address(request.client.host).is_loopback
     except ValueError:
         return False
+
+
+def has_token(request: HTTPConnection) -> bool:
+    """Return whether a request has the token of the setting."""
+    token = os.environ.get(TOKEN, "")
+    given = request.headers.get("authorization", "").removeprefix("Bearer ")
+    return bool(token) and hmac.compare_digest(given.encode(), token.encode())
 
 
 def _data_lines() -> Iterable[str]:
