@@ -14,7 +14,7 @@ from metrics.lists.data_quality import freshness
 from metrics.queries.scope import reading
 from metrics.store import access
 from metrics.store.connection import open_store
-from metrics.warehouse import Location, current
+from metrics.warehouse import Generation, Location, current
 
 
 def run_alerts(place: Location, *, now: datetime | None = None) -> str:
@@ -26,9 +26,20 @@ def run_alerts(place: Location, *, now: datetime | None = None) -> str:
     at = now or datetime.now(UTC).replace(tzinfo=None)
     with open_store(place, write=False) as store:
         by_scope, without_access = _rules_by_scope(store)
-    changed = 0
     published = current(place) if by_scope else None
-    for scope, rules in by_scope.items() if published is not None else ():
+    changed = 0 if published is None else _check(place, published, by_scope, at)
+    sent, failed = delivery.send_pending(place, now=at)
+    parts = [f"{changed} alert rule{'s' if changed != 1 else ''} changed"] if changed else []
+    parts += [f"{sent} message{'s' if sent != 1 else ''} sent"] if sent else []
+    parts += [f"{failed} could not be sent (see Views and alerts)"] if failed else []
+    parts += [f"{without_access} not checked, because the owner has no access"] if without_access else []
+    return ", ".join(parts)
+
+
+def _check(place: Location, published: Generation, by_scope: dict[Scope, list[Rule]], at: datetime) -> int:
+    """Check the rules against a generation, and return the number of rules that fired or cleared."""
+    changed = 0
+    for scope, rules in by_scope.items():
         with reading(place, scope, published.number) as warehouse, open_store(place) as store:
             as_of = freshness(warehouse).get("data_as_of") or published.published_at.replace(tzinfo=None)
             base = os.environ.get("BUYERVIEW_URL", "http://localhost:8501")
@@ -43,12 +54,7 @@ def run_alerts(place: Location, *, now: datetime | None = None) -> str:
                 rules=rules,
             )
         changed += sum(bool(rule_check.event) for rule_check in rule_checks)
-    sent, failed = delivery.send_pending(place, now=at)
-    parts = [f"{changed} alert rule{'s' if changed != 1 else ''} changed"] if changed else []
-    parts += [f"{sent} message{'s' if sent != 1 else ''} sent"] if sent else []
-    parts += [f"{failed} could not be sent (see Views and alerts)"] if failed else []
-    parts += [f"{without_access} not checked, because the owner has no access"] if without_access else []
-    return ", ".join(parts)
+    return changed
 
 
 def _rules_by_scope(store: Connection) -> tuple[dict[Scope, list[Rule]], int]:

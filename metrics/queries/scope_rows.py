@@ -48,6 +48,8 @@ PUBLIC = (
     "runs",
 )
 """Tables without records of customers: all rows are visible."""
+OF_WAREHOUSE = ("generations",)
+"""Tables of the server that have no rows of the data. They stay as they are."""
 YARDSTICKS = ("segment_gaps", "step_budgets")
 """Fact tables with the medians of a segment over all its customers. Only a scope of segments limits them."""
 
@@ -105,9 +107,8 @@ def views(stored: Stored) -> Iterator[tuple[str, Rows]]:
     yield scope_managed.name, _managed(stored)
     yield scope_orders.name, _orders(stored)
     yield scope_customers.name, _customers(stored)
-    for name in sorted(stored.columns):
-        if name not in COUNTED:
-            yield name, _visible(stored, name)
+    for name in sorted({*stored.columns} - {*COUNTED, *OF_WAREHOUSE}):
+        yield name, _visible(stored, name)
     for name, rows in COUNTED.items():
         if name in stored.columns:
             yield name, rows(stored)

@@ -60,7 +60,7 @@ def check_chain(connection: Connection) -> Chain:
         if row["sha256"] is None and last is None:
             without_hash += 1
             continue
-        if row["sha256"] != _hash(row, last):
+        if row["sha256"] != _hash(dict(row), last):
             broken.append(int(row["entry"]))
         last = row["sha256"] or last
     kept = select(audit_trail.c.entry)
