@@ -270,7 +270,8 @@ def _order_in_time(feed: str, mapped: list[str], latest_event: datetime, time_zo
             claim = by_day if is_day else f"CASE WHEN {quoted(f'{column}_is_date')} THEN {by_day} ELSE {by_instant} END"
             do = (
                 f"It is after {latest_event.isoformat()}Z, the latest possible event. Correct it. If it is right, "
-                "correct data_as_of in the mapping or the machine's clock; a later run tries the record again."
+                "correct data_as_of in the mapping or the machine's clock; a later run tries the record again from its "
+                "file. If the file is gone, send it again."
             )
             yield RowRule(f"{column}_has_happened", column, "true", do, claim=claim)
 

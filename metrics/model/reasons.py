@@ -27,6 +27,17 @@ def missing(measure: Measure, known: frozenset[str]) -> str | None:
     return next((_unmet(need, known) for need in measure.needs if not is_met(need, known)), None)
 
 
+def unmapped(measure: Measure, known: frozenset[str]) -> str:
+    """Return a text with the columns of mapped feeds that no source maps although a measure could use them.
+
+    Another column replaces each of them, perhaps in a few records only. The text is empty if there are none.
+    """
+    fed = {feed_of(column) for column in known}
+    usable = [column for need in measure.needs for one in need.any_of for column in columns_of(one)]
+    names = [column for column in dict.fromkeys(usable) if column not in known and feed_of(column) in fed]
+    return f"; not mapped: {', '.join(names)}" if names else ""
+
+
 def is_met(need: Need, known: frozenset[str]) -> bool:
     """Return True if the sources map all columns of at least one alternative, or if the need does not apply."""
     if need.when and need.when not in known:

@@ -9,8 +9,9 @@ from functools import cache
 
 from metrics.measures.catalog import find
 from metrics.model.measure import Measure, Percentile, Ratio, Spread, Total, Unit
-from metrics.model.point import share_answer
+from metrics.model.point import INCONCLUSIVE, share_answer
 from metrics.model.question import ALL_QUARANTINED, NO_ROWS, NOTHING_KNOWN, SEVERAL_CURRENCIES, SEVERAL_UNITS, Answer
+from metrics.model.reasons import unmapped
 from metrics.model.statistics import Number, divide, spread
 from metrics.queries.rollups import rollup_column
 from metrics.schema import Row, RowValues
@@ -63,6 +64,8 @@ def answer_of_row(
         coverage = result.coverage if result.judged else None
         withheld = replace(result, value=None, numerator=None, denominator=None, low=None, high=None)
         return replace(withheld, coverage=coverage, no_data=lacking)
+    if result.value is None and (result.no_data or "").startswith(INCONCLUSIVE):
+        return replace(result, no_data=f"{result.no_data}{unmapped(measure, known)}")
     return result if result.value is not None else replace(result, no_data=result.no_data or NO_ROWS)
 
 

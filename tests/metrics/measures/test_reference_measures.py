@@ -2,6 +2,7 @@
 orders.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -131,11 +132,12 @@ def differences(connection: Connection, world: World, by: tuple[str, ...], grain
 
 
 @pytest.fixture
-def database() -> Connection:
+def database() -> Iterator[Connection]:
     engine = memory()
-    connection = engine.connect()
-    metadata.create_all(connection)
-    return connection
+    with engine.connect() as connection:
+        metadata.create_all(connection)
+        yield connection
+    engine.dispose()
 
 
 @pytest.mark.parametrize("number", [0, pytest.param(1, marks=pytest.mark.long)])

@@ -1,5 +1,6 @@
 """Worked cases of stockout costs, measures of stockouts and the fill calculator."""
 
+from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
 
@@ -9,8 +10,9 @@ from sqlalchemy import Connection
 from metrics.errors import SettingRefused
 from metrics.facts.stockout_events import OUTCOMES
 from metrics.measures.stockout_costs import assumed_unit_cost, expected_cost, group_costs
-from metrics.model.question import Question
+from metrics.model.question import Provisional, Question
 from metrics.queries.answer import Answer, answer
+from metrics.queries.fill_rate_inputs import fill_rate_inputs
 from tests.metrics.measures.stockouts.cases import (
     CLOSED,
     END_OF_APRIL,
@@ -301,3 +303,22 @@ def test_fill_calculator_uses_the_orders_in_view(connection: Connection) -> None
     assert found["fill_gain"].denominator == Decimal("2.8600")
     # judged due days 17 February to 22 March: 34 days; 12,059.6667 × 365 / 34 a year
     assert found["fill_payback"].value == pytest.approx(2_000_000 / (12_059.66667 * 365 / 34), rel=1e-6)
+
+
+def test_n1_calculator_marks_shares_that_the_loss_window_can_still_change(connection: Connection) -> None:
+    """O is due on 10 March, 70 of 100 came, and the seller closed the rest. Its buyer can be lost until 31 March.
+
+    On 20 March the lost order is provisional, and the evidence is complete through 9 March. On 30 April it is not. Of
+    three orders, two are complete at once. They are due in 22 days, from 17 February to 10 March.
+    """
+    loaded = together(earlier_orders(*WEEKLY), the_order(**CLOSED), sent(("2026-03-08", 70)))
+    for as_of, provisional in (
+        (datetime(2026, 3, 20, 23, 59, 59, 999_999), Provisional("loss window", 1, date(2026, 3, 9))),
+        (END_OF_APRIL, None),
+    ):
+        events(connection, as_of=as_of, **loaded)
+        start = fill_rate_inputs(connection, Question(()))
+        assert start.provisional == provisional
+        assert start.low is not None
+        assert (start.low.fill, start.low.back_ordered_share, start.low.waited_share) == (Decimal(2) / 3, 0, 0)
+        assert start.low.orders == Decimal(3) * 365 / 22
