@@ -114,7 +114,7 @@ def test_with_sign_in_a_read_without_a_scope_is_refused(monkeypatch: pytest.Monk
 
 
 def test_pages_read_the_warehouse_through_the_scope_of_the_person() -> None:
-    """The edit forms read all rows, and a person with a scope does not get them."""
+    """Edit forms and monitoring read all rows. A person with a scope gets neither."""
     root = Path(__file__).parents[2]
     opened = {
         file.relative_to(root).as_posix()
@@ -124,4 +124,4 @@ def test_pages_read_the_warehouse_through_the_scope_of_the_person() -> None:
             r"warehouse\.(reading|preview)\(|from metrics\.warehouse import .*\b(reading|preview)\b", file.read_text()
         )
     }
-    assert opened == {"dashboard/editing/form.py", "dashboard/editing/state.py"}
+    assert opened == {"dashboard/editing/form.py", "dashboard/editing/state.py", "dashboard/server/monitoring.py"}

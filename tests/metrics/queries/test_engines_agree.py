@@ -15,6 +15,7 @@ from sqlalchemy import make_url, select
 
 from ingest.pipeline import run
 from metrics import warehouse
+from metrics.access import Scope
 from metrics.facts import rejudge
 from metrics.facts.orders import order_facts_table, order_line_facts_table
 from metrics.measures.catalog import MEASURES
@@ -24,6 +25,7 @@ from metrics.model.question import ALL_QUARANTINED, NOTHING_KNOWN
 from metrics.queries import statements
 from metrics.queries.answer import Answer, Question, answer
 from metrics.queries.rollups import ROLLED
+from metrics.queries.scope import reading as scoped_reading
 from metrics.rebuild import rebuild
 from metrics.warehouse import Location, reading, writing
 from tests.conftest import SAMPLE_ORDERS
@@ -104,6 +106,19 @@ def test_both_engines_give_the_same_answers(
     by: tuple[str, ...], grain: str | None, embedded: Location, server: Location
 ) -> None:
     assert_same(asked(embedded, EVERYTHING, by, grain), asked(server, EVERYTHING, by, grain))
+
+
+@pytest.mark.long
+@pytest.mark.postgres
+@pytest.mark.parametrize(
+    "scope", [(("region", ("North",)),), (("segment", ("A",)), ("channel", ("edi", "web")))], ids=["region", "two"]
+)
+def test_both_engines_give_the_same_answers_under_a_scope(scope: Scope, embedded: Location, server: Location) -> None:
+    found = []
+    for place in (embedded, server):
+        with scoped_reading(place, scope) as connection:
+            found.append(answer(connection, Question(EVERYTHING)))
+    assert_same(*found)
 
 
 @pytest.mark.postgres
