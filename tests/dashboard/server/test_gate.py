@@ -22,7 +22,6 @@ from streamlit.web.server.starlette import starlette_app_utils as cookies
 from dashboard.frame import access as lookups
 from dashboard.server.gate import Gate
 from dashboard.server.identity import PROXY_SECRET_HEADER
-from dashboard.server.sign_in_flow import NEXT_COOKIE, is_own_page
 from dashboard.sign_in import SignIn, read_settings
 from metrics.access import Access, Role
 from metrics.store import access
@@ -44,7 +43,6 @@ PROXY = {
     "BUYERVIEW_PROXY_SECRET": SECRET,
     "BUYERVIEW_PROXY_ADDRESSES": "10.1.0.0/24, 127.0.0.1",
 }
-PAGE = {"accept": "text/html"}
 SEEN = "/media/0a1b.xlsx"
 
 
@@ -329,31 +327,3 @@ def test_header_of_the_proxy_counts_only_with_the_secret_and_from_its_addresses(
     local = Client(guard, host="localhost:8501", address="127.0.0.1")
     assert (local.status("/healthz"), local.status("/metrics"), local.status("/")) == (IN, IN, NO)
     assert local.status("/metrics", by_proxy("ben@example.com")) == NO
-
-
-@pytest.mark.usefixtures("people")
-def test_sign_in_returns_to_the_page_that_was_asked_for() -> None:
-    client = Client(gate(read_settings(OIDC)))
-    code, _, page = client.get("/recovery?region=North", PAGE)
-    assert (code, "/sign-in?next=%2Frecovery%3Fregion%3DNorth" in page) == (OUT, True)
-    back = {"cookie": f"{NEXT_COOKIE}=%2Frecovery%3Fregion%3DNorth%26name%3DZo%C3%AB"}
-    assert client.get("/oauth2callback", back)[1]["location"] == "/recovery?region=North&name=Zo%C3%AB"
-    assert client.get("/oauth2callback")[1]["location"] == "/"
-    assert client.get("/oauth2callback", {"cookie": f"{NEXT_COOKIE}=%2F%2Fevil.example.com"})[1]["location"] == "/"
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        "",
-        "recovery",
-        "//evil.example.com",
-        "/\\evil.example.com",
-        "https://evil.example.com",
-        "/a\r\nb",
-        "/auth/logout",
-    ],
-)
-def test_address_that_is_no_page_is_never_returned_to(address: str) -> None:
-    assert not is_own_page(address)
-    assert is_own_page("/recovery?region=North")
