@@ -18,7 +18,7 @@ from metrics.warehouse import Location, reading
 from tests.metrics.facts.orders.worlds import drawn_worlds
 from tests.support.ask_measures import only
 from tests.support.builders import Records, everything, order_line, product
-from tests.support.engines import memory
+from tests.support.engines import ENGINES, empty, memory
 from tests.support.rule_cases import END_OF_APRIL, both, history, renamed, sent
 from tests.support.sql_facts import build
 
@@ -57,13 +57,11 @@ def worked() -> Records:
     return records | {"products": [product(unit_cost_amount="3.00", category="pumps")]}
 
 
-@pytest.fixture(scope="module")
-def judged() -> Iterator[Connection]:
-    engine = memory()
-    with engine.connect() as connection:
+@pytest.fixture(scope="module", params=ENGINES)
+def judged(request: pytest.FixtureRequest) -> Iterator[Connection]:
+    with empty(request) as connection:
         build(connection, worked(), END_OF_APRIL, everything())
         yield connection
-    engine.dispose()
 
 
 def by_key(found: tuple[Lever, ...]) -> dict[Key, Lever]:
