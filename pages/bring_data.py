@@ -12,5 +12,5 @@ else:
         bring_data.upload()
     bring_data.source_in_work()
     bring_data_kept.sources_list()
-if page.has_data() and not bring_data.is_previewing():
-    bring_data_missing.of_published_data()
+    if page.has_data() and not bring_data.is_previewing():
+        bring_data_missing.of_published_data()

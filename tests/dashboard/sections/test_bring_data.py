@@ -155,3 +155,12 @@ def test_a_person_without_the_right_sees_no_upload(
     assert "You may not publish data" in markup(at)
     assert not at.button
     assert "75.0%" not in markup(at)
+
+
+def test_published_data_show_their_last_run_and_mapped_and_missing_columns(page_of_small: Open) -> None:
+    at = page_of_small("bring_data")
+    assert not at.exception
+    shown = markup(at)
+    mapped = shown.partition("Mapped columns of the published data")[2]
+    assert "received_at" in mapped
+    assert any("Last run: " in one.value and "quarantined" in one.value for one in at.caption)
