@@ -10,6 +10,8 @@ if not bring_data.may_publish():
 else:
     with theme.card("upload"):
         bring_data.upload()
+        if not page.has_data():
+            bring_data.sample_hint()
     bring_data.source_in_work()
     bring_data_kept.sources_list()
     if page.has_data() and not bring_data.is_previewing():

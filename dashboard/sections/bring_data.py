@@ -69,6 +69,12 @@ def upload() -> None:
         theme.show_html(f'<div role="alert">{cards.banner(formatting.html(message))}</div>')
 
 
+def sample_hint() -> None:
+    """Draw the way to sample data, for an empty installation."""
+    text = "No files at hand? Run <code>buyerview demo</code> to load sample data."
+    theme.show_html(f'<p class="bv bv-muted">{text}</p>')
+
+
 def _upload_key() -> str:
     return f"bring_files_{st.session_state.get(UPLOADS, 0)}"
 
