@@ -8,7 +8,7 @@ from streamlit.errors import StreamlitAPIException
 
 from dashboard import queries
 from dashboard.components import cards, formatting, latency, theme
-from dashboard.frame import access, filters, live_refresh, menu, messages, quality_marks, user_name
+from dashboard.frame import access, filters, live_refresh, menu, messages, quality_marks, search, user_name
 from dashboard.sign_in import Mode, read_settings
 from metrics.errors import AccessEnded, BuyerviewError, GenerationGone, StorageFailed, WarehouseUnreachable
 from metrics.lists.data_status import DataStatus, data_status
@@ -51,11 +51,14 @@ if whole := filters.dropped_values(entry.path):
     st.switch_page(page, query_params=whole)
 
 
-def head() -> None:
-    """Draw the title, and keep a place for the subtitle."""
-    with st.container(gap=None, key="head"):
-        st.title(entry.title, anchor=False)
-        st.session_state["_subtitle"] = st.empty()
+def head(generation: int | None = None) -> None:
+    """Draw the title, keep a place for the subtitle, and draw the search in a generation."""
+    with st.container(horizontal=True, vertical_alignment="top", gap="small", key="head"):
+        with st.container(gap=None, key="head_title"):
+            st.title(entry.title, anchor=False)
+            st.session_state["_subtitle"] = st.empty()
+        if generation is not None:
+            search.search_field(generation)
 
 
 def nothing_published() -> None:
@@ -114,7 +117,7 @@ def run(generation: Generation, newest: int) -> None:
     as_of = status.data_as_of or generation.published_at
     first = status.first_day or as_of.date()
     st.session_state["_generation"], st.session_state["_frame"] = generation.number, status
-    head()
+    head(generation.number)
     banners(status, generation.fallback)
     if generation.number != newest:
         theme.show_html(cards.banner(f"<b>You see data version {generation.number}.</b> The newest is {newest}."))

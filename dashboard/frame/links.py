@@ -11,6 +11,7 @@ from metrics.model.measure import Percentile, Ratio, Total
 DRILL_DOWN = "behind"
 WHAT_CHANGED = "what-changed"
 STORY = "order-story"
+CUSTOMER = "customer"
 
 At = tuple[tuple[str, str | None], ...]
 """Dimension values in addition to the filters, in the order of selection; None means empty in the data."""
@@ -47,6 +48,11 @@ def drill_down_url(
 def order_story_url(order_id: str) -> str:
     """Return the address of one order's timeline."""
     return page_url(STORY, {"order": order_id})
+
+
+def customer_url(customer_id: str) -> str:
+    """Return the address of the page for one customer."""
+    return page_url(CUSTOMER, {"customer": customer_id})
 
 
 def page_url(path: str, asked: dict[str, str | list[str]]) -> str:

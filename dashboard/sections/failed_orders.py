@@ -37,6 +37,8 @@ class Choice:
     page: int
     lever: tuple[str, str, str] | None = None
     """Reason, dimension and value, to list only the orders that failed only because of them."""
+    product: str | None = None
+    """Only orders with a line of this product; None: all."""
 
 
 def choose() -> Choice:
@@ -61,11 +63,24 @@ def choose() -> Choice:
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key="lever"):
             st.caption(formatting.markdown(f"Failed only because: {name_of(*lever)}"), width="content")
             st.button("Show all failed orders", on_click=_leave_lever, type="tertiary")
-    return Choice(tuple(reasons), sort, show, int(st.session_state.get("failed_page", 1)), lever)
+    return Choice(tuple(reasons), sort, show, int(st.session_state.get("failed_page", 1)), lever, _product())
 
 
 def _leave_lever() -> None:
     st.query_params.pop("lever", None)
+
+
+def _product() -> str | None:
+    """Return the product in the address, and draw the button that removes it."""
+    product = st.query_params.get("product") or None
+    if product is not None:
+        label = f"Product: {formatting.markdown(product)} ✕"
+        st.button(label, key="chip_product", help="Remove filter", on_click=_all_products)
+    return product
+
+
+def _all_products() -> None:
+    st.query_params.pop("product", None)
 
 
 def listed_orders(filters: Filters, choice: Choice) -> Listing:
@@ -83,6 +98,7 @@ def listed_orders(filters: Filters, choice: Choice) -> Listing:
         where=filters.where,
         reasons=choice.reasons,
         among=among,
+        product=choice.product,
         but=narrow.but,
         resolved=narrow.resolved,
         done=narrow.done,
@@ -112,6 +128,7 @@ def no_orders(filters: Filters, choice: Choice) -> None:
                     user_name.name_field()
             return
         why = " for these reasons" if choice.reasons or choice.lever else ""
+        why += f" with product {formatting.html(choice.product)}" if choice.product else ""
         theme.show_html(
             cards.empty(
                 "No failed orders",

@@ -6,7 +6,7 @@ from datetime import date
 
 from sqlalchemy import ColumnElement, Connection, and_, case, false, func, or_, select
 
-from metrics.facts.orders import order_facts_table
+from metrics.facts.orders import order_facts_table, order_line_facts_table
 from metrics.facts.recoveries import recovery_facts_table
 from metrics.lists.rows import SHOWN, Listing, Row, Where, in_period, is_failed, is_shown, rows_of, with_names
 from metrics.measures.catalog import find
@@ -40,6 +40,7 @@ def failed_orders(
     end: date | None = None,
     where: Where = (),
     reasons: Sequence[str] = (),
+    product: str | None = None,
     among: Sequence[str] | None = None,
     but: Sequence[str] = (),
     resolved: bool | None = None,
@@ -50,7 +51,8 @@ def failed_orders(
 ) -> Listing:
     """Return one page of the orders that failed at least one test, with the total number and value.
 
-    among, but: keep to these orders, or leave these out. resolved: True keeps the resolved orders, False the
+    product: keep to orders with a line of this product. among, but: keep to these orders, or leave these out.
+    resolved: True keeps the resolved orders, False the
     unresolved. An order is resolved if the feeds show it or if it is in `done`. Grain: one order. Columns: all of
     `order_facts`. `sums` has `ordered_amount` and `short_amount` of the whole list by currency. Amounts of different
     currencies are never added.
@@ -59,6 +61,9 @@ def failed_orders(
     view = [is_failed(), *in_period(start, end, where), *with_names(facts.order_id, among, but)]
     if reasons:
         view.append(_broke(reasons))
+    if product is not None:
+        line = order_line_facts_table.c
+        view.append(facts.order_id.in_(select(line.order_id).where(line.product_id == product)))
     if resolved is not None:
         settled = facts.order_id.in_(
             select(recovery_facts_table.c.order_id).where(recovery_facts_table.c.resolved_at.is_not(None))
