@@ -10,6 +10,9 @@ from metrics.model.measure import Measure
 from metrics.model.question import Answer
 from metrics.targets.targets import Target
 
+VERDICT_WORDS = {True: "good", False: "failed", None: "unknown"}
+"""Verdicts of an order in both scorecards."""
+
 
 def value_cell(answer: Answer | None, measure: Measure, target: Target | None = None) -> Cell:
     """Return the value with its state, or a dash that shows the reason on hover."""

@@ -11,6 +11,7 @@ from dashboard.components.sentences import Phrase, Sentence
 from dashboard.components.tables import Cell
 from dashboard.frame import chart_download, links
 from dashboard.measure_page import crm_steps
+from dashboard.measure_page.commitments import commitment
 from dashboard.measure_page.headline import headline, nothing_to_show, number, worst_segment
 from dashboard.measure_page.tiles import tiles
 from dashboard.measure_page.trend import load_trend, trend_section, with_trend
@@ -133,7 +134,10 @@ def promised_and_delivered(view: MeasureView) -> None:
     rows = [
         [
             Cell(row),
-            *(_cell(segment, row, kept[segment, row], _words(packages[segment], row), view) for segment in segments),
+            *(
+                _cell(segment, row, kept[segment, row], commitment(packages[segment], row), view)
+                for segment in segments
+            ),
         ]
         for row in ROWS
     ]
@@ -172,32 +176,6 @@ def _behind(measure: str, words: str, at: links.At = ()) -> str:
     return (
         f'<a href="{formatting.html(links.drill_down_url(measure, at=at))}" target="_self">{formatting.html(words)}</a>'
     )
-
-
-def _words(package: Package, row: str) -> str:
-    """Return the commitment of a package in a row."""
-    limit = package.defect_share_max
-    texts = {
-        "Product quality": None
-        if limit is None
-        else f"{'less than' if package.defect_below else 'at most'} {limit:.1%} defects",
-        "Order fill": None if package.order_fill_min is None else f"{package.order_fill_min:.0%}",
-        "Lead time": None
-        if package.lead_time_days_max is None
-        else formatting.count(package.lead_time_days_max, "day"),
-        "Delivery time": {
-            "hour": "within 1 hour of request",
-            "day": "on the day requested",
-            "week": "in the week requested",
-        }.get(package.delivery_window or ""),
-        "Payment terms": package.payment_terms,
-        "Customer service support": {
-            "dedicated_rep": "dedicated rep",
-            "next_available_rep": "next available rep",
-            "web": "through the web site",
-        }.get(package.support_level or ""),
-    }
-    return texts[row] or "no commitment"
 
 
 def fit(view: MeasureView) -> None:

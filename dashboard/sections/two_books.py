@@ -8,7 +8,7 @@ from dashboard.components.chart_types import Bar
 from dashboard.components.sentences import Sentence
 from dashboard.components.tables import Cell
 from dashboard.frame import chart_download, page
-from dashboard.measure_page.cells import order_cell
+from dashboard.measure_page.cells import VERDICT_WORDS, order_cell
 from dashboard.measure_page.headline import headline, missing_feeds, nothing_to_show, number, worst_segment
 from dashboard.measure_page.tiles import tiles
 from dashboard.measure_page.view import MeasureView, answers_by
@@ -17,7 +17,6 @@ from metrics.lists import two_books as lists
 from metrics.lists.rows import Row
 from metrics.model.measure import Unit
 
-VERDICT_WORDS = {True: "good", False: "failed", None: "unknown"}
 SIZE = 12
 
 

@@ -205,7 +205,7 @@ def order_records(connection: Connection, order_id: str) -> OrderRecords | None:
         shipment_lines=sent,
         invoices=_by_ids(connection, invoices, "invoice_id", billed),
         invoice_lines=billed,
-        customer=_as_of(connection, customers, "customer_id", facts[0]["customer_id"], facts[0]["ordered_day"]),
+        customer=version_on(connection, customers, "customer_id", facts[0]["customer_id"], facts[0]["ordered_day"]),
         product_names=_product_names(connection, {row["product_id"] for row in (*judged, *sent) if row["product_id"]}),
     )
 
@@ -223,8 +223,8 @@ def _by_ids(connection: Connection, table: Table, key: str, children: list[Row])
     )
 
 
-def _as_of(connection: Connection, table: Table, key: str, value: str, day: date | None) -> Row:
-    """The version of a customer that applied on a day, or the first version if none applied yet."""
+def version_on(connection: Connection, table: Table, key: str, value: str, day: date | None) -> Row:
+    """Return the version of a record that applied on a day, or the first version if none applied yet."""
     versions = rows_of(
         connection, select(table).where(table.c[key] == value, _alive(table)).order_by(table.c.valid_from)
     )
