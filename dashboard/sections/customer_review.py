@@ -282,20 +282,16 @@ def _zone_and_options(review: Review) -> Section:
 
 def _options(review: Review) -> list[tuple[str, str]]:
     asked = (review.view.generation, review.filters.start, review.filters.end)
-    found = {
-        "Change the interaction": [
-            (one.customer, one.saving) for one in queries.cached(danger_zone_options.interactions, *asked)
-        ],
-        "Move orders to edi, web": [
-            (one.customer, one.moved_saving) for one in queries.cached(danger_zone_options.interactions, *asked)
-        ],
-        "Charge the cost": [(one.customer, one.gain) for one in queries.cached(danger_zone_options.charges, *asked)],
-        "Another channel": [(one.customer, one.gain) for one in queries.cached(danger_zone_options.channels, *asked)],
-    }
+    interactions = queries.cached(danger_zone_options.interactions, *asked)
+    found = [
+        *[("Change the interaction", one.customer, one.saving) for one in interactions],
+        *[("Move orders to edi, web", one.customer, one.moved_saving) for one in interactions],
+        *[("Charge the cost", one.customer, one.gain) for one in queries.cached(danger_zone_options.charges, *asked)],
+        *[("Another channel", one.customer, one.gain) for one in queries.cached(danger_zone_options.channels, *asked)],
+    ]
     return [
         (name, formatting.number(gain, Unit.MONEY))
-        for name, options in found.items()
-        for customer, gain in options
+        for name, customer, gain in found
         if customer.customer_id == review.customer_id
     ]
 
