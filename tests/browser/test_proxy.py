@@ -123,7 +123,7 @@ def test_two_people_behind_the_proxy_keep_their_names_and_a_third_has_no_access(
     expect(eve.page.get_by_role("heading", level=1)).to_have_text("No access")
     with open_store(place) as store:
         access.revoke(store, "test", "ben@example.com")
-    ben.page.get_by_role("link", name="Failed orders").click()
+    ben.page.get_by_role("link", name="Failed orders", exact=True).click()
     expect(ben.page.get_by_text("Your access has ended")).to_be_visible(timeout=PATIENCE)
     for screen in (ada, ben, eve):
         screen.page.context.close()

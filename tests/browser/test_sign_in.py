@@ -132,10 +132,10 @@ def test_two_people_at_once_keep_their_names_and_revocation_counts_at_the_next_c
     expect(ben.page.get_by_text("ben@example.com")).to_be_visible(timeout=PATIENCE)
     with open_store(roles) as store:
         access.revoke(store, "test", "ben@example.com")
-    ben.page.get_by_role("link", name="Failed orders").click()
+    ben.page.get_by_role("link", name="Failed orders", exact=True).click()
     expect(ben.page.get_by_text("Your access has ended")).to_be_visible(timeout=PATIENCE)
     assert status(ben.page.context, ben.address) == 403
-    ada.page.get_by_role("link", name="Failed orders").click()
+    ada.page.get_by_role("link", name="Failed orders", exact=True).click()
     expect(ada.page.get_by_role("heading", level=1)).to_have_text("Failed orders")
 
 
