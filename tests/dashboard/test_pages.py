@@ -175,9 +175,11 @@ def test_page_run_opens_one_connection(page_of_small: Open, monkeypatch: pytest.
     from dashboard import queries
 
     read: list[int | None] = []
-    real = warehouse.reading
+    real = queries.scope.reading
     monkeypatch.setattr(
-        queries.warehouse, "reading", lambda place, generation=None: read.append(generation) or real(place, generation)
+        queries.scope,
+        "reading",
+        lambda place, rows, generation=None: read.append(generation) or real(place, rows, generation),
     )
     page_of_small()
     assert len(read) == 1, "one connection serves the whole page"
