@@ -70,6 +70,10 @@ def test_an_open_home_of_an_earlier_version_is_closed(tmp_path: Path) -> None:
 
 @pytest.mark.long
 def test_the_dashboard_writes_private_files(home: Path) -> None:
+    os.umask(0o077)
+    with open_store(Location(folder=home)):
+        pass
+    os.umask(0)
     port = free_port()
     words = [sys.executable, "-m", "buyerview", "serve", "--no-browser", "--port", str(port)]
     with subprocess.Popen(words, cwd=ROOT, stderr=subprocess.PIPE) as server:
