@@ -117,7 +117,7 @@ OTIF_CONTRACT = order_share(
     title="On time in full, under contract",
     short="OTIF, contract",
     facts=contract_facts_table,
-    formula=combined(contract.otif, contract.state),
+    formula=judged(contract.otif, contract.state),
     definition=(
         "Orders of which everything owed, less the agreed tolerance, was received by the contract's deadline. Each "
         "order is judged by the policy of its customer on the day of the order. Strict rules apply where the contract "

@@ -141,7 +141,7 @@ OTIF = order_share(
     name="otif",
     title="On time in full",
     short="OTIF",
-    formula=combined(o.otif, o.state),
+    formula=judged(o.otif, o.state),
     definition=(
         "Orders that are both on time and complete: everything owed was received by the deadline. Each order passes or "
         "fails as a whole."
@@ -179,7 +179,7 @@ OTIF_LINE = Measure(
     direction=Direction.HIGHER,
     facts=order_line_facts_table,
     date="due_day",
-    formula=combined(line.otif, line.state),
+    formula=judged(line.otif, line.state),
     definition=(
         "Order lines of which everything owed was received by the deadline. Do not compare this share with OTIF by "
         "order."

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
 
 from tests.reference.findings import Verdict
 from tests.reference.judgements import Judgement, LineJudgement, OrderJudgement
@@ -95,20 +94,6 @@ def measure(
 
 
 Cell = Callable[..., Counted]
-
-
-def combined(count: Callable[[Judgement, Cell], None]) -> Callable[[Judgement, Cell], None]:
-    """Return the same counts, marked as those of an AND of several tests."""
-
-    def count_marked(judgement: Judgement, cell: Cell) -> None:
-        def marked(*place: Any, **named: Any) -> Counted:
-            sums = cell(*place, **named)
-            sums.combined = True
-            return sums
-
-        count(judgement, marked)
-
-    return count_marked
 
 
 def of_verdict(name: str, *, neutral: bool = False) -> Callable[[Judgement, Cell], None]:
@@ -224,7 +209,7 @@ def placed_orders(judgement: Judgement, cell: Cell) -> None:
 MEASURES: dict[str, Callable[[Judgement, Cell], None]] = {
     "on_time": of_verdict("on_time"),
     "complete": of_verdict("complete"),
-    "otif": combined(of_verdict("otif")),
+    "otif": of_verdict("otif"),
     "damage_free": of_verdict("damage_free", neutral=True),
     "filled_accurately": of_verdict("filled_accurately", neutral=True),
     "billed_accurately": billed_orders,
@@ -236,7 +221,7 @@ MEASURES: dict[str, Callable[[Judgement, Cell], None]] = {
     ),
     "back_order_share": of_lines(lambda line: line.back_ordered),
     "on_time_line": of_lines(lambda line: line.findings["on_time"].verdict),
-    "otif_line": combined(of_lines(lambda line: line.findings["otif"].verdict)),
+    "otif_line": of_lines(lambda line: line.findings["otif"].verdict),
     "order_fill_first_pass": all_orders_passed_first,
     "line_fill_first_pass": of_lines(first_pass),
     "line_fill_final": of_lines(lambda line: line.findings["complete"].verdict),

@@ -20,8 +20,6 @@ from tests.support.builders import shipment as consignment
 from tests.support.builders import shipment_line as consigned
 
 _tables = only(delivery_groups, contract_verdicts, availability, recoveries)
-PARTS_OF_DELIVERY = {"otif", "otif_line", "otif_contract"}
-"""Combined of two tests. No window of claims or invoices is among them."""
 COMBINED = ("perfect_order", "perfect_group", "perfect_order_contract")
 
 
@@ -175,4 +173,4 @@ def test_explain_compares_only_the_complete_part_and_reports_it(connection: Conn
 
 def test_every_combined_share_is_marked() -> None:
     combined = {name for name, found in MEASURES.items() if isinstance(found.formula, Ratio) and found.formula.combined}
-    assert combined == {*COMBINED, *PARTS_OF_DELIVERY, "available_as_wanted"}
+    assert combined == {*COMBINED, "available_as_wanted"}
