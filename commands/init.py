@@ -69,15 +69,12 @@ def init(
     not decide is a question. Without a terminal and without --yes, questions stay open at the top of the file. A trial
     run then loads the data into a temporary warehouse; your data version does not change.
     """
-    from ingest.inference.database import VARIABLE, name_url
+    from ingest.inference.database import name_url
     from ingest.inference.inputs import data_folder, find_files, is_database
     from metrics.errors import SettingRefused
 
     mapping = to.absolute()
-    if mapping.exists() and not overwrite:
-        raise SettingRefused("--out", f"{to} exists; choose another name, or add --overwrite")
-    if time_zone and time_zone not in zoneinfo.available_timezones():
-        raise SettingRefused("--time-zone", f"{time_zone!r} is no IANA time zone; write for example Europe/Berlin")
+    _check_options(to, time_zone, overwrite=overwrite)
     databases = [source for source in sources if is_database(source)]
     files = find_files([source for source in sources if not is_database(source)], mapping)
     folder = data_folder(files, mapping)
@@ -103,10 +100,26 @@ def init(
         )
     if trial:
         show_trial(run_trial(mapping, folder))
+    _show_next_steps(to, folder, databases)
+
+
+def _show_next_steps(mapping: Path, folder: Path, databases: Sequence[str]) -> None:
+    from ingest.inference.database import VARIABLE
+
     if any("://" in database for database in databases):
         screen.print(f"\nThe mapping contains no URL. Set {VARIABLE} to it before each run.")
-    data = "" if folder == mapping.parent else f" --data {folder}"
-    screen.print(f"\nTo load the data: buyerview ingest {to}{data}", markup=False, soft_wrap=True)
+    data = "" if folder == mapping.absolute().parent else f" --data {folder}"
+    screen.print(f"\nTo load the data: buyerview ingest {mapping}{data}", markup=False, soft_wrap=True)
+
+
+def _check_options(to: Path, time_zone: str, *, overwrite: bool) -> None:
+    """Refuse an output file that exists, and an unknown time zone."""
+    from metrics.errors import SettingRefused
+
+    if to.exists() and not overwrite:
+        raise SettingRefused("--out", f"{to} exists; choose another name, or add --overwrite")
+    if time_zone and time_zone not in zoneinfo.available_timezones():
+        raise SettingRefused("--time-zone", f"{time_zone!r} is no IANA time zone; write for example Europe/Berlin")
 
 
 @dataclass(frozen=True)

@@ -327,15 +327,9 @@ def refuse_inconsistent_numbers(state: RunState, connection: Connection) -> None
                 f"{claim.rows_failed:,} of {claim.rows_checked:,} rows of {claim.table} break the check {claim.name}. "
                 "This is a defect of Buyerview; please report it."
             )
+    names = ("feed", "expectation", "column_name", "rows_checked", "rows_failed")
     passed: list[dict[str, object]] = [
-        {
-            "feed": claim.table,
-            "expectation": claim.name,
-            "column_name": None,
-            "rows_checked": claim.rows_checked,
-            "rows_failed": 0,
-        }
-        for claim in claims
+        dict(zip(names, (claim.table, claim.name, None, claim.rows_checked, 0), strict=True)) for claim in claims
     ]
     state.checks.extend(passed)
     insert_rows(connection, checks, ({"run_id": state.known.next_run_id, **check} for check in passed))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dashboard import queries
-from dashboard.frame import menu, page, quality_marks
+from dashboard.frame import menu, menu_entries, page, quality_marks
 from dashboard.frame.filters import Filters
 from metrics.lists.rows import Row
 from metrics.measures.catalog import BY_MODULE, MEASURES, has_dimension
@@ -42,7 +42,7 @@ class MeasureView:
         return quality_marks.target_in_view(self.targets, measure, where)
 
 
-def measures_of(entry: menu.Entry) -> tuple[str, ...]:
+def measures_of(entry: menu_entries.Entry) -> tuple[str, ...]:
     """Return the measures of a page: all of its measure modules, and those it adds."""
     return (*(measure.name for module in entry.measures for measure in BY_MODULE[module]), *entry.also)
 
@@ -53,7 +53,7 @@ def page_view(file: str) -> MeasureView:
     return load_view(entry, measures_of(entry), page.generation(), page.current_filters())
 
 
-def load_view(entry: menu.Entry, measures: tuple[str, ...], generation: int, filters: Filters) -> MeasureView:
+def load_view(entry: menu_entries.Entry, measures: tuple[str, ...], generation: int, filters: Filters) -> MeasureView:
     """Return the answers to measures in view, in two questions: all in view, and by customer segment."""
     view = Question(measures, start=filters.start, end=filters.end, where=filters.where)
     with_segment = tuple(name for name in measures if has_dimension(MEASURES[name], "segment"))

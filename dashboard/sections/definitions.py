@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard.components import formatting
-from dashboard.frame import links, menu
+from dashboard.frame import links, menu_entries
 from dashboard.measure_page.view import measures_of
 from metrics.measures.catalog import MEASURES, PRODUCT_ROWS
 from metrics.model.measure import Derived, Measure
@@ -56,7 +56,7 @@ def _words(measure: Measure) -> str:
 
 def _pages() -> dict[str, tuple[str, str]]:
     """Return the path and title of the page of each measure."""
-    return {name: (entry.path, entry.title) for entry in menu.ENTRIES for name in measures_of(entry)}
+    return {name: (entry.path, entry.title) for entry in menu_entries.ENTRIES for name in measures_of(entry)}
 
 
 def listing(measures: list[Measure], feeds: frozenset[str]) -> str:

@@ -13,7 +13,7 @@ from dashboard import queries
 from dashboard.components import cards, formatting, tables, theme
 from dashboard.components.tables import Cell
 from dashboard.exports import write
-from dashboard.frame import links, menu, page, quality_marks
+from dashboard.frame import links, menu, menu_entries, page, quality_marks
 from dashboard.frame.filters import Filters
 from dashboard.frame.links import At, Days
 from dashboard.measure_page.cells import link_cell, value_cell
@@ -101,7 +101,7 @@ def _key(one: DrillDownRequest) -> str:
 def trail(one: DrillDownRequest) -> str:
     """Return the path from the page of the number to here, each step as a link."""
     scorecard = menu.entry_of_file("scorecard")
-    entry = next((entry for entry in menu.ENTRIES if one.measure.name in measures_of(entry)), scorecard)
+    entry = next((entry for entry in menu_entries.ENTRIES if one.measure.name in measures_of(entry)), scorecard)
     steps = [(entry.title, links.page_url(entry.path, {})), (one.measure.title, one.href(at=(), period=None))]
     if one.days:
         steps.append((formatting.date_range(*one.days), one.href(at=())))

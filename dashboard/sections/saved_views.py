@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from dashboard import queries
 from dashboard.components import cards, formatting, tables, theme
 from dashboard.components.tables import Cell
-from dashboard.frame import access, menu, messages, page, save_view, user_name
+from dashboard.frame import access, menu_entries, messages, page, save_view, user_name
 from dashboard.measure_page.cells import link_cell
 from metrics.access import Action
 from metrics.errors import StoreUnusable
@@ -49,7 +49,7 @@ def list_views() -> None:
                 markup=link_cell(view["name"], view_url(view)).markup,
                 small=unavailable_parts(view),
             ),
-            Cell(next((entry.title for entry in menu.ENTRIES if entry.path == view["page"]), view["page"])),
+            Cell(next((entry.title for entry in menu_entries.ENTRIES if entry.path == view["page"]), view["page"])),
             Cell(_chosen(view)),
             Cell(view["owner"], small="shared" if view["shared"] else "private"),
         ]
@@ -85,7 +85,7 @@ def view_url(view: Row) -> str:
 def unavailable_parts(view: Row) -> str:
     """Return the page, measures and filter values of a view that no longer exist; "" if all exist."""
     options = page.data_status().options
-    gone = [] if any(entry.path == view["page"] for entry in menu.ENTRIES) else [f"the page {view['page']}"]
+    gone = [] if any(entry.path == view["page"] for entry in menu_entries.ENTRIES) else [f"the page {view['page']}"]
     for part, value in parse_qsl(view["query"]):
         if part in MEASURE_PARTS and value not in MEASURES:
             gone.append(f"the measure {value}")

@@ -40,15 +40,15 @@ def search(connection: Connection, text: str, *, limit: int = 6) -> list[Match]:
     ]
 
 
-def _matches(connection: Connection, kind: str, found: Select[tuple[str, str]]) -> list[Match]:
-    return [Match(kind, str(row[0]), str(row[1] or "")) for row in connection.execute(found)]
+def _matches(connection: Connection, kind: str, found: Select[str, str]) -> list[Match]:
+    return [Match(kind, str(key), str(name or "")) for key, name in connection.execute(found)]
 
 
 def _begins(column: ColumnElement[str], text: str) -> ColumnElement[bool]:
     return column.between(text, text + LAST_CHARACTER)
 
 
-def _by_key(key: ColumnElement[str], name: ColumnElement[str], text: str, limit: int) -> Select[tuple[str, str]]:
+def _by_key(key: ColumnElement[str], name: ColumnElement[str], text: str, limit: int) -> Select[str, str]:
     spellings = dict.fromkeys((text, text.upper()))
     parts = [
         select(key.label("key"), name.label("name")).where(_begins(key, one)).order_by(key).limit(limit).subquery()
@@ -58,7 +58,7 @@ def _by_key(key: ColumnElement[str], name: ColumnElement[str], text: str, limit:
     return select(found.c.key, found.c.name).distinct().order_by(found.c.key).limit(limit)
 
 
-def _by_key_or_name(table: Table, key_name: str, text: str, limit: int) -> Select[tuple[str, str]]:
+def _by_key_or_name(table: Table, key_name: str, text: str, limit: int) -> Select[str, str]:
     """Return the SELECT of a table with versions, one row per key."""
     key, name, alive = table.c[key_name], table.c.name, table.c.deleted.is_(False)
     ways = [

@@ -15,7 +15,7 @@ from playwright.sync_api import sync_playwright
 from sqlalchemy import select
 
 from benchmarks.page_latency import FLAGS, served
-from dashboard.frame import menu
+from dashboard.frame import menu_entries
 from ingest.pipeline import run
 from metrics import warehouse
 from metrics.facts.orders import order_facts_table
@@ -37,7 +37,7 @@ def addresses(home: Path) -> Iterator[tuple[str, str]]:
             select(facts.order_id).where(facts.otif.is_(False), facts.damage_free.is_(False)).order_by(facts.order_id)
         ).first()
     named = {"order-story": f"?order={failed}", "behind": "?measure=otif&part=counted"}
-    for entry in menu.ENTRIES:
+    for entry in menu_entries.ENTRIES:
         yield entry.path or "scorecard", f"/{entry.path}{named.get(entry.path, '')}"
 
 

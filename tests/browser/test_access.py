@@ -8,13 +8,13 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
-from dashboard.frame import menu
+from dashboard.frame import menu_entries
 from metrics.warehouse import Location
 from tests.browser.conftest import Screen, Served
 
 pytestmark = pytest.mark.browser
 GRAVE = ("serious", "critical")
-PATHS = [entry.path for entry in menu.ENTRIES]
+PATHS = [entry.path for entry in menu_entries.ENTRIES]
 look = partial(Axe().run, options={"resultTypes": ["violations"]})
 
 

@@ -7,7 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.components import cards, formatting
-from dashboard.frame import menu
+from dashboard.frame import menu, menu_entries
 from dashboard.frame.period import choose
 from dashboard.measure_page.view import measures_of
 from metrics import warehouse
@@ -18,7 +18,7 @@ from metrics.queries.answer import Question
 from tests.dashboard.conftest import Open, markup
 from tests.dashboard.small_warehouse import AS_OF, EVIL, publish
 
-PAGES = tuple(entry.file.removesuffix(".py") for entry in menu.ENTRIES)
+PAGES = tuple(entry.file.removesuffix(".py") for entry in menu_entries.ENTRIES)
 WEEKS = choose("13W", as_of=AS_OF.date(), first=AS_OF.date())
 
 
@@ -35,11 +35,11 @@ def shown(at: AppTest, measure: str) -> str:
 def test_page_shows_its_title_without_an_exception(page: str, page_of_small: Open) -> None:
     at = page_of_small(None if page == "scorecard" else page)
     assert not at.exception
-    assert at.title[0].value == next(entry.title for entry in menu.ENTRIES if entry.file == f"{page}.py")
+    assert at.title[0].value == next(entry.title for entry in menu_entries.ENTRIES if entry.file == f"{page}.py")
 
 
 def test_menu_has_every_page_file() -> None:
-    assert {entry.file for entry in menu.ENTRIES} == {
+    assert {entry.file for entry in menu_entries.ENTRIES} == {
         file.name for file in menu.FOLDER.glob("*.py") if file.name != "__init__.py"
     }
 
@@ -202,7 +202,7 @@ def test_link_with_a_data_version_shows_the_numbers_of_that_version(
     assert "has been deleted" in markup(gone)
 
 
-@pytest.mark.parametrize("page", [entry.file.removesuffix(".py") for entry in menu.ENTRIES if entry.measures])
+@pytest.mark.parametrize("page", [entry.file.removesuffix(".py") for entry in menu_entries.ENTRIES if entry.measures])
 def test_measure_page_shows_the_query_results(page: str, page_of_small: Open) -> None:
     html = markup(page_of_small(page))
     for name in measures_of(menu.entry_of_file(page)):
@@ -216,7 +216,7 @@ def test_measure_page_shows_the_query_results(page: str, page_of_small: Open) ->
 
 def test_every_measure_except_volumes_is_shown_on_a_page() -> None:
     """Volumes equal the denominators of the scorecard and the breakdown."""
-    shown = {name for entry in menu.ENTRIES for name in measures_of(entry)}
+    shown = {name for entry in menu_entries.ENTRIES for name in measures_of(entry)}
     assert set(MEASURES) - shown == {measure.name for measure in volumes.MEASURES}
 
 

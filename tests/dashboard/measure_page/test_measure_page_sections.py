@@ -10,7 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.components import cards, formatting
-from dashboard.frame import menu
+from dashboard.frame import menu_entries
 from dashboard.measure_page import crm_steps, measure_table
 from dashboard.sections import profitability
 from metrics import warehouse
@@ -222,4 +222,4 @@ def test_page_is_shown_without_an_exception_if_its_feeds_are_missing(page: str, 
 
 @pytest.mark.usefixtures("page_of_small")
 def test_crm_steps_link_only_to_existing_pages() -> None:
-    assert {path for path, _ in crm_steps.STEPS} <= {entry.path for entry in menu.ENTRIES}
+    assert {path for path, _ in crm_steps.STEPS} <= {entry.path for entry in menu_entries.ENTRIES}

@@ -16,7 +16,7 @@ import buyerview
 from dashboard import queries
 from dashboard.components import formatting
 from dashboard.exports import write
-from dashboard.frame import menu
+from dashboard.frame import menu, menu_entries
 from dashboard.frame.period import choose
 from dashboard.measure_page.view import measures_of
 from dashboard.sections import scorecard
@@ -27,7 +27,7 @@ from metrics.queries.answer_table import answer_table
 from metrics.warehouse import Location, current
 from tests.dashboard.conftest import Open, markup
 
-PAGES = [*(entry.file.removesuffix(".py") for entry in menu.ENTRIES if entry.measures), "scorecard"]
+PAGES = [*(entry.file.removesuffix(".py") for entry in menu_entries.ENTRIES if entry.measures), "scorecard"]
 VIEWS: tuple[tuple[tuple[str, tuple[str, ...]], ...], ...] = ((), (("segment", ("B",)), ("channel", ("edi", "web"))))
 
 
