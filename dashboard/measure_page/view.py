@@ -47,6 +47,14 @@ def measures_of(entry: menu_entries.Entry) -> tuple[str, ...]:
     return (*(measure.name for module in entry.measures for measure in BY_MODULE[module]), *entry.also)
 
 
+def page_of(measure: str) -> menu_entries.Entry | None:
+    """Return the page of a measure: the page of its module, else the first page that adds it, else None."""
+    module = next(module for module, found in BY_MODULE.items() if measure in {one.name for one in found})
+    of_module = (entry for entry in menu_entries.ENTRIES if module in entry.measures)
+    adding = (entry for entry in menu_entries.ENTRIES if measure in entry.also)
+    return next(of_module, None) or next(adding, None)
+
+
 def page_view(file: str) -> MeasureView:
     """Return the view of the measure page that runs. `file`: its name, such as "recovery"."""
     entry = menu.entry_of_file(file)

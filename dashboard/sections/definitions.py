@@ -3,8 +3,8 @@
 import streamlit as st
 
 from dashboard.components import formatting
-from dashboard.frame import links, menu_entries
-from dashboard.measure_page.view import measures_of
+from dashboard.frame import links
+from dashboard.measure_page.view import page_of
 from metrics.measures.catalog import MEASURES, PRODUCT_ROWS
 from metrics.model.measure import Derived, Measure
 
@@ -56,7 +56,8 @@ def _words(measure: Measure) -> str:
 
 def _pages() -> dict[str, tuple[str, str]]:
     """Return the path and title of the page of each measure."""
-    return {name: (entry.path, entry.title) for entry in menu_entries.ENTRIES for name in measures_of(entry)}
+    found = {name: page_of(name) for name in MEASURES}
+    return {name: (entry.path, entry.title) for name, entry in found.items() if entry is not None}
 
 
 def listing(measures: list[Measure], feeds: frozenset[str]) -> str:

@@ -13,11 +13,11 @@ from dashboard import queries
 from dashboard.components import cards, formatting, tables, theme
 from dashboard.components.tables import Cell
 from dashboard.exports import write
-from dashboard.frame import links, menu, menu_entries, page, quality_marks
+from dashboard.frame import links, menu, page, quality_marks
 from dashboard.frame.filters import Filters
 from dashboard.frame.links import At, Days
 from dashboard.measure_page.cells import link_cell, value_cell
-from dashboard.measure_page.view import measures_of
+from dashboard.measure_page.view import page_of
 from dashboard.sections.drill_down_cells import column_title, row_cell
 from metrics.lists.drill_down import ADDED, DrillDown, all_rows, drill_down, drillable_parts
 from metrics.measures.catalog import BY_MODULE, MEASURES, find, has_dimension
@@ -100,8 +100,7 @@ def _key(one: DrillDownRequest) -> str:
 
 def trail(one: DrillDownRequest) -> str:
     """Return the path from the page of the number to here, each step as a link."""
-    scorecard = menu.entry_of_file("scorecard")
-    entry = next((entry for entry in menu_entries.ENTRIES if one.measure.name in measures_of(entry)), scorecard)
+    entry = page_of(one.measure.name) or menu.entry_of_file("scorecard")
     steps = [(entry.title, links.page_url(entry.path, {})), (one.measure.title, one.href(at=(), period=None))]
     if one.days:
         steps.append((formatting.date_range(*one.days), one.href(at=())))

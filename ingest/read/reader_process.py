@@ -35,6 +35,8 @@ SECONDS, BYTES_PER_SECOND = 60, 100_000
 """Seconds that a file may take, and bytes of a large file for each second more. Readers are ten times as fast."""
 DEFECTS = (ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError, duckdb.Error)
 """Errors that no reader raises on purpose. Whatever a file does to its reader, only the file is refused."""
+NO_THREAD = "Failed to launch worker thread"
+"""Text of Arrow's error if the memory limit leaves no room for the stack of a thread."""
 _SPLIT = "Send it as CSV or in several files"
 
 
@@ -178,6 +180,8 @@ def _answer(mapped_before: int, request: dict[str, Any]) -> dict[str, Any]:
     except (MemoryError, duckdb.OutOfMemoryException):
         return {"memory": True}
     except DEFECTS as error:
+        if NO_THREAD in str(error):
+            return {"memory": True}
         if names_full_storage(error):
             return {"storage": driver_text(error)}
         do = "Send it as CSV, and report this: it is a defect of Buyerview."

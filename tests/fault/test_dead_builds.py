@@ -46,6 +46,7 @@ MAY_OPEN = {
     "metrics/warehouse/duckdb_writer.py",
     "ingest/storage/scratch_database.py",
     "ingest/read/sql_sandbox.py",
+    "ingest/read/reader_process.py",
 }
 """Modules that call `duckdb.connect`. Each opens a file of its own, or none; a second open drops the writer's lock."""
 

@@ -69,6 +69,7 @@ def test_greedy_slow_or_crashing_file_is_refused_and_the_next_file_is_read(
     monkeypatch.setenv("BUYERVIEW_QUERY_SECONDS", "0.001")
     assert "longer than 0.001 seconds. Send it as CSV or in several files, or raise BUYER" in refusal("b.jsonl")
     monkeypatch.delenv("BUYERVIEW_QUERY_SECONDS")
-    monkeypatch.setattr(reader_process, "MEMORY", 400 << 20)
-    assert "a.ods: its reader needs more than 400 MB of memory" in refusal("a.ods")
+    with monkeypatch.context() as little:
+        little.setattr(reader_process, "MEMORY", 400 << 20)
+        assert "a.ods: its reader needs more than 400 MB of memory" in refusal("a.ods")
     assert len(read.read(tmp_path, "shipments", about).rows) == 1
