@@ -48,6 +48,7 @@ def command(monkeypatch: pytest.MonkeyPatch, home: Path, *words: str) -> int:
     return 0
 
 
+@pytest.mark.long
 def test_restored_backup_gives_the_same_exports_byte_for_byte(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

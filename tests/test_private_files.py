@@ -33,6 +33,7 @@ def open_paths(home: Path) -> list[str]:
     return [f"{path} {path.stat().st_mode & 0o777:o}" for path in paths if path.stat().st_mode & 0o077]
 
 
+@pytest.mark.long
 def test_every_command_writes_private_files(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     commands = [
         ["ingest", str(SMALL)],

@@ -68,6 +68,7 @@ def test_url_stores_only_changed_filters_and_opens_the_same_page_for_another_use
     other.page.close()
 
 
+@pytest.mark.long
 def test_filters_are_kept_when_the_page_changes(screen: Screen) -> None:
     screen.go("/?segment=B")
     expect(screen.page.get_by_role("button", name="Segment: B ✕")).to_be_visible()  # the filter has applied the address
@@ -173,6 +174,7 @@ def test_download_equals_the_command_line_export_byte_for_byte(
     assert Path(got.value.path()).read_bytes() == (tmp_path / words[-1]).read_bytes()
 
 
+@pytest.mark.long
 def test_page_shows_a_new_data_version_automatically_and_keeps_unsaved_input(
     chromium: Browser, serve: Served, tmp_path: Path
 ) -> None:

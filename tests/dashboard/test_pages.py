@@ -72,6 +72,7 @@ def test_incomplete_date_range_causes_no_exception(page_of_small: Open) -> None:
     assert not at.exception
 
 
+@pytest.mark.every_run("nonsense0", "nonsense4")
 @pytest.mark.parametrize(
     "nonsense",
     [{"period": "99W"}, {"segment": "nobody"}, {"measure": "x"}, {"order": "' or 1=1 --"}, {"region": "x" * 3000}],
@@ -141,6 +142,7 @@ def test_every_measure_is_defined(page_of_small: Open) -> None:
     assert all(f'id="{name}"' in html for name in MEASURES)
 
 
+@pytest.mark.every_run("scorecard", "buyers_view", "failed_orders", "drill_down", "export", "definitions", "bring_data")
 @pytest.mark.parametrize("page", PAGES)
 def test_page_without_published_data_shows_the_command_to_run(
     page: str, tmp_path: Path, at_home: Callable[[Path], None], open_page: Open
@@ -202,6 +204,7 @@ def test_link_with_a_data_version_shows_the_numbers_of_that_version(
     assert "has been deleted" in markup(gone)
 
 
+@pytest.mark.every_run("buyers_view", "packages", "recovery", "stockouts")
 @pytest.mark.parametrize("page", [entry.file.removesuffix(".py") for entry in menu_entries.ENTRIES if entry.measures])
 def test_measure_page_shows_the_query_results(page: str, page_of_small: Open) -> None:
     html = markup(page_of_small(page))

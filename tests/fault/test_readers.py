@@ -36,6 +36,7 @@ def newest_file(location: Location) -> Path:
     return generation.file
 
 
+@pytest.mark.long
 def test_readers_see_no_partial_publish_while_writers_publish_and_are_killed(
     any_location: Location, start: Start
 ) -> None:

@@ -42,7 +42,7 @@ def limit_files(size: int) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
-@pytest.mark.every_run("300000")
+@pytest.mark.every_run("30000")
 @pytest.mark.parametrize(
     "size", [30_000, 300_000, *(pytest.param(size, marks=pytest.mark.long) for size in (150_000, 1_000_000))]
 )
@@ -126,6 +126,7 @@ def end_sessions(url: str) -> None:
         )
 
 
+@pytest.mark.long
 @pytest.mark.postgres
 @pytest.mark.both_engines
 def test_lost_server_connection_in_a_run_is_recorded_and_the_next_run_completes(

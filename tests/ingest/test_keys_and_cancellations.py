@@ -69,6 +69,7 @@ def test_pad_strip_zeros_and_upper_change_the_keys_of_a_column(source: Source) -
         assert [tuple(row) for row in found] == [("002", "0"), ("0O1", "7")]
 
 
+@pytest.mark.long
 def test_invoice_line_without_an_order_line_is_rejected_or_matched_to_the_only_line(any_source: Source) -> None:
     """I14. O2 has one line, O1 has two, O9 is not known yet."""
     bills = "I1,1,O2,,7\nI1,2,O1,,10\nI1,3,O9,,4\nI1,4,,,2\n"

@@ -91,6 +91,7 @@ def test_target_edit_is_previewed_saved_listed_and_undone(open_page: Open) -> No
     assert "pending edit" not in markup(at), "nothing waits: all is as the numbers have it"
 
 
+@pytest.mark.every_run("packages-packages")
 @pytest.mark.usefixtures("own", "no_apply")
 @pytest.mark.parametrize(
     ("page", "kind"), [("stockouts", "assumptions"), ("profitability", "zones"), ("packages", "packages")]

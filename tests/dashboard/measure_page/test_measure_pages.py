@@ -27,6 +27,7 @@ def page_of_sample(sample: Location, at_home: Callable[[Path], None], open_page:
     return open_page
 
 
+@pytest.mark.every_run("recovery", "influence")
 @pytest.mark.parametrize("page", ["order_to_cash", "communications", "recovery", "influence", "two_books"])
 def test_page_names_the_missing_feeds_to_add(page: str, page_of_small: Open) -> None:
     at = page_of_small(page)
@@ -54,6 +55,7 @@ def test_measure_page_shows_its_headline_and_its_details(
         assert words in markup(at)
 
 
+@pytest.mark.every_run("recovery")
 @pytest.mark.parametrize("page", ["communications", "recovery", "influence", "two_books", "definition_ladder"])
 def test_measure_page_without_data_in_the_period_names_the_nearest_day(page: str, page_of_sample: Open) -> None:
     at = page_of_sample(page, period="Dates", dates=["2020-01-01", "2020-01-31"])

@@ -72,9 +72,7 @@ def shown(html: str, measure: str) -> str:
 @pytest.mark.every_run(
     "scorecard-all",
     "scorecard-filtered",
-    "buyers_view-all",
     "recovery-filtered",
-    "packages-all",
     "profitability-all",
     "stockouts-filtered",
     "two_books-all",

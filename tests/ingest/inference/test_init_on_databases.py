@@ -36,6 +36,7 @@ TRUTH = {
 }  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.postgres
 def test_northwind_is_mapped_after_questions_about_receipts_and_can_be_loaded(
     tmp_path: Path, location: Location, postgres_database: str, monkeypatch: pytest.MonkeyPatch

@@ -76,6 +76,7 @@ def as_parts(folder: Path) -> None:
             (folder / f"{name}_{part}.csv").write_text("\n".join([header, *kept]) + "\n")
 
 
+@pytest.mark.every_run("as_sheets", "as_gzip")
 @pytest.mark.parametrize("write", [as_gzip, as_json, as_parquet, as_sheets, as_parts])
 def test_same_records_get_the_same_mapping_in_every_file_format(tmp_path: Path, write: Callable[[Path], None]) -> None:
     write(tmp_path)

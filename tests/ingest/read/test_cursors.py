@@ -80,6 +80,7 @@ def pulls_again(
         assert orders[2].rows_loaded == 1, f"{kind}: the change of O2 replaces its record"
 
 
+@pytest.mark.long
 @pytest.mark.postgres
 @pytest.mark.parametrize("chosen", [("timestamptz", "bytea"), EVERY_TYPE])
 def test_i2_cursor_of_any_type_continues_the_pull_from_postgresql(

@@ -149,10 +149,7 @@ OFTEN = (
     "gzip",
     "mixed line ends",
     "utf-16, declared",
-    "semicolons and single quotes",
     "JSON lines",
-    "Excel",
-    "Parquet",
 )
 """Forms that every run tests. The others are in the long run."""
 

@@ -28,6 +28,7 @@ def refusal(database: Path, statement: str) -> str:
     return str(caught.value)
 
 
+@pytest.mark.long
 def test_sql_that_exceeds_its_time_or_memory_limit_is_refused(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Trust, T16: `repeat`, a recursive CTE and a cross join ran on for minutes."""
     monkeypatch.setenv("BUYERVIEW_QUERY_SECONDS", "2")

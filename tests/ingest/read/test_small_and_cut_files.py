@@ -20,6 +20,7 @@ def customers(source: Source) -> list[object]:
     return found
 
 
+@pytest.mark.every_run("one row", "backslash, declared")
 @pytest.mark.parametrize(
     ("content", "keys", "expected"),
     [

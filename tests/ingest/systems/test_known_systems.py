@@ -101,7 +101,7 @@ CASES: Sequence[tuple[str, dict[str, int], Verdicts]] = (
 )  # fmt: skip
 
 
-@pytest.mark.every_run("odoo", "shopify")
+@pytest.mark.every_run("odoo")
 @pytest.mark.parametrize(("name", "rows", "verdicts"), CASES, ids=[case[0] for case in CASES])
 def test_system_export_is_recognised_and_gives_the_expected_verdicts(
     tmp_path: Path, location: Location, name: str, rows: dict[str, int], verdicts: Verdicts
@@ -114,6 +114,7 @@ def test_system_export_is_recognised_and_gives_the_expected_verdicts(
     assert loaded(location, mapping, folder) == (rows, verdicts)
 
 
+@pytest.mark.long
 def test_a_database_of_an_older_odoo_without_invoices_is_recognised(
     tmp_path: Path, location: Location, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,6 +21,8 @@ from metrics.schema import customers, policies
 from metrics.warehouse import Location, reading
 from sample_data import generate
 
+pytestmark = pytest.mark.long
+
 ORDERS = 1000
 """Enough orders for promises moved by sellers and by buyers."""
 NOW = datetime(2026, 7, 1, 6)

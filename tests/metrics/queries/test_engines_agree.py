@@ -143,6 +143,7 @@ def test_rollup_answers_equal_fact_table_answers(
     assert_same(rolled, asked(embedded, ROLLED_UP, by, grain))
 
 
+@pytest.mark.every_run("all-None", "segment-None", "all-month")
 @pytest.mark.parametrize(("by", "grain"), PAIRS)
 def test_the_parts_of_every_total_add_up_to_the_whole(
     by: tuple[str, ...], grain: str | None, embedded: Location

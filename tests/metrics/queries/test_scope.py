@@ -181,6 +181,7 @@ def test_drawn_scopes_show_what_a_warehouse_of_their_rows_has(
     assert_equal(sample, (*scope, ("customer", tuple(customers))), allowed, tmp_path, deep=True)
 
 
+@pytest.mark.every_run("where0")
 @pytest.mark.parametrize("where", [(("region", ("North",)),), (("segment", ("A", "B")), ("channel", ("edi", "web")))])
 def test_a_scope_gives_the_numbers_of_the_same_filter(sample: Location, where: Scope) -> None:
     """A filter also counts quarantined records that may belong to it; under a scope only those that do exist."""

@@ -68,6 +68,7 @@ def test_shares_of_a_mix_add_up_to_one(connection: Connection) -> None:
         assert sum(share.value for share in shares if share.value) == pytest.approx(1)
 
 
+@pytest.mark.long
 @pytest.mark.postgres
 def test_postgresql_gives_the_same_rows_and_answers(connection: Connection, postgres_database: str) -> None:
     names = tuple(measure.name for measure in MEASURES)

@@ -61,6 +61,7 @@ def test_amounts_are_empty_and_not_zero_without_prices() -> None:
     assert (order["ordered_qty"], order["received_qty"]) == (100, 100)
 
 
+@pytest.mark.every_run("without0-expected0", "without3-expected3")
 @pytest.mark.parametrize(
     ("without", "expected"),
     [
@@ -106,6 +107,7 @@ def without_columns(world: World, dropped: frozenset[str]) -> World:
     return replace(world, records=records, mapped=world.mapped - dropped)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("dropped", [DELIVERIES, frozenset({PRODUCT, PLACE})], ids=["deliveries", "product and place"])
 @pytest.mark.parametrize("number", [1, pytest.param(3, marks=pytest.mark.long)])
 def test_sql_and_reference_agree_without_the_feed(embedded: Connection, dropped: frozenset[str], number: int) -> None:
