@@ -39,6 +39,7 @@ def command(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
     return 0
 
 
+@pytest.mark.long
 def test_init_asks_on_a_terminal_and_shows_the_results_of_the_mapping(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

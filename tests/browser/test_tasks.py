@@ -206,7 +206,7 @@ def empty_address(serve: Served, tmp_path_factory: pytest.TempPathFactory, chrom
 
 
 @pytest.mark.parametrize(
-    "path", [pytest.param(path, marks=[pytest.mark.long] if number % 5 else []) for number, path in enumerate(PATHS)]
+    "path", [pytest.param(path, marks=[pytest.mark.long] if number else []) for number, path in enumerate(PATHS)]
 )
 def test_an_empty_warehouse_shows_the_first_command_and_no_error(
     path: str, empty_address: str, chromium: Browser

@@ -35,6 +35,7 @@ def test_page_names_the_missing_feeds_to_add(page: str, page_of_small: Open) -> 
     assert "Add the feed" in markup(at)
 
 
+@pytest.mark.every_run("recovery-texts2", "order_to_cash-texts0", "definition_ladder-texts5")
 @pytest.mark.parametrize(
     ("page", "texts"),
     [
@@ -109,6 +110,7 @@ def test_period_before_the_first_data_can_be_compared_without_an_exception(page_
     assert not at.exception
 
 
+@pytest.mark.long
 def test_what_changed_between_two_publishes(tmp_path: Path, at_home: Callable[[Path], None], open_page: Open) -> None:
     home = tmp_path / "home"
     publish(home, count=30, seed=2)

@@ -35,6 +35,7 @@ def links_of(html: str) -> dict[str, dict[str, list[str]]]:
     return found
 
 
+@pytest.mark.every_run("buyers_view", "recovery")
 @pytest.mark.parametrize("page", PAGES)
 def test_every_number_on_a_page_links_to_its_drill_down(page: str | None, page_of_small: Open) -> None:
     found = links_of(markup(page_of_small(page, segment="B")))
@@ -98,6 +99,7 @@ def test_derived_measure_links_to_its_input_measures(page_of_small: Open) -> Non
     assert 'data-proven="' not in html.split("<style>")[0]
 
 
+@pytest.mark.every_run("nonsense0", "nonsense3")
 @pytest.mark.parametrize(
     "nonsense",
     [

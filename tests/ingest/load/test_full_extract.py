@@ -48,6 +48,7 @@ def test_i8_full_extract_withdraws_missing_records_and_restores_them_if_they_ret
         assert ("O2", "2") in present(connection)
 
 
+@pytest.mark.long
 def test_i8_run_is_refused_if_more_records_than_the_limit_are_missing(source: Source) -> None:
     """2 of 9 loaded lines are gone: 22 % is more than 20 %."""
     source.write("order_lines.csv", TEN)

@@ -98,6 +98,7 @@ def test_i7_refuse_rejects_the_file_and_last_loads_it_without_a_warning(source: 
     assert source.take_in().warnings == ()
 
 
+@pytest.mark.long
 def test_i7_versions_of_one_key_cause_no_warning(source: Source) -> None:
     source.write(
         "orders.csv",
@@ -108,6 +109,7 @@ def test_i7_versions_of_one_key_cause_no_warning(source: Source) -> None:
     assert source.take_in().warnings == ()
 
 
+@pytest.mark.long
 def test_i7_fill_down_carries_a_value_to_the_records_below_it(source: Source) -> None:
     """A block ends at a value that does not fit and at a record that cannot be read: O3's lines stay unknown."""
     source.write(

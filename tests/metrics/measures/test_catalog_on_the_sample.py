@@ -106,16 +106,10 @@ def without(sample: Location, feed: str) -> Iterator[Connection]:
     copy.unlink()
 
 
-QUICK = ("shipment_lines",)
-
-
+@pytest.mark.long  # test_left_out_columns.py leaves out each column
 @pytest.mark.parametrize(
     "feed",
-    [
-        feed if feed in QUICK else pytest.param(feed, marks=pytest.mark.long)
-        for feed in FEEDS
-        if feed not in ("targets", "assumptions")
-    ],
+    [feed for feed in FEEDS if feed not in ("targets", "assumptions")],
 )
 def test_n14_measure_without_a_feed_names_the_feed_or_uses_other_feeds(feed: str, sample: Location) -> None:
     """N14: what had a value has one, or names the feed. What was more than 0 is not 0 for want of the feed."""

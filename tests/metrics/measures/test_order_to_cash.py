@@ -68,6 +68,7 @@ def test_slack_ledger_equals_the_rule_book_example(database: Connection) -> None
     assert (whole.numerator, whole.denominator) == (1, 1)
 
 
+@pytest.mark.every_run("duckdb-finishes0-11", "duckdb-finishes4-(none)")
 @pytest.mark.parametrize(
     ("finishes", "step"),
     [

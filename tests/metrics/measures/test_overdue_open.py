@@ -7,6 +7,7 @@ import pytest
 from tests.support.ask_measures import built, one, sale
 
 
+@pytest.mark.every_run("59.9995-1", "59.9996-0")
 @pytest.mark.parametrize(("cancelled", "overdue"), [("59.9996", 0), ("59.9995", 1), ("60", 0)])
 def test_a_remainder_under_half_a_step_is_not_open(cancelled: str, overdue: int) -> None:
     """100 owed, 40 received, and we cancelled almost 60 of them. The step of the unit is 0.001."""

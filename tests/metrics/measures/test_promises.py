@@ -121,6 +121,7 @@ def test_promises_kept_by_basis(database: Connection) -> None:
     assert halves(database, "promise_kept") == halves(database, "on_time") == (4, 5)
 
 
+@pytest.mark.every_run("duckdb-promised0-granted0", "duckdb-promised2-granted2", "duckdb-promised5-granted5")
 @pytest.mark.parametrize(
     ("promised", "granted"),
     [

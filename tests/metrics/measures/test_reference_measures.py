@@ -140,6 +140,7 @@ def database() -> Iterator[Connection]:
     engine.dispose()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", [0, pytest.param(1, marks=pytest.mark.long)])
 def test_answers_equal_the_counts_of_the_reference(database: Connection, number: int) -> None:
     world = drawn_worlds(2, 80)[number]
