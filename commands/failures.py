@@ -5,7 +5,8 @@ import logging
 import traceback
 from typing import Any
 
-from metrics.errors import BuyerviewError, driver_text, redacted, storage_text
+from metrics.errors import BuyerviewError, driver_text, storage_text
+from metrics.redaction import redacted
 
 DEFECT = 70
 UNREADABLE = 74

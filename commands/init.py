@@ -73,8 +73,7 @@ def init(
     from ingest.inference.inputs import data_folder, find_files, is_database
     from metrics.errors import SettingRefused
 
-    mapping = to.absolute()
-    _check_options(to, time_zone, overwrite=overwrite)
+    mapping = _check_options(to, time_zone, overwrite=overwrite)
     databases = [source for source in sources if is_database(source)]
     files = find_files([source for source in sources if not is_database(source)], mapping)
     folder = data_folder(files, mapping)
@@ -112,14 +111,15 @@ def _show_next_steps(mapping: Path, folder: Path, databases: Sequence[str]) -> N
     screen.print(f"\nTo load the data: buyerview ingest {mapping}{data}", markup=False, soft_wrap=True)
 
 
-def _check_options(to: Path, time_zone: str, *, overwrite: bool) -> None:
-    """Refuse an output file that exists, and an unknown time zone."""
+def _check_options(to: Path, time_zone: str, *, overwrite: bool) -> Path:
+    """Return the mapping file's absolute path. Refuse a file that exists, and an unknown time zone."""
     from metrics.errors import SettingRefused
 
     if to.exists() and not overwrite:
         raise SettingRefused("--out", f"{to} exists; choose another name, or add --overwrite")
     if time_zone and time_zone not in zoneinfo.available_timezones():
         raise SettingRefused("--time-zone", f"{time_zone!r} is no IANA time zone; write for example Europe/Berlin")
+    return to.absolute()
 
 
 @dataclass(frozen=True)

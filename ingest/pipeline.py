@@ -316,10 +316,7 @@ def rebuild_facts(state: RunState, build: Build, touched: Table | None) -> None:
 
 
 def refuse_inconsistent_numbers(state: RunState, connection: Connection) -> None:
-    """Check facts and rollups for consistency, and record the checks.
-
-    Raises RunAborted if a check fails. Source: P13 (consistency checks).
-    """
+    """Record the checks of facts and rollups. Raises RunAborted if one fails. Source: P13 (consistency checks)."""
     claims = check_consistency(connection)
     for claim in claims:
         if claim.rows_failed:

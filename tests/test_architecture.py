@@ -39,6 +39,7 @@ NEVER_IN = {
 """Libraries that a package or folder may not import."""
 LEVELS = {
     "metrics": (
+        ("redaction",),
         ("errors", "schema", "policy", "file_limits", "access"),
         ("sql", "warehouse"),
         ("facts", "model", "store"),

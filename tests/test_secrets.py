@@ -9,7 +9,8 @@ from sqlalchemy import make_url
 
 import buyerview
 from metrics import warehouse
-from metrics.errors import BuyerviewError, StoreUnusable, driver_text, redacted, url_text
+from metrics.errors import BuyerviewError, StoreUnusable, driver_text
+from metrics.redaction import redacted, url_text
 from metrics.warehouse import Location, postgres
 from tests.ingest.files import Source
 

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from metrics.errors import redacted
+from metrics.redaction import redacted
 from metrics.warehouse.instances import host_memory
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from sqlalchemy import insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from metrics.errors import WarehouseError, driver_text, redacted
+from metrics.errors import WarehouseError, driver_text
+from metrics.redaction import redacted
 from metrics.store.connection import open_store
 from metrics.store.tables import run_history
 from metrics.warehouse import Location

@@ -22,7 +22,8 @@ from sqlalchemy import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError
 
 from metrics import schema
-from metrics.errors import SettingRefused, driver_text, url_text
+from metrics.errors import SettingRefused, driver_text
+from metrics.redaction import url_text
 from metrics.warehouse import duckdb_reader, duckdb_writer, instances, missing_columns, postgres
 from metrics.warehouse.generation import Build, Generation, Views
 

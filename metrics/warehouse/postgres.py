@@ -45,8 +45,8 @@ from metrics.errors import (
     WarehouseUnreachable,
     driver_text,
     storage_text,
-    url_text,
 )
+from metrics.redaction import url_text
 from metrics.warehouse.failpoint import failpoint
 from metrics.warehouse.generation import Build, Generation, Views
 from metrics.warehouse.instances import STORAGE_ERRORS, storage_failed
