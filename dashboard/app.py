@@ -77,9 +77,13 @@ def nothing_published() -> None:
 
 
 def banners(status: DataStatus, fallback: str | None) -> None:
-    """Draw the banners of every page: an older generation, a refused click, stand-ins that a source declares."""
+    """Draw the banners of every page: older data, an ignored version, a refused click, declared stand-ins."""
     if fallback:
         theme.show_html(cards.banner(f"<b>The warehouse is damaged.</b> {formatting.html(fallback)}"))
+    asked = st.query_params.get(live_refresh.PIN, "")
+    if asked and not asked.isdecimal():
+        named = formatting.html(asked)
+        theme.show_html(cards.banner(f"<b>Data version ignored:</b> {named} is not a number. You see the newest data."))
     if refused := access.refusal():
         theme.show_html(f'<div role="alert">{cards.banner(formatting.html(refused))}</div>')
     declared = [
@@ -176,7 +180,10 @@ except GenerationGone as gone:
     if "_pin" not in st.session_state:  # removed between two reads; the newest exists
         st.rerun()
     with theme.card("gone"):
-        theme.show_html(cards.empty("This data version has been deleted", formatting.html(gone)))
+        kept = ", ".join(map(str, gone.kept)) or "none"
+        theme.show_html(
+            cards.empty("This data version has been deleted", f"Version {gone.number} is not kept. Available: {kept}.")
+        )
         st.button("Show newest data", on_click=unpin, type="primary")
 except (WarehouseUnreachable, StorageFailed) as error:
     # The server may have restarted in the middle of the page: draw the page once more before showing an error.

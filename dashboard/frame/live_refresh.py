@@ -38,9 +38,13 @@ def link_to(generation: int) -> str:
 def _side(now: Generation | None, as_of: datetime | None) -> str:
     if now is None:
         return '<div class="bv-side" role="status"><p>Waiting for the first data …</p></div>'
+    clock = datetime.now(UTC)
     lines = [
-        f"<p><b>Data as of {formatting.html(formatting.moment(as_of))}</b></p>" if as_of else "",
-        f"<p>Published {formatting.age(now.published_at, datetime.now(UTC))} · Data version {now.number}</p>",
+        f"<p><b>Data as of {formatting.html(formatting.moment(as_of))}</b></p>"
+        f"<p>{formatting.age(as_of.replace(tzinfo=UTC), clock).capitalize()}</p>"
+        if as_of
+        else "",
+        f"<p>Published {formatting.age(now.published_at, clock)} · Data version {now.number}</p>",
         "<p>Refreshes automatically</p>",
     ]
     return f'<div class="bv-side" role="status" data-generation="{now.number}">{"".join(lines)}</div>'
