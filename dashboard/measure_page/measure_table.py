@@ -28,14 +28,22 @@ def measure_table(view: MeasureView) -> None:
     days = formatting.date_range(filters.start, filters.end)
     page.subtitle(f"{days} · {filters.label} · {formatting.count(len(measures), 'measure')}")
     with theme.card("measures"):
+        if note := quality_marks.withheld_note(view.measures):
+            theme.show_html(note)
+        _all_measures(view, measures)
+    with theme.card("breakdown"):
+        _breakdown(view, measures)
+
+
+def _all_measures(view: MeasureView, measures: Sequence[Measure]) -> None:
+    """Draw the table of all measures, folded."""
+    with st.expander("All measures"):
         theme.show_html(_by_segment(view, measures))
         st.caption(
             "Each measure uses its own date: the day the order was due, ordered or received, the day of the document, "
-            "or the day of the event. Hover a dash to see why. "
+            "or the day of the event. Hover a dash to see why, or a measure for its definition and its name in files. "
             "A range replaces a number if too much evidence is missing."
         )
-    with theme.card("breakdown"):
-        _breakdown(view, measures)
 
 
 def segment_table(view: MeasureView) -> str:
@@ -80,11 +88,7 @@ def _by_segment(view: MeasureView, measures: Sequence[Measure]) -> str:
     small = quality_marks.mostly_withheld(view.measures)
     rows = [
         [
-            Cell(
-                measure.title,
-                markup=f'<span title="{formatting.html(measure.definition)}">{formatting.html(measure.title)}</span>',
-                small=measure.name,
-            ),
+            Cell(markup=_title(measure)),
             _value_in_view(view, measure, small=small),
             denominator_cell(view.answers.get(measure.name), links.drill_down_url(measure.name, part="out_of")),
             *(
@@ -95,9 +99,13 @@ def _by_segment(view: MeasureView, measures: Sequence[Measure]) -> str:
         for measure in measures
     ]
     heads = ("Measure", "In view", "Out of", *[f"Segment {name}" if len(name) < 3 else name for name in segments])
-    return quality_marks.withheld_note(view.measures) + tables.table(
-        heads, rows, caption="Measures, in view and by customer segment", numeric=range(1, len(heads))
-    )
+    return tables.table(heads, rows, caption="Measures, in view and by customer segment", numeric=range(1, len(heads)))
+
+
+def _title(measure: Measure) -> str:
+    """Return the title as markup, with the definition and the name in files as a tooltip."""
+    tooltip = formatting.html(f"{measure.definition} Name in files: {measure.name}")
+    return f'<span title="{tooltip}">{formatting.html(measure.title)}</span>'
 
 
 def _value_in_view(view: MeasureView, measure: Measure, *, small: bool) -> Cell:
@@ -158,7 +166,7 @@ def _breakdown(view: MeasureView, measures: Sequence[Measure]) -> None:
 def _breakdown_table(view: MeasureView, measure: Measure, by: str, answers: Sequence[Answer]) -> str:
     """Return the table of a breakdown; columns without any value are left out."""
     rows = [_breakdown_row(view, measure, by, answer) for answer in answers]
-    heads = (formatting.in_words(by), short_title(measure.name), "Counted", "Out of", "95 % interval")
+    heads = (formatting.in_words(by), short_title(measure.name), "Counted", "Out of", "95% interval")
     used = [place for place in range(len(heads)) if place < 2 or any(row[place].text for row in rows)]
     return tables.table(
         [heads[place] for place in used],

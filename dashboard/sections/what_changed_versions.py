@@ -87,7 +87,7 @@ def _numbers(moved: list[Restated], then: int) -> None:
             formatting.number(answer.value if answer else None, measure.unit) for answer in (item.then, item.now)
         )
         link = f'<a href="{formatting.html(links.drill_down_url(item.measure))}" target="_self">{new}</a>'
-        rows.append([Cell(measure.title, small=item.measure), Cell(old), Cell(markup=link), Cell(markup=_change(item))])
+        rows.append([Cell(measure.title), Cell(old), Cell(markup=link), Cell(markup=_change(item))])
     theme.show_html(
         tables.table(
             ("Measure", f"Data version {then}", "Now", "Change"), rows, caption="Changed numbers", numeric=(1, 2, 3)

@@ -202,6 +202,11 @@ def test_link_with_a_data_version_shows_the_numbers_of_that_version(
     gone = open_page(v="99")
     assert not gone.exception
     assert "has been deleted" in markup(gone)
+    assert "Version 99 is not kept. Available: " in markup(gone)
+    assert str(home) not in markup(gone)
+    ignored = open_page(v="abc")
+    assert "abc is not a number. You see the newest data." in markup(ignored)
+    assert shown(ignored, "perfect_order") == shown(open_page(), "perfect_order")
 
 
 @pytest.mark.every_run("buyers_view", "packages", "recovery", "stockouts")
@@ -215,6 +220,15 @@ def test_measure_page_shows_the_query_results(page: str, page_of_small: Open) ->
             assert formatting.html(one.no_data) in cell
         else:
             assert value in cell
+
+
+def test_measure_page_folds_all_measures_and_has_their_names_only_as_tooltips(page_of_small: Open) -> None:
+    at = page_of_small("buyers_view")
+    (folded,) = [part for part in at.expander if part.label == "All measures"]
+    assert not folded.proto.expanded
+    html = markup(at)
+    assert "Name in files: otif" in html
+    assert ">otif<" not in html
 
 
 def test_every_measure_except_volumes_is_shown_on_a_page() -> None:
