@@ -17,8 +17,9 @@ if found.made_of:
     with theme.card("made_of"):
         st.header("Inputs", anchor=False)
         theme.show_html(drill_down.inputs(found, asked))
-with theme.card("breakdown"):
-    drill_down.break_down(asked)
+if able := drill_down.breakdowns(asked):
+    with theme.card("breakdown"):
+        drill_down.break_down(asked, able)
 if not found.made_of:
     with theme.card("rows"):
         theme.show_html(drill_down.proof_line(found, asked))

@@ -10,8 +10,7 @@ view = page_view("packages")
 if packages.packages_headline(view):
     with theme.card("promised"):
         packages.promised_and_delivered(view)
-    with theme.card("rows_kept"):
-        packages.rows_kept(view)
+    packages.rows_kept(view)
     packages.attainment_trend(view)
     with theme.card("fit"):
         packages.fit(view)

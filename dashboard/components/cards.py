@@ -228,7 +228,7 @@ def too_few_text(answer: Answer, measure: Measure) -> str:
     if answer.denominator is None or answer.low is None or answer.high is None or float(answer.denominator) >= MIN_N:
         return ""
     judged = formatting.count(int(answer.denominator), "order" if measure.grain == "order" else "line")
-    return f"Only {judged} (likely range {answer.low * 100:.0f}–{answer.high * 100:.0f}%)"
+    return f"Only {judged} (likely range {formatting.percent_range(answer.low, answer.high, 0)})"
 
 
 def _floor(share: float) -> str:

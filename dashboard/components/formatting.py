@@ -20,6 +20,9 @@ DASH = "–"
 
 MINUS = "−"
 
+LONG_HOURS = 1_000
+"""From this many hours on, a duration is shown in days."""
+
 Number = float | int | Decimal | None
 
 
@@ -60,7 +63,7 @@ def _with_unit(value: float, unit: Unit) -> str:
     if unit is Unit.DAYS:
         return f"{integer(value, 1)} days"
     if unit is Unit.HOURS:
-        return f"{integer(value, 1)} h"
+        return f"{integer(value, 1)} h" if abs(value) < LONG_HOURS else f"{integer(value / 24, 1)} days"
     if unit is Unit.YEARS:
         return f"{integer(value, 2)} years"
     return integer(value, 2) if unit is Unit.RATIO else compact(value)
@@ -84,9 +87,9 @@ def percent(value: float, places: int = 1) -> str:
     return f"{integer(value * 100, places)}%"
 
 
-def percent_range(low: float, high: float) -> str:
+def percent_range(low: float, high: float, places: int = 1) -> str:
     """Return a range of shares: 86.6–88.3%."""
-    return f"{percent(low).removesuffix('%')}–{percent(high)}"
+    return f"{percent(low, places).removesuffix('%')}–{percent(high, places)}"
 
 
 def compact(value: float) -> str:

@@ -113,7 +113,7 @@ def to_utc(shown: datetime) -> datetime:
     moment = shown.replace(tzinfo=zone()).astimezone(UTC).replace(tzinfo=None)
     if to_business_time(moment) != shown:
         raise ValueError(
-            f"{shown:%d.%m.%Y %H:%M} does not exist in {zone().key}, because the clocks went forward. "
+            f"{shown.day} {shown:%b %Y %H:%M} does not exist in {zone().key}, because the clocks went forward. "
             "Enter another time."
         )
     return moment

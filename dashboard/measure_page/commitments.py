@@ -10,8 +10,8 @@ def commitment(package: Package, row: str) -> str:
     texts = {
         "Product quality": None
         if limit is None
-        else f"{'less than' if package.defect_below else 'at most'} {limit:.1%} defects",
-        "Order fill": None if package.order_fill_min is None else f"{package.order_fill_min:.0%}",
+        else f"{'less than' if package.defect_below else 'at most'} {formatting.percent(float(limit))} defects",
+        "Order fill": None if package.order_fill_min is None else formatting.percent(float(package.order_fill_min), 0),
         "Lead time": None
         if package.lead_time_days_max is None
         else formatting.count(package.lead_time_days_max, "day"),

@@ -107,7 +107,7 @@ def failing_together(view: MeasureView) -> None:
                 small="alone" if len(names) == 1 else "together",
             ),
             Cell(formatting.integer(orders)),
-            Cell(f"{orders / whole:.1%}"),
+            Cell(formatting.percent(orders / whole)),
         ]
         for names, orders in found[:COMBINATIONS_SHOWN]
     ]
@@ -117,7 +117,7 @@ def failing_together(view: MeasureView) -> None:
             [
                 Cell(f"{len(found) - COMBINATIONS_SHOWN} other combinations"),
                 Cell(formatting.integer(rest)),
-                Cell(f"{rest / whole:.1%}"),
+                Cell(formatting.percent(rest / whole)),
             ]
         )
     rows.append([Cell("All failed orders"), Cell(formatting.integer(whole)), Cell("100.0%")])

@@ -21,7 +21,7 @@ from metrics.lists.rows import Row
 from metrics.measures.catalog import MEASURES, has_dimension
 from metrics.model.question import Answer
 
-MARKS = {"cycle_p50": "median", "cycle_p90": "90 %", "cycle_p95": "95 %"}
+MARKS = {"cycle_p50": "median", "cycle_p90": "90%", "cycle_p95": "95%"}
 BY_CARRIER = ("cycle_days", "cycle_sd", "cycle_p95", "beyond_promise")
 CARRIERS_SHOWN = 12
 TOOK, PROMISED = "took", "were promised"
@@ -38,7 +38,7 @@ def cycle_time_headline(view: MeasureView) -> bool:
         return False
     has = {name for name, answer in answers.items() if answer.value is not None}
     median, p95 = number(answers, "cycle_p50"), number(answers, "cycle_p95")
-    spread = (", half of them within ", median, " and 95 % within ", p95) if "cycle_p50" in has else ()
+    spread = (", half of them within ", median, " and 95% within ", p95) if "cycle_p50" in has else ()
     remark = answers["safety_stock_cost"].remark
     with theme.card("headline"):
         headline(
@@ -135,7 +135,7 @@ def spread(view: MeasureView) -> None:
     alternative = f"Orders by days from order to arrival, {found[0][0]} to {found[-1][0]} days; " + ", ".join(
         f"{name} within {days:g}" for name, days in known
     )
-    note = "Dashed lines: days within which 50 %, 90 % and 95 % of the orders arrived."
+    note = "Dashed lines: days within which 50%, 90% and 95% of the orders arrived."
     if promised:
         alternative += f"; promised in {promised[0][0]} to {promised[-1][0]} days"
         note = f"Outline: days promised for the same orders. {note}"
@@ -166,7 +166,7 @@ def carriers(view: MeasureView) -> None:
         [Cell(name), *(_figure(answers.get(measure), measure, name) for measure in BY_CARRIER)]
         for name, answers in rows[:CARRIERS_SHOWN]
     ]
-    heads = ("Carrier", "Mean", "Spread", "95 % within", "After promise")
+    heads = ("Carrier", "Mean", "Spread", "95% within", "After promise")
     theme.show_html(
         tables.table(
             heads, shown, caption="Cycle time by carrier, the least reliable first", numeric=range(1, len(heads))

@@ -115,7 +115,7 @@ def table(found: Ladder) -> str:
         rows.append(
             [name, Cell(step.rung.base), _good(step), Cell(of), Cell(formatting.integer(step.unknown)), Cell(within)]
         )
-    heads = ("Level adds", "Out of", "Good", "Orders", "Unknown", "95 % interval")
+    heads = ("Level adds", "Out of", "Good", "Orders", "Unknown", "95% interval")
     return tables.table(
         heads, rows, caption="The same orders under stricter and stricter definitions", numeric=(2, 3, 4, 5)
     )

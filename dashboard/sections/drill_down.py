@@ -270,12 +270,14 @@ def file_of(generation: int, one: DrillDownRequest) -> bytes:
     return text.getvalue().encode()
 
 
-def break_down(one: DrillDownRequest) -> None:
-    """Draw the number by a dimension; each value links to its own rows."""
+def breakdowns(one: DrillDownRequest) -> list[str]:
+    """Return the dimensions that can still break the number down."""
     taken = {name for name, _ in one.at} | {name for name, values in one.where if len(values) == 1}
-    able = [name for name in (*DIMENSIONS, *OWN_DIMENSIONS) if name not in taken and has_dimension(one.measure, name)]
-    if not able:
-        return
+    return [name for name in (*DIMENSIONS, *OWN_DIMENSIONS) if name not in taken and has_dimension(one.measure, name)]
+
+
+def break_down(one: DrillDownRequest, able: list[str]) -> None:
+    """Draw the number by one of the dimensions `able`; each value links to its own rows."""
     by = page.select("Breakdown by", able, {name: formatting.in_words(name) for name in able}, key="by", width=230)
     narrowed = replace(
         one.question, by=(by,), where=(*one.where, *[(name, (value,)) for name, value in one.at if value is not None])

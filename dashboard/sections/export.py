@@ -275,5 +275,5 @@ def table(question: Question, answers: list[Answer], filters: Filters) -> None:
     at = page.pager(len(found), export_charts.ROWS_A_PAGE, key="answers_page")
     theme.show_html(export_charts.table(question, found, filters, targets, page=at))
     st.caption(
-        "A number links to the records behind it. Hover a dash to see why. Files contain all digits: 0.25 is 25 %."
+        "A number links to the records behind it. Hover a dash to see why. Files contain all digits: 0.25 is 25%."
     )

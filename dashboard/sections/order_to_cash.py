@@ -16,10 +16,11 @@ from metrics.facts.process_steps import STEPS
 from metrics.lists import order_to_cash as lists
 from metrics.lists.rows import Row
 from metrics.measures.catalog import MEASURES
+from metrics.model.measure import Unit
 
 COLUMNS = {
-    "stage_hours": "Median hours",
-    "stage_hours_p90": "P90 hours",
+    "stage_hours": "Median in step",
+    "stage_hours_p90": "P90 in step",
     "stage_wait_hours": "Median wait before step",
     "stage_wait_hours_p90": "P90 wait",
     "work_in_progress": "Orders in step now",
@@ -27,6 +28,8 @@ COLUMNS = {
     "promises_missed": "Promises missed here",
 }
 IN_STEP, BEFORE_STEP = "in step", "waiting"
+ORDER_STEP = 2
+"""The step that begins with the buyer's order. The wait before it is not ours."""
 SIZE = 8
 
 
@@ -57,7 +60,7 @@ def _longest_step(steps: dict[str, Answers]) -> Sentence:
         return ()
     at = ("step", f"{slowest:02d}")
     median, p90 = (number(steps[at[1]], name, at=at) for name in ("stage_hours", "stage_hours_p90"))
-    return f"The longest step is {STEPS[slowest]}: median ", median, ", 90 % within ", p90, "."
+    return f"The step with the highest P90 is {STEPS[slowest]}: median ", median, ", 90% within ", p90, "."
 
 
 def _missed_promises(view: MeasureView, steps: dict[str, Answers]) -> Sentence:
@@ -99,7 +102,10 @@ def steps_chart(steps: dict[str, Answers]) -> None:
             alternative=_told(spans),
             title="The 13 steps",
         )
-        st.caption("Time in the step, and wait before it. Bar: median. Whisker: P90.")
+        st.caption(
+            "Time in the step, and wait before it. Bar: median. Whisker: P90. "
+            f"The wait before step {ORDER_STEP} is the buyer's decision on the quote."
+        )
     rows = [
         [
             Cell(formatting.step(number)),
@@ -123,9 +129,8 @@ def _spans(steps: dict[str, Answers]) -> list[Span]:
         ):
             within = _value(steps, step, half), _value(steps, step, nine)
             if any(within):
-                span_text = (
-                    f"median {formatting.integer(within[0], 1)} h, 90 % within {formatting.integer(within[1], 1)} h"
-                )
+                median, p90 = (formatting.number(hours, Unit.HOURS) for hours in within)
+                span_text = f"median {median}, 90% within {p90}"
                 found.append(Span(formatting.step(step), kind, *within, span_text))
     return found
 

@@ -77,24 +77,25 @@ def rows_kept(view: MeasureView) -> None:
     known = [one for one in _by_row(view) if one.value is not None]
     if not known:
         return
-    st.header("Commitments met by package row", anchor=False)
-    bars = [
-        Bar(
-            str(one.dimensions["package_row"]),
-            float(one.value or 0),
-            f"{cards.value(one, MEASURES[view.main])} · {formatting.number(one.numerator)} of "
-            f"{formatting.number(one.denominator)}",
+    with theme.card("rows_kept"):
+        st.header("Commitments met by package row", anchor=False)
+        bars = [
+            Bar(
+                str(one.dimensions["package_row"]),
+                float(one.value or 0),
+                f"{cards.value(one, MEASURES[view.main])} · {formatting.number(one.numerator)} of "
+                f"{formatting.number(one.denominator)}",
+            )
+            for one in known
+        ]
+        alternative = "; ".join(f"{bar.name} {bar.label}" for bar in bars)
+        chart_download.export_chart(
+            chart_types.bar_chart(bars, is_dark=theme.is_dark(), high=1),
+            key="rows_kept_chart",
+            alternative=alternative,
+            title="Package commitments met, of those with evidence",
         )
-        for one in known
-    ]
-    alternative = "; ".join(f"{bar.name} {bar.label}" for bar in bars)
-    chart_download.export_chart(
-        chart_types.bar_chart(bars, is_dark=theme.is_dark(), high=1),
-        key="rows_kept_chart",
-        alternative=alternative,
-        title="Package commitments met, of those with evidence",
-    )
-    st.caption("Customers for whom the commitment was met, of those with evidence.")
+        st.caption("Customers for whom the commitment was met, of those with evidence.")
 
 
 def attainment_trend(view: MeasureView) -> None:
@@ -210,7 +211,7 @@ def fit(view: MeasureView) -> None:
 def _fit_cell(one: FitCell) -> Cell:
     if not one.customers:
         return Cell("◎" if one.expected else formatting.DASH)
-    kept = f" · {one.kept / one.known:.0%} of commitments met" if one.known else ""
+    kept = f" · {formatting.percent(one.kept / one.known, 0)} of commitments met" if one.known else ""
     mark = "◎ " if one.expected else ""
     return Cell(
         f"{mark}{formatting.count(one.customers, 'customer')}",

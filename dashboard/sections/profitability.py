@@ -104,7 +104,7 @@ def zones_chart(view: MeasureView) -> None:
 
 
 def _cost_cut(cuts: Cuts) -> str:
-    return f"{cuts.cost:.1%} of net sales" if cuts.as_share else _money(cuts.cost)
+    return f"{formatting.percent(float(cuts.cost))} of net sales" if cuts.as_share else _money(cuts.cost)
 
 
 def _money(amount: Decimal | None) -> str:
@@ -215,11 +215,11 @@ def options(view: MeasureView) -> None:
             cards.empty("No Danger customers", "No customer in this period has low sales and a high cost to serve.")
         )
         return
+    assumed = (changed[0].moved_share, charged[0].acceptance, moved[0].margin)
+    moves, accepted, kept = (formatting.percent(float(share), 0) for share in assumed)
     st.caption(
-        f"Assumed: {changed[0].moved_share:.0%} of the orders not yet electronic move to edi or web; "
-        f"{charged[0].acceptance:.0%} of the charge is "
-        f"accepted; another channel keeps {moved[0].margin:.0%} of the contribution. Customer acceptance is "
-        "not modelled."
+        f"Assumed: {moves} of the orders not yet electronic move to edi or web; {accepted} of the charge is accepted; "
+        f"another channel keeps {kept} of the contribution. Customer acceptance is not modelled."
     )
     by_charge, by_channel = (
         {one.customer.customer_id: one for one in charged},

@@ -9,6 +9,7 @@ from dashboard.components import cards, formatting, tables, theme
 from dashboard.measure_page.view import MeasureView
 from metrics.errors import SettingRefused
 from metrics.measures.fill_scenarios import Investment, Scenario, compare
+from metrics.model.measure import Unit
 from metrics.queries.fill_rate_inputs import FillRateInputs, fill_rate_inputs
 
 PRESETS: dict[str, dict[str, float]] = {
@@ -160,17 +161,17 @@ def calculate(given: dict[str, Decimal]) -> Investment:
 def result(found: Investment) -> str:
     """Return the result as markup."""
     rows = [
-        ["Incomplete orders", f"{found.low.incomplete:,.0f}", f"{found.high.incomplete:,.0f}"],
-        ["Cost of back-ordered orders", f"{found.low.back_ordered:,.0f}", f"{found.high.back_ordered:,.0f}"],
-        ["Cost of lost orders", f"{found.low.lost:,.0f}", f"{found.high.lost:,.0f}"],
-        ["Cash flow lost", f"{found.low.cash:,.0f}", f"{found.high.cash:,.0f}"],
+        ["Incomplete orders", _amount(found.low.incomplete), _amount(found.high.incomplete)],
+        ["Cost of back-ordered orders", _amount(found.low.back_ordered), _amount(found.high.back_ordered)],
+        ["Cost of lost orders", _amount(found.low.lost), _amount(found.high.lost)],
+        ["Cash flow lost", _amount(found.low.cash), _amount(found.high.cash)],
     ]
-    payback = formatting.DASH if found.payback_years is None else f"{found.payback_years:,.2f} years"
+    payback = formatting.number(found.payback_years, Unit.YEARS)
     figures = [
-        ("Gain per year", f"{found.gain:,.0f}"),
-        ("Gain less investment", f"{found.net:,.0f}".replace("-", formatting.MINUS)),
+        ("Gain per year", _amount(found.gain)),
+        ("Gain less investment", _amount(found.net)),
         ("Payback", payback),
-        ("Break-even investment in one year", f"{found.break_even:,.0f}"),
+        ("Break-even investment in one year", _amount(found.break_even)),
     ]
     table = tables.table(
         ("", "Now", "At the higher fill"),
@@ -180,3 +181,7 @@ def result(found: Investment) -> str:
         total=True,
     )
     return table + tables.facts(figures)
+
+
+def _amount(value: Decimal) -> str:
+    return formatting.integer(value).replace("-", formatting.MINUS)

@@ -68,6 +68,8 @@ def test_periods_are_contiguous_across_leap_day_and_year_end(grain: str) -> None
         (None, Unit.SHARE, "–"),
         (float("nan"), Unit.SHARE, "–"),
         (7.24, Unit.DAYS, "7.2 days"),
+        (999.4, Unit.HOURS, "999.4 h"),
+        (1236, Unit.HOURS, "51.5 days"),
         (12480, Unit.COUNT, "12.5k"),
         (999, Unit.COUNT, "999"),
         (-3, Unit.COUNT, "−3"),

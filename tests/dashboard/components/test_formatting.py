@@ -1,15 +1,20 @@
 """Numbers and dates in the reader's format, and moments in the business time zone. Exports use neither."""
 
+import re
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
 
 import pytest
 
-from dashboard.components import formatting, locale
+from dashboard.components import cards, formatting, locale
 from dashboard.components.locale import PLAIN, conventions
+from dashboard.sections import stockouts_calculator
 from metrics.errors import SettingRefused
+from metrics.measures.catalog import MEASURES
 from metrics.model.measure import Unit
+from metrics.model.question import Answer
+from tests.dashboard.conftest import ROOT
 
 Reads = Callable[[str], None]
 
@@ -56,6 +61,21 @@ def test_every_number_format_follows_the_reader_locale(reads: Reads) -> None:
     assert formatting.number(1_400_000, Unit.COUNT) == "1,4M"
     assert formatting.number(0.9997, Unit.SHARE) == ">99,9%"
     assert formatting.difference(-0.012, Unit.SHARE) == "1,2 pp"
+
+
+def test_calculator_and_small_shares_follow_the_reader_locale(reads: Reads) -> None:
+    reads("de-DE")
+    case = {name: Decimal(str(value)) for name, value in stockouts_calculator.PRESETS["Paper2Go"].items()}
+    assert "1.552.500" in stockouts_calculator.result(stockouts_calculator.calculate(case))
+    few = Answer({}, None, "otif", 0.5, denominator=4, low=0.15, high=0.85)
+    assert cards.too_few_text(few, MEASURES["otif"]) == "Only 4 orders (likely range 15–85%)"
+
+
+def test_screens_have_one_percentage_format() -> None:
+    """93.8%, written by `formatting`: no space before the sign, and no format of Python's own."""
+    other = re.compile(r"""\d %[\s"'.,)]|:,?\.\d%}""")
+    files = [file for folder in ("dashboard", "pages") for file in (ROOT / folder).rglob("*.py")]
+    assert [file.name for file in files if other.search(file.read_text())] == []
 
 
 def test_numbers_use_the_default_format_without_a_reader_locale() -> None:

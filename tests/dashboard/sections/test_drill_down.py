@@ -15,7 +15,8 @@ from dashboard.sections import drill_down, scorecard
 from metrics import warehouse
 from metrics.lists.drill_down import drillable_parts
 from metrics.lists.quality_marks import Failed, Mark
-from metrics.measures.catalog import MEASURES
+from metrics.measures.catalog import MEASURES, has_dimension
+from metrics.model.dimensions import DIMENSIONS, OWN_DIMENSIONS
 from metrics.model.question import Question
 from metrics.queries import answer as query
 from tests.dashboard.conftest import Open, markup
@@ -113,6 +114,14 @@ def test_derived_measure_links_to_its_input_measures(page_of_small: Open) -> Non
 )
 def test_invalid_url_parameters_cause_no_exception(nonsense: dict[str, str], page_of_small: Open) -> None:
     assert not page_of_small("drill_down", **nonsense).exception
+
+
+def test_breakdown_is_left_out_if_every_dimension_has_a_value(page_of_small: Open) -> None:
+    taken = [f"{name}:x" for name in (*DIMENSIONS, *OWN_DIMENSIONS) if has_dimension(MEASURES["otif"], name)]
+    at = page_of_small("drill_down", measure="otif", at=taken)
+    assert not at.exception
+    assert "Breakdown by" not in [box.label for box in at.selectbox]
+    assert "Breakdown by" in [box.label for box in page_of_small("drill_down", measure="otif", at=taken[1:]).selectbox]
 
 
 def test_days_parameter_limits_the_list_to_those_days(page_of_small: Open) -> None:
