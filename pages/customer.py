@@ -11,7 +11,7 @@ from dashboard.sections.scorecard import Scorecard
 
 filters = page.current_filters()
 chosen = customer_review.chosen_customer(filters)
-page.subtitle(f"Due {formatting.date_range(filters.start, filters.end)} · {filters.label}")
+page.subtitle(f"Due {formatting.date_range(filters.start, filters.end)} · {filters.label}{page.amounts(filters)}")
 if chosen is None:
     customer.choose_customer(filters)
 else:

@@ -9,7 +9,8 @@ from dashboard.sections import drill_down
 filters = page.current_filters()
 asked = drill_down.requested(filters)
 found = drill_down.rows(asked)
-page.subtitle(f"{asked.measure.title} · {formatting.date_range(asked.start, asked.end)} · {filters.label}")
+days, amounts = formatting.date_range(asked.start, asked.end), page.amounts(filters) if asked.measure.in_money else ""
+page.subtitle(f"{asked.measure.title} · {days} · {drill_down.label(asked, filters)}{amounts}")
 theme.show_html(drill_down.trail(asked))
 with theme.card("number"):
     theme.show_html(drill_down.number(found, asked))

@@ -7,7 +7,7 @@ from dashboard.frame import page
 from dashboard.sections import export
 
 filters = page.current_filters()
-page.subtitle(f"{formatting.date_range(filters.start, filters.end)} · {filters.label}")
+page.subtitle(f"{formatting.date_range(filters.start, filters.end)} · {filters.label}{page.amounts(filters)}")
 with theme.card("choose"):
     choice = export.choose(filters)
     if choice is None:

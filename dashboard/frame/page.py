@@ -48,6 +48,13 @@ def targets(chosen: Filters) -> list[Row]:
     )
 
 
+def amounts(chosen: Filters) -> str:
+    """Return the currency of amounts as the end of a subtitle; "" if several currencies have no exchange rates."""
+    only = dict(chosen.where).get("currency", ())
+    currency = data_status().currency or (only[0] if len(only) == 1 else "")
+    return f" · amounts in {currency}" if currency else ""
+
+
 def subtitle(text: str) -> None:
     """Draw the line under the title; the text is escaped here."""
     st.session_state["_subtitle"].caption(formatting.markdown(text))

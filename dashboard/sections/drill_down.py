@@ -115,6 +115,12 @@ def trail(one: DrillDownRequest) -> str:
     )
 
 
+def label(one: DrillDownRequest, filters: Filters) -> str:
+    """Return the filters and the dimension values of the number in words."""
+    places = [_told(*place) for place in one.at]
+    return " · ".join(([filters.label] if filters.where or not places else []) + places)
+
+
 def _told(name: str, value: str | None) -> str:
     return f"{formatting.in_words(name)} {value or '(none)'}"
 

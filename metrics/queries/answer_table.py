@@ -16,8 +16,9 @@ from metrics.model.point import provisional_note
 from metrics.model.question import Answer, Question
 from metrics.queries.answer import answer
 from metrics.queries.statements import conditions_and_keys, unlabelled
-from metrics.schema import fx_rates, mapped_columns
+from metrics.schema import mapped_columns
 from metrics.sql.dialects import Expression, count_if, typed_null
+from metrics.sql.exchange_rates import reporting_currency
 
 SCHEMAS: dict[int, tuple[str, ...]] = {
     1: ("measure", "value", "numerator", "denominator", "coverage", "worst", "best"),
@@ -94,9 +95,7 @@ def to_table(answers: Iterable[Answer], question: Question, declared: tuple[str,
 
 def _completed(connection: Connection, question: Question) -> list[Answer]:
     """Return the answers with the pending and excluded rows behind each, and the currency of its money."""
-    reporting = None
-    if "fx_rates.rate" in mapped(connection):
-        reporting = connection.scalar(select(func.max(fx_rates.c.reporting_currency)).where(~fx_rates.c.deleted))
+    reporting = reporting_currency(connection, mapped(connection))
     behind: dict[tuple[str, str], dict[Key, tuple[int | None, int | None, str | None]]] = {}
     complete = []
     for result in answer(connection, question):

@@ -30,9 +30,9 @@ from metrics.model.point import share_answer
 from metrics.model.question import Answer, Question
 from metrics.queries.answer import answer
 from metrics.queries.statements import view_conditions
-from metrics.schema import EXACT_AMOUNT, QTY, Row, fx_rates, orders
+from metrics.schema import EXACT_AMOUNT, QTY, Row, orders
 from metrics.sql.dialects import Columns, Expression, Rows, count_if, sum_known, times
-from metrics.sql.exchange_rates import converted
+from metrics.sql.exchange_rates import converted, reporting_currency
 
 ALL = "all"
 """The dimension of a reason at all values."""
@@ -96,10 +96,10 @@ def levers(connection: Connection, question: Question) -> Levers:
     count, several, first, last = connection.execute(
         select(func.count(), count_if(f.reason.is_(None)), func.min(f.currency), func.max(f.currency))
     ).one()
-    currency = first if first == last else None
-    if has_rates := "fx_rates.rate" in mapped(connection):
-        rates = fx_rates.c
-        currency = connection.scalar(select(func.max(rates.reporting_currency)).where(~rates.deleted))
+    known = mapped(connection)
+    has_rates = "fx_rates.rate" in known
+    only = first if first == last else None
+    currency = reporting_currency(connection, known) if has_rates else only
     statement = union_all(*[_of_dimension(failed, name) for name in (ALL, *DIMENSIONS)])
     found = [_lever(dict(row), whole, has_rates=has_rates) for row in connection.execute(statement).mappings()]
     return Levers(whole, int(count), int(several), currency, tuple(sorted(found, key=_rank)))

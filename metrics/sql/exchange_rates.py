@@ -1,12 +1,20 @@
 """Exchange rates to the reporting currency, per currency and day. Source: R25 (currencies)."""
 
-from sqlalchemy import Date, FromClause, Integer, and_, case, cast, func, literal, select, true, type_coerce
+from sqlalchemy import Connection, Date, FromClause, Integer, and_, case, cast, func, literal, select, true, type_coerce
 
 from metrics.schema import FACTOR, fx_rates
 from metrics.sql.dialects import Expression, plus_days, times, whole_numbers
 
 RATE_DAYS = 7
 """A rate is valid on its day and for this many days after it, or until the next rate. R25 (currencies)."""
+
+
+def reporting_currency(connection: Connection, mapped: frozenset[str]) -> str | None:
+    """Return the currency of converted amounts; None without exchange rates."""
+    if "fx_rates.rate" not in mapped:
+        return None
+    found: str | None = connection.scalar(select(func.max(fx_rates.c.reporting_currency)).where(~fx_rates.c.deleted))
+    return found
 
 
 def join_rate(

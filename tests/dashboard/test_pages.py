@@ -231,6 +231,12 @@ def test_measure_page_folds_all_measures_and_has_their_names_only_as_tooltips(pa
     assert ">otif<" not in html
 
 
+def test_pages_with_amounts_name_their_currency(page_of_small: Open) -> None:
+    for page, has_amounts in (("profitability", True), ("stockouts", True), ("buyers_view", False)):
+        subtitle = page_of_small(page).caption[0].value
+        assert subtitle.endswith("· amounts in EUR") == has_amounts, subtitle
+
+
 def test_every_measure_except_volumes_is_shown_on_a_page() -> None:
     """Volumes equal the denominators of the scorecard and the breakdown."""
     shown = {name for entry in menu_entries.ENTRIES for name in measures_of(entry)}

@@ -124,6 +124,12 @@ def test_breakdown_is_left_out_if_every_dimension_has_a_value(page_of_small: Ope
     assert "Breakdown by" in [box.label for box in page_of_small("drill_down", measure="otif", at=taken[1:]).selectbox]
 
 
+def test_subtitle_names_the_dimension_values_of_the_number(page_of_small: Open) -> None:
+    assert page_of_small("drill_down", measure="otif").caption[0].value.endswith("· all orders")
+    at = page_of_small("drill_down", measure="otif", at="carrier:Blitz", segment="A")
+    assert at.caption[0].value.endswith("· segment A · Carrier Blitz")
+
+
 def test_days_parameter_limits_the_list_to_those_days(page_of_small: Open) -> None:
     html = markup(page_of_small("drill_down", measure="on_time", part="out_of", days="2026-06-01..2026-06-07"))
     with warehouse.reading(warehouse.locate()) as connection:
