@@ -1,7 +1,7 @@
 """Tiles, headline and banners as markup. Values in, markup out: no query and no session.
 
-A tile shows a value, its changes, its status against the target, a sparkline, and the coverage if some verdicts are
-unknown.
+A tile shows a value, its changes, its status against the target and a sparkline. The coverage is in the tooltip of the
+value, or in a line if it is below the minimum.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from metrics.model.measure import Direction, Measure, Unit
 from metrics.model.point import comparable, range_of
 from metrics.model.question import Answer
 from metrics.model.statistics import differ
-from metrics.policy import MIN_N
+from metrics.policy import MIN_COVERAGE, MIN_N
 from metrics.targets.targets import Target, state_of
 
 SegmentAnswer = tuple[str, Answer, Target | None]
@@ -44,6 +44,8 @@ class Tile:
     """Markup of the data quality mark."""
     versus: str = VERSUS_BEFORE
     """Name of the comparison with `before`: "vs prior 13 weeks"."""
+    tooltip: str = ""
+    """Text for the tooltip of the number, after its coverage."""
 
     @property
     def status(self) -> Status:
@@ -99,7 +101,7 @@ def _tile(tile: Tile, colour: dict[str, str]) -> str:
     classes = f"bv-tile bv-tile-{status.css}" + (" bv-tile-main" if tile.main else "")
     heading = f'<h2 title="{formatting.html(measure.definition)}">{formatting.html(title(measure))}</h2>'
     shown = formatting.DASH if tile.now is None else value(tile.now, measure)
-    parts = [heading, f'<div class="bv-value">{_number(tile, shown)}{tile.mark}</div>']
+    parts = [heading, f'<div class="bv-value"{_tooltip(tile)}>{_number(tile, shown)}{tile.mark}</div>']
     if tile.now is None or shown == formatting.DASH:
         reason = (tile.now.no_data if tile.now else None) or "no data"
         parts.append(f'<div class="bv-note">{formatting.html(_missing(reason))}</div>')
@@ -110,7 +112,8 @@ def _tile(tile: Tile, colour: dict[str, str]) -> str:
             target = f'<span class="bv-muted">target {formatting.number(tile.target.value, measure.unit)}</span>'
         parts.append(f'<div class="bv-row">{state(status)}{target}</div>')
     parts += _changes(tile, tile.now)
-    notes = (coverage(tile.now), provisional_text(tile.now, measure), too_few_text(tile.now, measure))
+    too_low = coverage(tile.now) if tile.now.coverage is not None and tile.now.coverage < MIN_COVERAGE else ""
+    notes = (too_low, provisional_text(tile.now, measure), too_few_text(tile.now, measure))
     parts += [f'<div class="bv-note">{note}</div>' for note in notes if note]
     parts.append(sparkline(tile.series, tile.target, measure, colour[_LINE.get(status, "accent")], colour["muted"]))
     return f'<li class="{classes}">{"".join(parts)}</li>'
@@ -138,6 +141,13 @@ def _changes(tile: Tile, now: Answer) -> list[str]:
         f'<div class="bv-row">{change(now, other, tile.measure, versus)}{"" if at else explain}</div>'
         for at, (other, versus) in enumerate(compared)
     ]
+
+
+def _tooltip(tile: Tile) -> str:
+    """Return the coverage and the tile's own text as an attribute of its number."""
+    known = coverage(tile.now) if tile.now is not None else ""
+    text = ". ".join(part for part in (known, tile.tooltip) if part)
+    return f' title="{formatting.html(text)}"' if text else ""
 
 
 def _number(tile: Tile, shown: str) -> str:

@@ -19,6 +19,8 @@ from metrics.targets.targets import Target, target_for
 
 FEW_WITHHELD = 3
 """From this many withheld measures on, one note replaces the words at each number."""
+VISIBLE_SHARE = 0.01
+"""Share of a feed's records kept out by one check, above which a measure has a visible mark; below it, a tooltip."""
 REASON_TEXT = 5
 """Checks named in a tooltip; the data quality page lists all of them."""
 
@@ -82,7 +84,7 @@ def mark_link(measure: str, *, small: bool = False) -> str:
     small: omit the word "Withheld", because a note above says it.
     """
     mark = mark_for(measure)
-    if not mark.failed and not mark.late:
+    if not _is_visible(mark):
         return ""
     if mark.held:
         css, sign, word = ("bv-mark-small", "▲", "") if small else ("bv-mark-held", "▲", "Withheld")
@@ -90,9 +92,7 @@ def mark_link(measure: str, *, small: bool = False) -> str:
         css, sign, word = "bv-mark-late", "◆", "Late data"
     else:
         css, sign, word = "", "⚑", formatting.integer(mark.records)
-    meaning = f"{formatting.count(mark.records, 'record')} rejected by checks"
-    if mark.held:
-        meaning = "Withheld from its target: too many records are rejected"
+    meaning = "Withheld from its target: too many records are rejected" if mark.held else _rejected(mark)
     late = [f"{feed.feed} last received {formatting.moment(feed.last)}" for feed in mark.late]
     tooltip = formatting.html(f"{meaning}. {'; '.join([*_failed_checks(mark), *late])}")
     href = formatting.html(links.page_url("data-quality", {}))
@@ -101,6 +101,21 @@ def mark_link(measure: str, *, small: bool = False) -> str:
         f'<i aria-hidden="true">{sign}</i> {word}'
         f'<span class="bv-said">, {formatting.html(meaning)}</span></a>'
     )
+
+
+def _is_visible(mark: Mark) -> bool:
+    """Return True if the data quality of a measure is worth a mark next to its number."""
+    return bool(mark.late) or any(check.share > VISIBLE_SHARE for check in mark.failed)
+
+
+def tooltip(measure: str) -> str:
+    """Return the failed checks of a measure without a visible mark, for the tooltip of its number."""
+    mark = mark_for(measure)
+    return "" if _is_visible(mark) or not mark.failed else f"{_rejected(mark)}: {'; '.join(_failed_checks(mark))}"
+
+
+def _rejected(mark: Mark) -> str:
+    return f"{formatting.count(mark.records, 'record')} rejected by checks"
 
 
 def _failed_checks(mark: Mark) -> list[str]:

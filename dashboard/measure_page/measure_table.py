@@ -114,6 +114,8 @@ def _value_in_view(view: MeasureView, measure: Measure, *, small: bool) -> Cell:
     cell = value_cell(view.answers.get(measure.name), measure, view.target(measure.name))
     url = formatting.html(links.drill_down_url(measure.name))
     link = f'<a href="{url}" target="_self" data-measure="{measure.name}">{cell.markup}</a>'
+    if note := quality_marks.tooltip(measure.name):
+        link = f'<span title="{formatting.html(note)}">{link}</span>'
     return Cell(markup=link + quality_marks.mark_link(measure.name, small=small))
 
 

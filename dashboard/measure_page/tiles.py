@@ -39,6 +39,7 @@ def load_tiles(view: MeasureView) -> dict[str, Tile]:
             explain_url=links.explain_url(name),
             mark=quality_marks.mark_link(name, small=small),
             versus=f"vs {view.filters.period.prior_name}",
+            tooltip=quality_marks.tooltip(name),
         )
     return found
 

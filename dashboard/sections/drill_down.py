@@ -130,12 +130,14 @@ def number(found: DrillDown, one: DrillDownRequest) -> str:
     answer, measure = found.answer, one.measure
     shown = cards.value(answer, measure)
     why = f'<span class="bv-muted">{formatting.html(answer.no_data)}</span>' if shown == formatting.DASH else ""
+    quality = quality_marks.tooltip(measure.name)
     notes = "".join(
         f'<p class="bv-muted">{note}</p>'
         for note in (
             cards.coverage(answer),
             cards.provisional_text(answer, measure),
             formatting.html(answer.remark) if answer.remark else "",
+            formatting.html(quality) if quality else "",
         )
         if note
     )

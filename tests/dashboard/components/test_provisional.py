@@ -40,6 +40,19 @@ def test_provisional_tile_shows_a_range_instead_of_a_value_and_the_text() -> Non
     assert "later ones are still inside their claims window" in shown
 
 
+def test_coverage_is_a_tooltip_unless_it_is_below_the_minimum() -> None:
+    known = _share(0.874, worst=0.866, best=0.883, coverage=0.984)
+    shown = cards.tiles([Tile(PERFECT, known, None, None, [], tooltip="3 records rejected")], is_dark=False)
+    assert 'title="Coverage 98.4% (range 86.6–88.3%). 3 records rejected"' in shown
+    assert "bv-note" not in shown
+    low = replace(known, measure="on_time", coverage=0.899)
+    shown = cards.tiles([Tile(MEASURES["on_time"], low, None, None, [])], is_dark=False)
+    assert 'bv-note">Coverage 89.9% (range 86.6–88.3%)' in shown
+    assert 'bv-note">Coverage 60.0%: too low for one number' in cards.tiles(
+        [Tile(PERFECT, NOW, None, None, [])], is_dark=False
+    )
+
+
 def test_comparison_uses_only_the_complete_part_of_a_period() -> None:
     """81.6 % of the complete part against 80.0 %: 1.6 pp better. A whole period that is too recent is not compared."""
     assert cards.change_text(NOW, _share(0.8), PERFECT, "vs before") == "↑ 1.6 pp better vs before"

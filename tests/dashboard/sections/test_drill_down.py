@@ -165,6 +165,21 @@ def test_withheld_measure_is_shown_without_a_target_status(
     assert "held" not in html.split('data-measure="otif"')[1].split("</li>")[0]
 
 
+def test_few_rejected_records_are_only_in_the_tooltip_of_a_number(
+    page_of_small: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marks = {
+        name: Mark((Failed("shipments", "received_at_fits_type", "received_at", 3, share),))
+        for name, share in (("on_time", 0.009), ("otif", 0.011))
+    }
+    monkeypatch.setattr(quality_marks, "read_marks", lambda _: marks)
+    few, many = (markup(page_of_small()).split(f'data-measure="{name}"') for name in ("on_time", "otif"))
+    assert "⚑" not in few[1].split("</li>")[0]
+    assert "3 records rejected by checks: 3 of shipments: received at fits type" in few[0].split("<li")[-1]
+    assert "⚑</i> 3" in many[1].split("</li>")[0]
+    assert "3 records rejected by checks" in markup(page_of_small("drill_down", measure="on_time"))
+
+
 def test_page_shows_one_message_if_most_measures_are_withheld(
     page_of_small: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
