@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 from dashboard.components import formatting
 from dashboard.frame import filters
+from metrics.lists.drill_down_parts import first_part
 from metrics.measures.catalog import MEASURES
 from metrics.model.measure import Percentile, Ratio, Total
 
@@ -22,7 +23,7 @@ Days = tuple[date, date]
 def drill_down_url(
     measure: str,
     *,
-    part: str = "counted",
+    part: str = "",
     by: str | None = None,
     value: str | None = None,
     period: Days | None = None,
@@ -31,11 +32,12 @@ def drill_down_url(
 ) -> str:
     """Return the relative address of the rows behind a number, or behind the value `value` of its dimension `by`.
 
-    part: "counted", "out_of" or another name of `metrics.lists.drill_down.drillable_parts`. period: days that replace
-    the filter bar's, such as one week of a trend. at: dimension values of the number. cut: dimension of the breakdown.
+    part: one of `metrics.lists.drill_down_parts.PARTS`; default is the failed rows of a test, else the counted rows.
+    period: days that replace the filter bar's, such as one week of a trend. at: dimension values of the number.
+    cut: dimension of the breakdown.
     """
     places = (*at, (by, value)) if by else at
-    asked: dict[str, str | list[str]] = {"measure": measure, "part": part}
+    asked: dict[str, str | list[str]] = {"measure": measure, "part": part or first_part(MEASURES[measure])}
     if places:
         asked["at"] = [name if item is None else f"{name}:{item}" for name, item in places]
     if period is not None:

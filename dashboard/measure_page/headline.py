@@ -15,7 +15,7 @@ from metrics.measures.catalog import MEASURES
 from metrics.model.question import NO_ROWS
 
 
-def number(answers: Answers, measure: str, *, part: str = "counted", at: tuple[str, str] | None = None) -> Phrase:
+def number(answers: Answers, measure: str, *, part: str = "", at: tuple[str, str] | None = None) -> Phrase:
     """Return a measure's value, or its denominator (`out_of`), as a link to the rows behind it.
 
     A dash replaces a missing number. `at`: a dimension and its value.
@@ -23,7 +23,7 @@ def number(answers: Answers, measure: str, *, part: str = "counted", at: tuple[s
     answer = answers.get(measure)
     if answer is None:
         return Phrase(formatting.DASH)
-    shown = cards.value(answer, MEASURES[measure]) if part == "counted" else formatting.number(answer.denominator)
+    shown = formatting.number(answer.denominator) if part == "out_of" else cards.value(answer, MEASURES[measure])
     if shown == formatting.DASH:
         return Phrase(shown)
     by, value = at or (None, None)

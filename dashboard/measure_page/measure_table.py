@@ -188,10 +188,11 @@ def _breakdown_row(view: MeasureView, measure: Measure, by: str, answer: Answer)
         if answer.low is not None and answer.high is not None
         else ""
     )
+    counted = "" if answer.numerator is None else formatting.number(answer.numerator, Unit.MONEY)
     return [
         link_cell(_dimension_value(by, value), url),
         value_cell(answer, measure, target),
-        link_cell("" if answer.numerator is None else formatting.number(answer.numerator, Unit.MONEY), url),
+        link_cell(counted, links.drill_down_url(measure.name, part="counted", by=by, value=value)),
         denominator_cell(answer, links.drill_down_url(measure.name, part="out_of", by=by, value=value)),
         Cell(interval),
     ]

@@ -19,10 +19,11 @@ from dashboard.frame.links import At, Days
 from dashboard.measure_page.cells import link_cell, value_cell
 from dashboard.measure_page.view import page_of
 from dashboard.sections.drill_down_cells import column_title, row_cell
-from metrics.lists.drill_down import ADDED, DrillDown, all_rows, drill_down, drillable_parts
-from metrics.measures.catalog import BY_MODULE, MEASURES, find, has_dimension
+from metrics.lists.drill_down import ADDED, DrillDown, all_rows, drill_down
+from metrics.lists.drill_down_parts import drillable_parts, first_part, is_test
+from metrics.measures.catalog import MEASURES, find, has_dimension
 from metrics.model.dimensions import DIMENSIONS, OWN_DIMENSIONS
-from metrics.model.measure import Direction, Measure, Percentile, Spread, Unit
+from metrics.model.measure import Measure, Percentile, Ratio, Spread, Unit
 from metrics.model.question import Answer, Question
 from metrics.model.statistics import Number
 
@@ -81,7 +82,7 @@ def requested(filters: Filters) -> DrillDownRequest:
     """Return the request of the address. Raises UnknownName if the measure does not exist."""
     measure = find(st.query_params.get("measure", FIRST))
     able = drillable_parts(measure)
-    part = st.query_params.get("part", "counted")
+    part = st.query_params.get("part", first_part(measure))
     days = links.parse_days(st.query_params.get("days"))
     start, end = days or (filters.start, filters.end)
     at = links.parse_at(st.query_params.get_all("at"))
@@ -163,13 +164,10 @@ def number(found: DrillDown, one: DrillDownRequest) -> str:
     )
 
 
-def _is_test(measure: Measure) -> bool:
-    """Return whether a measure counts orders or lines that pass a test."""
-    return measure.name in {test.name for test in BY_MODULE["buyers_view"]} and measure.direction is Direction.HIGHER
-
-
 def _part_name(part: str, measure: Measure) -> str:
-    return (PASS_NAMES if _is_test(measure) else NAMES)[part]
+    if part == "counted" and isinstance(measure.formula, Ratio) and measure.unit is not Unit.SHARE:
+        return f"Sum of {measure.unit}" if measure.unit in (Unit.DAYS, Unit.HOURS) else "Sum"
+    return (PASS_NAMES if is_test(measure) else NAMES)[part]
 
 
 def _several(measure: Measure) -> tuple[str, ...]:
@@ -198,7 +196,7 @@ def proof_line(found: DrillDown, one: DrillDownRequest) -> str:
     if found.number is None:
         return f'<p class="bv">{listed}</p>'
     number = _exact(found.number, measure, found)
-    words = (PASS_WORDS if _is_test(measure) else WORDS)[one.part]
+    words = (PASS_WORDS if is_test(measure) else WORDS)[one.part]
     if isinstance(formula, Percentile) and one.part == "counted":
         proof = f"{listed} at or below the percentile. The largest is <b>{number}</b>, matches the figure"
     elif isinstance(formula, Spread) and one.part == "counted":

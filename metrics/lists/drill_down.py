@@ -29,8 +29,10 @@ from sqlalchemy import (
 from sqlalchemy.sql import visitors
 
 from metrics.errors import UnknownName
+from metrics.facts.orders.tables import GOODS_VERDICTS
+from metrics.lists.drill_down_parts import COUNTED, OUT_OF, REST, UNKNOWN, drillable_parts
 from metrics.measures.catalog import BY_MODULE, date_column, dimension_column, find
-from metrics.model.measure import Derived, Measure, Part, Percentile, Ratio, Spread, Study, Survival, Total, Unit
+from metrics.model.measure import Derived, Measure, Part, Percentile, Ratio, Spread, Study, Survival, Total
 from metrics.model.question import Answer, Question
 from metrics.model.statistics import Number, divide, spread
 from metrics.queries.answer import answer
@@ -39,9 +41,6 @@ from metrics.sql.dialects import Expression
 
 At = tuple[tuple[str, str | None], ...]
 """Dimension values of the number, in addition to the question's filters; None: empty in the data."""
-
-COUNTED, OUT_OF, REST, UNKNOWN = "counted", "out_of", "rest", "unknown"
-PARTS = (COUNTED, OUT_OF, REST, UNKNOWN)
 
 ADDED = "adds"
 """Column with the contribution of each row to the number. Without it, each row counts 1."""
@@ -60,6 +59,10 @@ MADE_OF = {
     "profitability": ("documents_without_rate",),
 }
 """Inputs of the studies of a module that read records themselves instead of asking for other measures."""
+
+
+TESTS = tuple(name for name in GOODS_VERDICTS if name != "otif")
+"""The five tests of a perfect order; their reasons say why it failed."""
 
 
 @dataclass(frozen=True)
@@ -99,23 +102,6 @@ class DrillDown:
     def proven(self) -> bool:
         """True if the rows add up to exactly the number."""
         return self.number is not None and self.number == self.adds_up
-
-
-def drillable_parts(measure: Measure) -> tuple[str, ...]:
-    """Return the parts of a measure that have rows, in the order of PARTS; none for a measure of other measures."""
-    formula = measure.formula
-    if isinstance(formula, Derived | Study):
-        return ()
-    if isinstance(formula, Total):
-        return (COUNTED,)
-    if not isinstance(formula, Ratio):
-        return (COUNTED, OUT_OF)
-    return (
-        COUNTED,
-        OUT_OF,
-        *((REST,) if measure.unit is Unit.SHARE else ()),
-        *((UNKNOWN,) if formula.unknown is not None else ()),
-    )
 
 
 def drill_down(
@@ -298,7 +284,7 @@ def _columns(measure: Measure, cut: PartTotal) -> list[Expression]:
     own = [name for name in names if name in OWN or (name.endswith("_id") and name not in ABOUT)]
     about = [name for name in ABOUT if name in facts and not (name == "customer_id" and "customer_name" in facts)]
     used -= {"state"}  # every listed row has the state that its formula requires
-    reasons = {f"{name}_reason" for name in used}
+    reasons = {f"{name}_reason" for name in (*used, *(TESTS if "perfect_order" in used else ()))}
     rest = [name for name in names if name in used | reasons]
     shown: list[Expression] = [facts[name] for name in dict.fromkeys([*own, measure.date, *about, *rest])]
     if cut.amount is None:

@@ -124,7 +124,7 @@ def test_chips_list_the_active_filters_and_remove_one_or_all_of_them(page_of_sma
 
 def test_number_links_to_its_rows_and_keeps_the_filters(page_of_small: Open) -> None:
     html = markup(page_of_small(segment="C", period="26W"))
-    assert 'href="behind?period=26W&amp;segment=C&amp;measure=otif&amp;part=counted"' in html
+    assert 'href="behind?period=26W&amp;segment=C&amp;measure=otif&amp;part=rest"' in html
     assert 'href="what-changed?period=26W&amp;segment=C&amp;measure=otif"' in html
 
 

@@ -13,7 +13,7 @@ from dashboard.frame import links, menu, quality_marks
 from dashboard.measure_page.view import measures_of
 from dashboard.sections import drill_down, scorecard
 from metrics import warehouse
-from metrics.lists.drill_down import drillable_parts
+from metrics.lists.drill_down_parts import drillable_parts
 from metrics.lists.quality_marks import Failed, Mark
 from metrics.measures.catalog import MEASURES, has_dimension
 from metrics.model.dimensions import DIMENSIONS, OWN_DIMENSIONS
@@ -122,6 +122,16 @@ def test_breakdown_is_left_out_if_every_dimension_has_a_value(page_of_small: Ope
     assert not at.exception
     assert "Breakdown by" not in [box.label for box in at.selectbox]
     assert "Breakdown by" in [box.label for box in page_of_small("drill_down", measure="otif", at=taken[1:]).selectbox]
+
+
+def test_numerator_of_a_mean_is_named_a_sum(page_of_small: Open) -> None:
+    assert "Sum of days <b>" in markup(page_of_small("drill_down", measure="cycle_days"))
+
+
+def test_list_without_a_part_in_the_address_opens_with_the_failed_orders(page_of_small: Open) -> None:
+    answer = asked("otif")
+    failed = formatting.integer(int((answer.denominator or 0) - (answer.numerator or 0)))
+    assert f"failed, matches the figure {failed}" in markup(page_of_small("drill_down", measure="otif"))
 
 
 def test_subtitle_names_the_dimension_values_of_the_number(page_of_small: Open) -> None:

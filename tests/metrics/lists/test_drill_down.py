@@ -12,7 +12,8 @@ from sqlalchemy import Connection, make_url
 from ingest.pipeline import run
 from metrics import warehouse
 from metrics.errors import UnknownName
-from metrics.lists.drill_down import ADDED, all_rows, drill_down, drillable_parts, inputs
+from metrics.lists.drill_down import ADDED, TESTS, all_rows, drill_down, inputs
+from metrics.lists.drill_down_parts import drillable_parts, first_part
 from metrics.measures.catalog import MEASURES
 from metrics.model.measure import Derived, Ratio, Spread, Study, Total
 from metrics.model.question import Question
@@ -100,6 +101,17 @@ def test_rest_part_lists_the_failed_orders(connection: Connection) -> None:
     assert found.rows
     assert {row["on_time"] for row in found.rows} == {False}
     assert all(row["on_time_reason"] for row in found.rows)
+
+
+def test_list_of_imperfect_orders_has_the_reason_of_each_failed_test(connection: Connection) -> None:
+    found = drill_down(connection, Question(("perfect_order",), **HALF), "rest", size=500)
+    assert found.rows
+    assert all(any(row[f"{test}_reason"] for test in TESTS) for row in found.rows)
+
+
+def test_list_opens_with_the_failed_rows_of_a_test_and_the_counted_rows_of_other_measures() -> None:
+    first = {name: first_part(MEASURES[name]) for name in ("otif", "perfect_order", "cycle_days", "failed_orders")}
+    assert first == {"otif": "rest", "perfect_order": "rest", "cycle_days": "counted", "failed_orders": "counted"}
 
 
 def test_empty_dimension_value_has_its_own_rows(connection: Connection) -> None:
