@@ -33,6 +33,9 @@ MORE = {
 }
 """Dimensions under "More filters": label and placeholder."""
 
+SHARE = "Share or save"
+"""Label of the menu with the permanent link and the form that saves a view."""
+
 KEPT_PARAMETERS = ("period", "dates", "segment", *MORE, "compare", "grain", live_refresh.PIN)
 """Query parameters of the frame, kept from page to page."""
 
@@ -113,7 +116,10 @@ def bar(options: dict[str, list[str]], *, as_of: date, first: date, last: date, 
             more, compare, grain = _more(options)
             where += more
             with st.popover(
-                "Copy link", icon=":material/link:", key="copy_link", help="Permanent link to these numbers"
+                SHARE,
+                icon=":material/link:",
+                key="copy_link",
+                help="Permanent link to these numbers, and saved views",
             ):
                 st.caption("This link always shows these numbers, even after newer data is published.")
                 st.code(link, language=None, wrap_lines=True)

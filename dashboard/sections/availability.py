@@ -38,7 +38,7 @@ def availability_headline(view: MeasureView) -> bool:
     with theme.card("headline"):
         headline(
             view,
-            (share, met if main == view.main else " of orders were filled in the end."),
+            (share, met if main == view.main else " of orders were received complete."),
             ("First-pass fill ", first, ", final ", final, ".") if has_first else (),
             worst_segment(view, main),
             measure=main,

@@ -34,7 +34,7 @@ def communications_headline(view: MeasureView) -> None:
         return
     warned, late = number(answers, view.main), number(answers, view.main, part="out_of")
     notice_hours = answers["notice_hours"].value
-    ahead = (", at least half of them ", number(answers, "notice_hours"), " ahead") if notice_hours is not None else ()
+    ahead = (", median notice ", number(answers, "notice_hours")) if notice_hours is not None else ()
     timely, right = number(answers, "info_timely"), number(answers, "info_accurate")
     with theme.card("headline"):
         headline(

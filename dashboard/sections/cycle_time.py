@@ -38,7 +38,7 @@ def cycle_time_headline(view: MeasureView) -> bool:
         return False
     has = {name for name, answer in answers.items() if answer.value is not None}
     median, p95 = number(answers, "cycle_p50"), number(answers, "cycle_p95")
-    spread = (", half of them within ", median, " and 95% within ", p95) if "cycle_p50" in has else ()
+    spread = (", median ", median, ", 95% within ", p95) if "cycle_p50" in has else ()
     remark = answers["safety_stock_cost"].remark
     with theme.card("headline"):
         headline(

@@ -31,7 +31,7 @@ def influence_headline(view: MeasureView) -> None:
         headline(
             view,
             (won, " of ", inquiries, " inquiries became an order."),
-            ("Half are answered within ", median, ", 90% within ", p90, "."),
+            ("Median time to answer ", median, ", P90 ", p90, "."),
             (number(answers, "quotes_with_choice"), " of the answers offered a choice of price and lead time."),
             ("Average price of one day faster: ", number(answers, "lead_day_price"), ".") if has_price else (),
             worst_segment(view, view.main),

@@ -10,6 +10,7 @@ from dashboard import queries
 from dashboard.components import cards, formatting, tables, theme
 from dashboard.components.tables import Cell
 from dashboard.frame import access, menu_entries, messages, page, save_view, user_name
+from dashboard.frame.filters import SHARE
 from dashboard.measure_page.cells import link_cell
 from metrics.access import Action
 from metrics.errors import StoreUnusable
@@ -39,7 +40,7 @@ def list_views() -> None:
     if not listed:
         theme.show_html(
             cards.empty(
-                "No saved views yet", "Open a page, choose period and filters, then <b>Copy link → Save view</b>."
+                "No saved views yet", f"Open a page, choose period and filters, then <b>{SHARE} → Save view</b>."
             )
         )
         return
