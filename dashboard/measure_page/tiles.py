@@ -15,16 +15,16 @@ from metrics.model.question import Answer, Question
 
 
 def load_tiles(view: MeasureView) -> dict[str, Tile]:
-    """Return the tiles of a page by measure; the first is the largest."""
-    filters, period, names = view.filters, view.filters.period, view.tiles
-    series = by_period(view, names, filters.start, filters.end)
+    """Return the tiles of a page by measure. The largest is first: the headline's measure, if it has a tile."""
+    filters, period = view.filters, view.filters.period
+    series = by_period(view, view.tiles, filters.start, filters.end)
     whole = [
         day for day in periods(period.start, period.elapsed, period.grain) if not period.partial(day, period.grain)
     ]
     earlier = {name: _answers_of_days(view, *days) for name, days in filters.comparisons.items()}
-    small = quality_marks.mostly_withheld(names)
+    small = quality_marks.mostly_withheld(view.tiles)
     found: dict[str, Tile] = {}
-    for place, name in enumerate(names):
+    for place, name in enumerate(sorted(view.tiles, key=lambda name: name != view.main)):
         is_snapshot = MEASURES[name].date == SNAPSHOT
         values = [series.get((name, day)) for day in whole]
         found[name] = Tile(

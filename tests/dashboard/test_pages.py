@@ -168,6 +168,8 @@ def test_without_invoices_the_tile_shows_no_feed_and_every_page_shows_the_stand_
     at_home(tmp_path / "home")
     at = open_page()
     assert "No feed: invoices" in markup(at)
+    largest = markup(at).split('bv-tile-main">')[1].split("</li>")[0]
+    assert 'data-measure="otif"' in largest, "the headline's measure, because perfect orders need invoices"
     assert shown(at, "billed_accurately") == formatting.DASH
     for page in pages:
         assert "shipments.received_at is ship date (small)" in markup(open_page(None if page == "scorecard" else page))
