@@ -29,7 +29,7 @@ from metrics.facts.orders import facts_state, order_facts_table, order_line_fact
 from metrics.facts.process_steps import step_facts_table
 from metrics.facts.step_slack import step_budgets_table
 from metrics.facts.work_in_progress import work_facts_table
-from metrics.lists.rows import Listing, Where, in_period, rows_of, with_names
+from metrics.lists.rows import Listing, Place, Where, in_period, or_order, place_of, rows_of, with_names
 from metrics.sql.business_hours import elapsed_seconds
 from metrics.sql.dialects import Expression, greater, lesser, typed_null
 from metrics.sql.moments import moment_span
@@ -70,24 +70,11 @@ def at_risk(
     among, but: keep to these orders, or leave these out. Grain: one order, with `standing`, `deadline_at`,
     `slack_seconds` (null: not known), and its position: `step`, `step_standing`, `age_seconds`.
     """
-    as_of = connection.execute(select(facts_state.c.as_of)).scalar()
-    if as_of is None:
+    found = _found(connection, [*in_period(None, None, where), *with_names(o.order_id, among, but)])
+    if found is None:
         return Listing([], 0)
-    found = _at_risk(
-        literal(as_of, DateTime), [*in_period(None, None, where), *with_names(o.order_id, among, but)]
-    ).cte("at_risk")
     r = found.c
-    rank = case({BEHIND: 1, TIGHT: 2, NEAR: 3, LOST: 4}, value=r.standing)
-    by: dict[str, list[Any]] = {
-        "saving": [
-            rank,
-            case((r.standing == BEHIND, -r.slack_seconds), else_=r.slack_seconds).asc().nulls_last(),
-            r.deadline_at,
-        ],
-        "deadline": [r.deadline_at],
-        "value": [r.ordered_amount.desc().nulls_last()],
-    }
-    listed = select(found).order_by(*by[sort], r.order_id).limit(size).offset((page - 1) * size)
+    listed = select(found).order_by(*_sorted(found)[sort], r.order_id).limit(size).offset((page - 1) * size)
     whole = select(
         r.standing, r.currency, func.count().label("orders"), func.sum(r.ordered_amount).label("ordered_amount")
     )
@@ -95,6 +82,44 @@ def at_risk(
         connection, whole.group_by(r.standing, r.currency).order_by(func.count().desc(), r.standing, r.currency)
     )
     return Listing(rows_of(connection, listed), sum(int(total["orders"]) for total in sums), sums)
+
+
+def place_in_at_risk(
+    connection: Connection,
+    order_id: str,
+    *,
+    where: Where = (),
+    among: Sequence[str] | None = None,
+    but: Sequence[str] = (),
+    sort: str = "saving",
+) -> Place | None:
+    """Return the place of an order in the list `at_risk`; None if it is not at risk.
+
+    The order keeps its place if its owner no longer matches `among` and `but`, for example after its assignment.
+    """
+    of_owner = or_order(order_id, o.order_id, with_names(o.order_id, among, but))
+    found = _found(connection, [*in_period(None, None, where), *of_owner])
+    if found is None:
+        return None
+    return place_of(connection, order_id, column=found.c.order_id, tables=found, view=(), order_by=_sorted(found)[sort])
+
+
+def _found(connection: Connection, view: Sequence[Expression]) -> CTE | None:
+    """Return the orders at risk of a view; None before the first run."""
+    as_of = connection.execute(select(facts_state.c.as_of)).scalar()
+    return None if as_of is None else _at_risk(literal(as_of, DateTime), view).cte("at_risk")
+
+
+def _sorted(found: CTE) -> dict[str, list[Expression]]:
+    """Return the sort keys of each of SORTS."""
+    r = found.c
+    rank = case({BEHIND: 1, TIGHT: 2, NEAR: 3, LOST: 4}, value=r.standing)
+    slack = case((r.standing == BEHIND, -r.slack_seconds), else_=r.slack_seconds).asc().nulls_last()
+    return {
+        "saving": [rank, slack, r.deadline_at],
+        "deadline": [r.deadline_at],
+        "value": [r.ordered_amount.desc().nulls_last()],
+    }
 
 
 def _at_risk(now: Expression, view: Sequence[Expression]) -> Select[Any]:

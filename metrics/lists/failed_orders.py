@@ -3,15 +3,32 @@
 from collections import Counter
 from collections.abc import Sequence
 from datetime import date
+from typing import TypedDict, Unpack
 
 from sqlalchemy import ColumnElement, Connection, and_, case, false, func, or_, select
 
 from metrics.facts.orders import order_facts_table, order_line_facts_table
 from metrics.facts.recoveries import recovery_facts_table
-from metrics.lists.rows import SHOWN, Listing, Row, Where, in_period, is_failed, is_shown, rows_of, with_names
+from metrics.lists.rows import (
+    FAILED_ORDERS,
+    SHOWN,
+    Listing,
+    Place,
+    Row,
+    Where,
+    in_period,
+    is_failed,
+    is_shown,
+    or_order,
+    place_of,
+    resolution_starts_at,
+    rows_of,
+    with_names,
+)
 from metrics.measures.catalog import find
 from metrics.model.question import Question
 from metrics.queries.statements import view_conditions
+from metrics.sql.dialects import Expression
 
 
 def _broke(reasons: Sequence[str]) -> ColumnElement[bool]:
@@ -23,57 +40,64 @@ def _broke(reasons: Sequence[str]) -> ColumnElement[bool]:
     )
 
 
-SORTS = {
-    "due": ("due_day", True),
-    "value": ("ordered_amount", True),
-    "late": ("days_late", True),
-    "short": ("short_amount", True),
-    "customer": ("customer_id", False),
+def _in_order_of_reason() -> list[Expression]:
+    """Return the sort keys of the reason that the list shows first: the first failed verdict, then its reason."""
+    facts = order_facts_table.c
+    return [
+        case(*((is_shown(verdict), place) for place, verdict in enumerate(SHOWN))),
+        case(*((is_shown(verdict), facts[f"{verdict}_reason"]) for verdict in SHOWN)).asc().nulls_last(),
+        resolution_starts_at().asc().nulls_last(),
+    ]
+
+
+SORTS: dict[str, list[Expression]] = {
+    "deadline": [resolution_starts_at().asc().nulls_last()],
+    "due": [order_facts_table.c.due_day.desc().nulls_last()],
+    "oldest": [order_facts_table.c.due_day.asc().nulls_last()],
+    "value": [order_facts_table.c.ordered_amount.desc().nulls_last()],
+    "late": [order_facts_table.c.days_late.desc().nulls_last()],
+    "short": [order_facts_table.c.short_amount.desc().nulls_last()],
+    "reason": _in_order_of_reason(),
 }
-"""Sort orders of the list: name to column, and whether the largest comes first."""
+"""Sort orders of the list. The deadline to resolve an order is a fixed number of days after `resolution_starts_at`."""
+
+
+class Narrowing(TypedDict, total=False):
+    """Filters of the list.
+
+    product: keep to orders with a line of this product. among, but: keep to these orders, or leave these out.
+    resolved: True keeps the resolved orders, False the unresolved. An order is resolved if the feeds show it or if it
+    is in `done`.
+    """
+
+    start: date | None
+    end: date | None
+    where: Where
+    reasons: Sequence[str]
+    product: str | None
+    among: Sequence[str] | None
+    but: Sequence[str]
+    resolved: bool | None
+    done: Sequence[str]
 
 
 def failed_orders(
-    connection: Connection,
-    *,
-    start: date | None = None,
-    end: date | None = None,
-    where: Where = (),
-    reasons: Sequence[str] = (),
-    product: str | None = None,
-    among: Sequence[str] | None = None,
-    but: Sequence[str] = (),
-    resolved: bool | None = None,
-    done: Sequence[str] = (),
-    sort: str = "due",
-    page: int = 1,
-    size: int = 50,
+    connection: Connection, *, sort: str = "due", page: int = 1, size: int = 50, **narrow: Unpack[Narrowing]
 ) -> Listing:
     """Return one page of the orders that failed at least one test, with the total number and value.
 
-    product: keep to orders with a line of this product. among, but: keep to these orders, or leave these out.
-    resolved: True keeps the resolved orders, False the
-    unresolved. An order is resolved if the feeds show it or if it is in `done`. Grain: one order. Columns: all of
-    `order_facts`. `sums` has `ordered_amount` and `short_amount` of the whole list by currency. Amounts of different
-    currencies are never added.
+    Grain: one order. Columns: all of `order_facts`. `sums` has `ordered_amount` and `short_amount` of the whole list
+    by currency. Amounts of different currencies are never added.
     """
     facts = order_facts_table.c
-    view = [is_failed(), *in_period(start, end, where), *with_names(facts.order_id, among, but)]
-    if reasons:
-        view.append(_broke(reasons))
-    if product is not None:
-        line = order_line_facts_table.c
-        view.append(facts.order_id.in_(select(line.order_id).where(line.product_id == product)))
-    if resolved is not None:
-        settled = facts.order_id.in_(
-            select(recovery_facts_table.c.order_id).where(recovery_facts_table.c.resolved_at.is_not(None))
-        )
-        is_resolved = or_(settled, *with_names(facts.order_id, list(done), ()))
-        view.append(is_resolved if resolved else ~is_resolved)
-    column, descending = SORTS[sort]
-    first = facts[column].desc().nulls_last() if descending else facts[column].asc().nulls_last()
+    view = [*_failed(narrow), *_of_status(narrow)]
     listing = (
-        select(order_facts_table).where(*view).order_by(first, facts.order_id).limit(size).offset((page - 1) * size)
+        select(order_facts_table)
+        .select_from(FAILED_ORDERS)
+        .where(*view)
+        .order_by(*_sorted(sort, narrow), facts.order_id)
+        .limit(size)
+        .offset((page - 1) * size)
     )
     whole = select(
         facts.currency.label("currency"),
@@ -86,6 +110,53 @@ def failed_orders(
         whole.where(*view).group_by(facts.currency).order_by(func.count().desc(), facts.currency.asc().nulls_last()),
     )
     return Listing(rows=rows_of(connection, listing), total=sum(int(total["orders"]) for total in sums), sums=sums)
+
+
+def place_in_failed_orders(
+    connection: Connection, order_id: str, *, sort: str = "due", **narrow: Unpack[Narrowing]
+) -> Place | None:
+    """Return the place of an order in the list `failed_orders`; None if it is not in the list.
+
+    The order keeps its place if its owner or status no longer match the filters, for example after its resolution.
+    """
+    column = order_facts_table.c.order_id
+    view = [*_failed(narrow), *or_order(order_id, column, _of_status(narrow))]
+    return place_of(
+        connection, order_id, column=column, tables=FAILED_ORDERS, view=view, order_by=_sorted(sort, narrow)
+    )
+
+
+def _failed(narrow: Narrowing) -> list[ColumnElement[bool]]:
+    """Return the conditions for the failed orders in view, whatever their owner and status."""
+    facts = order_facts_table.c
+    view = [is_failed(), *in_period(narrow.get("start"), narrow.get("end"), narrow.get("where", ()))]
+    if reasons := narrow.get("reasons"):
+        view.append(_broke(reasons))
+    if (product := narrow.get("product")) is not None:
+        line = order_line_facts_table.c
+        view.append(facts.order_id.in_(select(line.order_id).where(line.product_id == product)))
+    return view
+
+
+def _of_status(narrow: Narrowing) -> list[ColumnElement[bool]]:
+    """Return the conditions on the owner and status of an order."""
+    view = with_names(order_facts_table.c.order_id, narrow.get("among"), narrow.get("but", ()))
+    if (resolved := narrow.get("resolved")) is not None:
+        view.append(_is_resolved(narrow) if resolved else ~_is_resolved(narrow))
+    return view
+
+
+def _is_resolved(narrow: Narrowing) -> ColumnElement[bool]:
+    order_id, recovery = order_facts_table.c.order_id, recovery_facts_table.c
+    settled = order_id.in_(select(recovery.order_id).where(recovery.resolved_at.is_not(None)))
+    return or_(settled, *with_names(order_id, list(narrow.get("done", ())), ()))
+
+
+def _sorted(sort: str, narrow: Narrowing) -> list[Expression]:
+    """Return the sort keys. By deadline, resolved orders come last, because their deadline no longer counts."""
+    if sort == "deadline" and narrow.get("resolved") is None:
+        return [case((_is_resolved(narrow), 1), else_=0), *SORTS[sort]]
+    return SORTS[sort]
 
 
 def failure_reasons(

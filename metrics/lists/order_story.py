@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, Table, func, select
+from sqlalchemy import ColumnElement, Connection, Table, select
 
 from metrics.facts.orders import order_facts_table, order_line_facts_table
 from metrics.facts.process_steps import step_facts_table
 from metrics.facts.recoveries import RECOVERY_DAYS, recovery_facts_table
 from metrics.facts.step_slack import late_order_facts_table
-from metrics.lists.rows import Row, rows_of, with_names
+from metrics.lists.rows import FAILED_ORDERS, Row, resolution_starts_at, rows_of, with_names
 from metrics.measures.order_to_cash import slack_ledger
 from metrics.schema import (
     customers,
@@ -131,23 +131,15 @@ def resolution_deadlines(
     """Return the day by which each failed order must be resolved to count as recovered, and the day it was resolved
     (None: not yet).
 
-    Days count from detection, else from the failure. Without a feed about recoveries they count from the
-    missed deadline.
+    Days count from `resolution_starts_at`.
     """
-    r, o = recovery_facts_table.c, order_facts_table.c
-    known_dates = select(
-        o.order_id,
-        r.detected_at,
-        r.failed_at,
-        r.resolved_at,
-        func.coalesce(o.missed_deadline_at, o.deadline_at).label("deadline_at"),
-    ).select_from(order_facts_table.outerjoin(recovery_facts_table, r.order_id == o.order_id))
-    found = {}
-    for row in rows_of(connection, known_dates.where(o.order_id.in_(order_ids))):
-        since = row["detected_at"] or row["failed_at"] or row["deadline_at"]
-        if since is not None:
-            found[row["order_id"]] = since + timedelta(days=RECOVERY_DAYS), row["resolved_at"]
-    return found
+    order_id = order_facts_table.c.order_id
+    known = select(order_id, resolution_starts_at().label("since"), recovery_facts_table.c.resolved_at)
+    return {
+        row["order_id"]: (row["since"] + timedelta(days=RECOVERY_DAYS), row["resolved_at"])
+        for row in rows_of(connection, known.select_from(FAILED_ORDERS).where(order_id.in_(order_ids)))
+        if row["since"] is not None
+    }
 
 
 # ------------------------------------------------------------------------------------------------------------ one order

@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import Connection
 
 from metrics.facts import process_steps, step_slack, work_in_progress
-from metrics.lists.at_risk import at_risk
+from metrics.lists.at_risk import at_risk, place_in_at_risk
+from metrics.lists.rows import Place
 from tests.support import engines
 from tests.support.ask_measures import only
 from tests.support.builders import (
@@ -87,6 +88,9 @@ def test_orders_at_risk_are_listed_by_status_and_slack_with_paging_and_filters(d
     build(database, world(), NOW, MAPPED)
     assert slacks(database) == [("BEHIND", "behind", -8), ("NEW", "behind", -18), ("TIGHT", "tight", 17)]
     assert [name for name, *_ in slacks(database, sort="deadline")] == ["BEHIND", "NEW", "TIGHT"]
+    assert place_in_at_risk(database, "NEW") == Place(2, "BEHIND", "TIGHT")
+    assert place_in_at_risk(database, "NEW", among=("TIGHT",)) == Place(1, None, "TIGHT")
+    assert place_in_at_risk(database, "EASY") is None
     assert slacks(database, among=("NEW", "EASY", "it's")) == [("NEW", "behind", -18)]
     assert [name for name, *_ in slacks(database, but=("NEW", "100%"), page=2, size=1)] == ["TIGHT"]
     whole = at_risk(database, size=1)
