@@ -22,5 +22,5 @@ else:
         failed_orders.no_orders(filters, choice)
     else:
         with theme.card("failed"):
-            theme.show_html(failed_orders.totals(listing))
+            theme.show_html(failed_orders.totals(filters, choice, listing))
             failed_orders.failed_orders(listing)

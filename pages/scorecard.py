@@ -39,7 +39,7 @@ else:
             "Orders failing several tests are counted under each."
         )
         theme.show_html(scorecard.failure_reasons(shown))
-        menu.link("failed-orders", "Open the failed orders")
+        menu.link("failed-orders", "Open the failed orders", query={"show": "all"})
 
     best = scorecard.best_levers(shown)
     if best:

@@ -14,6 +14,7 @@ import streamlit as st
 from dashboard import queries
 from dashboard.components import cards, formatting, theme
 from dashboard.frame import access, links, messages, page, user_name
+from dashboard.orders import list_choices
 from metrics.access import Action
 from metrics.errors import StoreUnusable
 from metrics.lists.order_story import missing_orders
@@ -63,36 +64,51 @@ def current_moment() -> datetime:
     )
 
 
-def choose_filter(slugs: Sequence[str] = tuple(VIEWS)) -> str:
-    """Draw the filter by status. It is the query parameter `show`."""
-    asked = st.query_params.get("show")
-    shown = (
+def choose_filter(slugs: Sequence[str] = tuple(VIEWS), default: str = "all") -> str:
+    """Draw the filter by status."""
+    return (
         st.segmented_control(
             "Show",
             slugs,
-            default=asked if asked in slugs else "all",
+            default=filter_in_address(slugs, default),
             format_func=lambda slug: VIEWS[slug],
             key="work_show",
             required=True,
         )
-        or "all"
+        or default
     )
-    if shown != "all":
-        st.query_params["show"] = shown
+
+
+def filter_in_address(slugs: Sequence[str] = tuple(VIEWS), default: str = "all") -> str:
+    """Return the filter by status in the address, its query parameter `show`."""
+    asked = st.query_params.get("show")
+    return asked if asked is not None and asked in slugs else default
+
+
+def keep_filter_in_address(show: str, default: str = "all") -> None:
+    """Write the filter by status into the address, unless it is the default."""
+    if show != default:
+        st.query_params["show"] = show
     else:
         st.query_params.pop("show", None)
-    return shown
 
 
 def order_filter(show: str) -> OrderFilter:
-    """Return the filter that one of VIEWS selects."""
-    if show == "all":
-        return OrderFilter()
-    with open_store(locate(), write=False) as store:
-        done = tuple(work_items.order_ids(store, status=work_items.RESOLVED))
-        mine = tuple(work_items.order_ids(store, owner=user_name.user_name())) if show == "mine" else None
-        owned = tuple(work_items.order_ids(store, owned=True)) if show == "unassigned" else ()
-    return OrderFilter(among=mine, but=owned, resolved=show == "resolved", done=done)
+    """Return the filter that one of VIEWS selects.
+
+    If the store cannot be read, All and To do use the feeds only. The list shows the error.
+    """
+    resolved = None if show == "all" else show == "resolved"
+    try:
+        with open_store(locate(), write=False) as store:
+            done = tuple(work_items.order_ids(store, status=work_items.RESOLVED))
+            mine = tuple(work_items.order_ids(store, owner=user_name.user_name())) if show == "mine" else None
+            owned = tuple(work_items.order_ids(store, owned=True)) if show == "unassigned" else ()
+    except StoreUnusable:
+        if show not in ("all", "open"):
+            raise
+        return OrderFilter(resolved=resolved)
+    return OrderFilter(among=mine, but=owned, resolved=resolved, done=done)
 
 
 def read(order_ids: Sequence[str]) -> dict[str, Item]:
@@ -108,8 +124,8 @@ def read(order_ids: Sequence[str]) -> dict[str, Item]:
 # ------------------------------------------------------------------------------------------------------------- the list
 
 
-def rows(listed: Sequence[Row], items: dict[str, Item], columns: Sequence[Column]) -> None:
-    """Draw one page of a list."""
+def rows(listed: Sequence[Row], items: dict[str, Item], columns: Sequence[Column], path: str) -> None:
+    """Draw one page of the list on the page at `path`."""
     tracks = " ".join(column.track for column in columns)
     heads = "".join(f"<span>{formatting.html(column.head)}</span>" for column in columns)
     may_choose = access.may(Action.WORK_ORDERS)
@@ -145,7 +161,7 @@ def rows(listed: Sequence[Row], items: dict[str, Item], columns: Sequence[Column
                 st.page_link(
                     st.session_state["_pages"][STORY],
                     label=formatting.markdown(order_id),
-                    query_params={"order": order_id},
+                    query_params={"order": order_id, list_choices.LIST: path, **list_choices.in_address()},
                     width=120,
                 )
                 theme.show_html(f'<div class="bv bv-item" style="grid-template-columns:{tracks}">{cells}</div>')
@@ -166,10 +182,11 @@ def _choose_all(order_ids: list[str]) -> None:
 
 
 def owner(item: Item) -> str:
-    """Return the remedy of a resolved order, or else the owner, as markup."""
+    """Return the owner as markup, below the remedy of a resolved order."""
     if item.status == work_items.RESOLVED:
         remedy = formatting.html(work_items.REMEDIES.get(item.remedy or "", "Resolved"))
-        return f'<span class="bv-state bv-on"><i aria-hidden="true">●</i>{remedy}</span>'
+        by = formatting.html(item.owner or f"Unassigned, resolved by {item.resolved_by}")
+        return f'<span class="bv-state bv-on"><i aria-hidden="true">●</i>{remedy}</span><small>{by}</small>'
     if item.owner is None:
         return '<span class="bv-muted">Unassigned</span>'
     return f"<b>{formatting.html(item.owner)}</b>"

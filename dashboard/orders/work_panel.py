@@ -70,9 +70,13 @@ def work_panel(
     if comments:
         theme.show_html(_comments(comments))
     if may_work:
-        with st.form("work_comment", border=False, clear_on_submit=True):
+        with st.form(_key("comment", item), border=False, clear_on_submit=True):
             st.text_area(
-                "Comment", key="work_text", max_chars=LONGEST, height=70, placeholder="Information for the next person"
+                "Comment",
+                key=_key("text", item),
+                max_chars=LONGEST,
+                height=70,
+                placeholder="Information for the next person",
             )
             st.form_submit_button("Add comment", on_click=_comment, args=(item,))
     if may_work and item.status == work_items.OPEN and failed:
@@ -82,6 +86,11 @@ def work_panel(
     if changes:
         with st.expander(f"Change history ({len(changes)})", key="work_changes"):
             theme.show_html(_changes(changes))
+
+
+def _key(name: str, item: Item) -> str:
+    """Return the key of a form or field of one order. The next order starts with its own fields."""
+    return f"work_{name}_{item.order_id}"
 
 
 def _buttons(item: Item) -> None:
@@ -173,17 +182,20 @@ def likely_moments(
 def _resolution_form(item: Item, detected_at: datetime | None, acknowledged_at: datetime | None, problem: str) -> None:
     """Draw the form. problem: why the last click did not save; shown at the button."""
     moments = likely_moments(current_moment(), (item.detected_at, detected_at), (item.acknowledged_at, acknowledged_at))
-    with st.form("work_resolving", border=False, enter_to_submit=False):
+    with st.form(_key("resolving", item), border=False, enter_to_submit=False):
         st.radio(
             "Remedy",
             list(work_items.REMEDIES),
             index=None,
             format_func=lambda code: work_items.REMEDIES[code],
-            key="work_remedy",
+            key=_key("remedy", item),
             horizontal=True,
         )
         st.text_input(
-            "Details", key="work_note", max_chars=LONGEST, placeholder="Replaced 12 valves, credited the freight …"
+            "Details",
+            key=_key("note", item),
+            max_chars=LONGEST,
+            placeholder="Replaced 12 valves, credited the freight …",
         )
         with st.container(horizontal=True, gap="small"):
             for name, label in (("detected", "Detected"), ("acknowledged", "Buyer informed"), ("resolved", "Resolved")):
@@ -191,7 +203,7 @@ def _resolution_form(item: Item, detected_at: datetime | None, acknowledged_at: 
                 st.datetime_input(
                     f"{label} ({clock})",
                     to_business_time(moments[name]),
-                    key=f"work_{name}_at",
+                    key=_key(f"{name}_at", item),
                     step=300,
                     width=190,
                     format="DD.MM.YYYY",
@@ -224,7 +236,7 @@ def _assign(item: Item, mine: bool) -> None:
 
 @access.guarded(Action.WORK_ORDERS)
 def _comment(item: Item) -> None:
-    text = (st.session_state.get("work_text") or "").strip()
+    text = (st.session_state.get(_key("text", item)) or "").strip()
     if not text:
         set_message("Enter a comment first.", wrong=True)
         return
@@ -240,7 +252,7 @@ def _comment(item: Item) -> None:
 @access.guarded(Action.WORK_ORDERS)
 def _resolve(item: Item) -> None:
     chosen = st.session_state
-    if chosen["work_remedy"] is None:
+    if chosen[_key("remedy", item)] is None:
         chosen["_resolution_problem"] = "Choose a remedy."
         return
     try:
@@ -249,11 +261,11 @@ def _resolve(item: Item) -> None:
                 store,
                 user_name.user_name(),
                 item,
-                remedy=chosen["work_remedy"],
-                note=chosen["work_note"],
-                detected_at=to_utc(chosen["work_detected_at"]),
-                acknowledged_at=to_utc(chosen["work_acknowledged_at"]),
-                resolved_at=to_utc(chosen["work_resolved_at"]),
+                remedy=chosen[_key("remedy", item)],
+                note=chosen[_key("note", item)],
+                detected_at=to_utc(chosen[_key("detected_at", item)]),
+                acknowledged_at=to_utc(chosen[_key("acknowledged_at", item)]),
+                resolved_at=to_utc(chosen[_key("resolved_at", item)]),
             )
     except (ChangedMeanwhile, StoreUnusable, ValueError) as error:
         chosen["_resolution_problem"] = f"{str(error)[:1].upper()}{str(error)[1:]}."

@@ -9,14 +9,16 @@ from dashboard.components import cards, formatting, theme
 from dashboard.components.formatting import duration
 from dashboard.frame import page, user_name
 from dashboard.frame.filters import Filters
-from dashboard.orders import work_list
+from dashboard.orders import list_choices, work_list
 from dashboard.orders.work_list import Column
 from metrics.lists import at_risk
 from metrics.lists.at_risk import BEHIND, LOST, NEAR, SLACK_STATES, SORTS, TIGHT
-from metrics.lists.rows import Listing, Row
+from metrics.lists.rows import Listing, Place, Row
 from metrics.store.work_items import Item
 
+PATH = "at-risk"
 SIZE = 25
+FILTERS = ("all", "mine", "unassigned")
 ORDERS = dict(zip(SORTS, ("Still avoidable first", "Next deadline first", "Highest value first"), strict=True))
 STATE_LOOKS = {BEHIND: ("off", "▲"), TIGHT: ("watch", "◆"), NEAR: ("watch", "◆"), LOST: ("off", "✕")}
 """Colour and shape of each state. Colour alone would exclude readers who cannot tell it apart."""
@@ -29,10 +31,11 @@ WHY_NONE = {
 def orders_at_risk(filters: Filters) -> None:
     """Draw the totals and the list of open orders at risk."""
     with st.container(horizontal=True, vertical_alignment="bottom", key="risk_filters", gap="small"):
-        chosen = work_list.choose_filter(("all", "mine", "unassigned"))
+        chosen = work_list.choose_filter(FILTERS)
+        work_list.keep_filter_in_address(chosen)
         sort = page.select("Sort by", SORTS, ORDERS, key="sort", width=230)
     narrow = work_list.order_filter(chosen)
-    listing = _page(filters, narrow, sort, int(st.session_state.get("risk_page", 1)))
+    listing = _page(filters, narrow, sort, list_choices.page_number("risk_page"))
     if not listing.total:
         with theme.card("none"):
             if chosen != "all":
@@ -55,7 +58,7 @@ def orders_at_risk(filters: Filters) -> None:
             st.caption(formatting.markdown(note))
         items = work_list.read([row["order_id"] for row in listing.rows])
         work_list.assign_form(listing.rows, items)
-        work_list.rows(listing.rows, items, _columns(page.as_of()))
+        work_list.rows(listing.rows, items, _columns(page.as_of()), PATH)
         page.pager(listing.total, SIZE, key="risk_page")
 
 
@@ -75,6 +78,20 @@ def _page(filters: Filters, narrow: work_list.OrderFilter, sort: str, number: in
         st.session_state["risk_page"] = 1
         return _page(filters, narrow, sort, 1)
     return listing
+
+
+def place_of(filters: Filters, order_id: str) -> Place | None:
+    """Return the place of an order in the list that the address describes."""
+    narrow, sort = work_list.order_filter(work_list.filter_in_address(FILTERS)), st.query_params.get("sort")
+    return queries.cached(
+        at_risk.place_in_at_risk,
+        page.generation(),
+        order_id,
+        where=filters.where,
+        among=narrow.among,
+        but=narrow.but,
+        sort=sort if sort in SORTS else SORTS[0],
+    )
 
 
 def _missing_events_note() -> str:

@@ -130,7 +130,7 @@ def failing_together(view: MeasureView) -> None:
             total=True,
         )
     )
-    menu.link("failed-orders", "Open the failed orders")
+    menu.link("failed-orders", "Open the failed orders", query={"show": "all"})
 
 
 def perfect_order_trend(view: MeasureView) -> None:

@@ -55,7 +55,7 @@ def _draw(section: Section) -> None:
     theme.show_html(tables.table(section.heads, rows, caption=section.title, numeric=section.numeric))
     st.caption(section.note)
     if section.key in MORE:
-        menu.link(*MORE[section.key])
+        menu.link(*MORE[section.key], query={"show": "all"})
 
 
 def _cell(item: Item) -> Cell:

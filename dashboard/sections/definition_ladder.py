@@ -195,4 +195,4 @@ def flips(found: Diff) -> None:
         )
     )
     page.pager(len(found.flips), SIZE, key="flips_page")
-    menu.link("failed-orders", "Open the failed orders")
+    menu.link("failed-orders", "Open the failed orders", query={"show": "all"})

@@ -8,23 +8,30 @@ from dashboard import queries
 from dashboard.components import cards, formatting, theme
 from dashboard.frame import page, user_name
 from dashboard.frame.filters import Filters
-from dashboard.orders import evidence, work_list
+from dashboard.orders import evidence, list_choices, work_list
 from dashboard.orders.levers import name_of, parse_lever, view_of
 from dashboard.orders.reasons import REASONS, reason
 from dashboard.orders.work_list import Column
 from metrics.lists import failed_orders as lists
+from metrics.lists.failed_orders import Narrowing
 from metrics.lists.order_story import resolution_deadlines
-from metrics.lists.rows import Listing, Row
+from metrics.lists.rows import Listing, Place, Row
 from metrics.queries.levers import orders_of
 from metrics.store.work_items import RESOLVED, Item
 
 SIZE = 25
+PATH = "failed-orders"
 SORTS = {
+    "deadline": "Soonest deadline first",
     "due": "Latest due first",
+    "oldest": "Oldest due first",
     "value": "Highest value first",
     "late": "Most days late first",
     "short": "Most value missing first",
+    "reason": "By reason",
 }
+COUNTED = {"open": "to do", "mine": "assigned to you", "unassigned": "unassigned", "resolved": "resolved"}
+"""Words for the orders that each filter except "All" lists."""
 
 
 @dataclass(frozen=True)
@@ -42,14 +49,13 @@ class Choice:
 
 
 def choose() -> Choice:
-    """Draw the filters of the list: owner and status, reasons, sort order."""
+    """Draw the filters of the list: owner and status, reasons, sort order. Their values are in the address."""
     with st.container(horizontal=True, vertical_alignment="bottom", key="failed_filters", gap="small"):
-        show = work_list.choose_filter()
-        asked = [code for code in st.query_params.get_all("reason") if code in REASONS]
+        show = work_list.choose_filter(default=_default_filter())
         reasons = st.multiselect(
             "Why it failed",
             list(REASONS),
-            default=asked,
+            default=_reasons(),
             format_func=reason,
             key="reasons",
             placeholder="Any reason",
@@ -57,59 +63,93 @@ def choose() -> Choice:
         )
         if reasons != st.query_params.get_all("reason"):
             st.query_params["reason"] = reasons
-        sort = page.select("Sort by", tuple(SORTS), SORTS, key="sort", width=210)
-    lever = parse_lever(st.query_params.get("lever"))
-    if lever:
+        page.select("Sort by", tuple(SORTS), SORTS, key="sort", width=210)
+    work_list.keep_filter_in_address(show, _default_filter())
+    choice = choice_in_address()
+    if choice.lever:
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key="lever"):
-            st.caption(formatting.markdown(f"Failed only because: {name_of(*lever)}"), width="content")
-            st.button("Show all failed orders", on_click=_leave_lever, type="tertiary")
-    return Choice(tuple(reasons), sort, show, int(st.session_state.get("failed_page", 1)), lever, _product())
+            st.caption(formatting.markdown(f"Failed only because: {name_of(*choice.lever)}"), width="content")
+            st.button("Show all failed orders", on_click=_remove, args=("lever", show), type="tertiary")
+    if choice.product is not None:
+        label = f"Product: {formatting.markdown(choice.product)} ✕"
+        st.button(label, key="chip_product", help="Remove filter", on_click=_remove, args=("product", show))
+    return replace(choice, page=list_choices.page_number("failed_page"))
 
 
-def _leave_lever() -> None:
-    st.query_params.pop("lever", None)
+def choice_in_address() -> Choice:
+    """Return the filters and sort order in the address, on the first page of the list."""
+    sort = st.query_params.get("sort")
+    return Choice(
+        reasons=tuple(_reasons()),
+        sort=sort if sort in SORTS else next(iter(SORTS)),
+        show=work_list.filter_in_address(default=_default_filter()),
+        page=1,
+        lever=parse_lever(st.query_params.get("lever")),
+        product=st.query_params.get("product") or None,
+    )
 
 
-def _product() -> str | None:
-    """Return the product in the address, and draw the button that removes it."""
-    product = st.query_params.get("product") or None
-    if product is not None:
-        label = f"Product: {formatting.markdown(product)} ✕"
-        st.button(label, key="chip_product", help="Remove filter", on_click=_all_products)
-    return product
+def _default_filter() -> str:
+    """Return the filter by status of an address without one.
+
+    An address with a reason, lever or product comes from a number. It lists all of its orders, so that they equal the
+    number. Without them the list has the orders to do.
+    """
+    asked = st.query_params
+    return "all" if _reasons() or parse_lever(asked.get("lever")) or asked.get("product") else "open"
 
 
-def _all_products() -> None:
-    st.query_params.pop("product", None)
+def _reasons() -> list[str]:
+    return [code for code in st.query_params.get_all("reason") if code in REASONS]
+
+
+def _remove(name: str, show: str) -> None:
+    """Remove a lever or product from the address. The filter by status stays, though its default changes."""
+    st.query_params.pop(name, None)
+    st.query_params["show"] = show
 
 
 def listed_orders(filters: Filters, choice: Choice) -> Listing:
     """Return a page of the failed orders in view."""
-    narrow = work_list.order_filter(choice.show)
-    among = narrow.among
-    if choice.lever:
-        of_lever = queries.cached(orders_of, page.generation(), view_of(filters), *choice.lever)
-        among = tuple(of_lever if among is None else sorted({*of_lever} & {*among}))
+    narrow = _narrowing(filters, choice)
     listing = queries.cached(
-        lists.failed_orders,
-        page.generation(),
-        start=filters.start,
-        end=filters.end,
-        where=filters.where,
-        reasons=choice.reasons,
-        among=among,
-        product=choice.product,
-        but=narrow.but,
-        resolved=narrow.resolved,
-        done=narrow.done,
-        sort=choice.sort,
-        page=choice.page,
-        size=SIZE,
+        lists.failed_orders, page.generation(), sort=choice.sort, page=choice.page, size=SIZE, **narrow
     )
     if choice.page > 1 and not listing.rows and listing.total:  # the filters leave fewer pages than the chosen one
         st.session_state["failed_page"] = 1
         return listed_orders(filters, replace(choice, page=1))
     return listing
+
+
+def number_of_orders(filters: Filters, choice: Choice) -> int:
+    """Return the number of failed orders in view with any owner and status."""
+    return listed_orders(filters, replace(choice, show="all", sort="due", page=1)).total
+
+
+def place_of(filters: Filters, order_id: str) -> Place | None:
+    """Return the place of an order in the list that the address describes."""
+    choice = choice_in_address()
+    narrow = _narrowing(filters, choice)
+    return queries.cached(lists.place_in_failed_orders, page.generation(), order_id, sort=choice.sort, **narrow)
+
+
+def _narrowing(filters: Filters, choice: Choice) -> Narrowing:
+    narrow = work_list.order_filter(choice.show)
+    among = narrow.among
+    if choice.lever:
+        of_lever = queries.cached(orders_of, page.generation(), view_of(filters), *choice.lever)
+        among = tuple(of_lever if among is None else sorted({*of_lever} & {*among}))
+    return {
+        "start": filters.start,
+        "end": filters.end,
+        "where": filters.where,
+        "reasons": choice.reasons,
+        "product": choice.product,
+        "among": among,
+        "but": narrow.but,
+        "resolved": narrow.resolved,
+        "done": narrow.done,
+    }
 
 
 def no_orders(filters: Filters, choice: Choice) -> None:
@@ -121,7 +161,7 @@ def no_orders(filters: Filters, choice: Choice) -> None:
         page.no_orders(filters)
         return
     with theme.card("none"):
-        if choice.show != "all":
+        if choice.show != "all" and number_of_orders(filters, choice):
             theme.show_html(cards.empty(f"No orders under “{work_list.VIEWS[choice.show]}”", WHY_NONE[choice.show]))
             if choice.show == "mine":
                 with st.container(horizontal=True, horizontal_alignment="center"):
@@ -145,9 +185,13 @@ WHY_NONE = {
 }
 
 
-def totals(listing: Listing) -> str:
-    """Return the number of failed orders and their value by currency, as markup."""
-    pairs = [(formatting.integer(listing.total), "failed orders")]
+def totals(filters: Filters, choice: Choice, listing: Listing) -> str:
+    """Return the number of listed orders, of how many failed orders, and their value by currency, as markup."""
+    words = "failed orders"
+    if choice.show != "all":
+        whole = formatting.count(number_of_orders(filters, choice), "failed order")
+        words = f"{COUNTED[choice.show]} of {whole}"
+    pairs = [(formatting.integer(listing.total), words)]
     for total in listing.sums[:3]:
         if total["ordered_amount"] is not None:
             currency = formatting.html(total["currency"]) if total["currency"] not in (None, "(none)") else ""
@@ -161,7 +205,7 @@ def failed_orders(listing: Listing) -> None:
     """Draw the list with its owners and actions."""
     items = work_list.read([row["order_id"] for row in listing.rows])
     work_list.assign_form(listing.rows, items)
-    work_list.rows(listing.rows, items, _columns(listing))
+    work_list.rows(listing.rows, items, _columns(listing), PATH)
     page.pager(listing.total, SIZE, key="failed_page")
 
 

@@ -48,7 +48,7 @@ def test_several_orders_can_be_assigned_at_once_and_the_list_shows_the_owner(des
     at.button(key="work_assign_go").click().run()
     assert not at.exception
     with reading(desk) as connection:
-        first = [row["order_id"] for row in failed_orders(connection, size=25).rows]
+        first = [row["order_id"] for row in failed_orders(connection, sort="deadline", resolved=False, size=25).rows]
     with open_store(desk) as store:
         assert work_items.order_ids(store, owner="Ada") == sorted(first)
     assert markup(at).count("<b>Ada</b>") == 25
@@ -59,12 +59,12 @@ def test_several_orders_can_be_assigned_at_once_and_the_list_shows_the_owner(des
 
 def test_resolving_an_order_on_its_page_removes_it_from_the_open_list(desk: Location, open_page: Open) -> None:
     at = write(open_page("order_story", order="HAND-LATE"), "Bo")
-    at.text_area(key="work_text").set_value("called <b>them</b>")
-    at.button(key="FormSubmitter:work_comment-Add comment").click().run()
+    at.text_area(key="work_text_HAND-LATE").set_value("called <b>them</b>")
+    at.button(key="FormSubmitter:work_comment_HAND-LATE-Add comment").click().run()
     assert "called &lt;b&gt;them&lt;/b&gt;" in markup(at)
-    at.radio(key="work_remedy").set_value("credited")
-    at.text_input(key="work_note").set_value("freight credited")
-    at.button(key="FormSubmitter:work_resolving-Resolve order").click().run()
+    at.radio(key="work_remedy_HAND-LATE").set_value("credited")
+    at.text_input(key="work_note_HAND-LATE").set_value("freight credited")
+    at.button(key="FormSubmitter:work_resolving_HAND-LATE-Resolve order").click().run()
     assert not at.exception
     done = item(desk, "HAND-LATE")
     assert (done.status, done.remedy, done.remedy_note, done.resolved_by) == (
@@ -90,12 +90,12 @@ def test_resolution_times_are_entered_in_the_business_time_zone(
 ) -> None:
     monkeypatch.setenv(locale.ZONE, "Europe/Berlin")
     at = write(open_page("order_story", order="HAND-LATE"), "Bo")
-    at.radio(key="work_remedy").set_value("credited")
+    at.radio(key="work_remedy_HAND-LATE").set_value("credited")
     for name, minute in (("detected", 10), ("acknowledged", 20), ("resolved", 30)):
-        field = at.datetime_input(key=f"work_{name}_at")
+        field = at.datetime_input(key=f"work_{name}_at_HAND-LATE")
         assert field.label.endswith("(CEST)")
         field.set_value(datetime(2026, 6, 20, 9, minute))
-    at.button(key="FormSubmitter:work_resolving-Resolve order").click().run()
+    at.button(key="FormSubmitter:work_resolving_HAND-LATE-Resolve order").click().run()
     done = item(desk, "HAND-LATE")
     assert (done.detected_at, done.resolved_at) == (datetime(2026, 6, 20, 7, 10), datetime(2026, 6, 20, 7, 30))
     assert "09:30 CEST" in markup(at)
@@ -105,20 +105,20 @@ def test_assigned_order_can_be_resolved_with_the_default_times_of_the_form(desk:
     """Assigning sets the moment of detection. The form offers the earlier moment of the buyer's message as well."""
     at = write(open_page("order_story", order="HAND-LATE"), "Bo")
     at.button(key="work_take").click().run()
-    assert at.radio(key="work_remedy").value is None
-    at.button(key="FormSubmitter:work_resolving-Resolve order").click().run()
+    assert at.radio(key="work_remedy_HAND-LATE").value is None
+    at.button(key="FormSubmitter:work_resolving_HAND-LATE-Resolve order").click().run()
     assert [error.value for error in at.error] == [formatting.markdown("Choose a remedy.")]
-    at.radio(key="work_remedy").set_value("replaced")
-    at.button(key="FormSubmitter:work_resolving-Resolve order").click().run()
+    at.radio(key="work_remedy_HAND-LATE").set_value("replaced")
+    at.button(key="FormSubmitter:work_resolving_HAND-LATE-Resolve order").click().run()
     assert not at.error
     assert item(desk, "HAND-LATE").status == "resolved"
 
 
 def test_resolving_with_times_out_of_order_shows_an_error(desk: Location, open_page: Open) -> None:
     at = write(open_page("order_story", order="HAND-LATE"), "Bo")
-    at.radio(key="work_remedy").set_value("replaced")
-    at.datetime_input(key="work_resolved_at").set_value(datetime(2020, 1, 1))
-    at.button(key="FormSubmitter:work_resolving-Resolve order").click().run()
+    at.radio(key="work_remedy_HAND-LATE").set_value("replaced")
+    at.datetime_input(key="work_resolved_at_HAND-LATE").set_value(datetime(2020, 1, 1))
+    at.button(key="FormSubmitter:work_resolving_HAND-LATE-Resolve order").click().run()
     assert [error.value for error in at.error] == [
         formatting.markdown("The times are out of order: detected, then buyer informed, then resolved.")
     ]
