@@ -121,6 +121,25 @@ def test_list_row_opens_the_order_and_the_back_button_returns_to_the_list(screen
 
 
 @pytest.mark.long
+def test_next_order_and_the_way_back_to_the_list_work_with_the_keyboard(screen: Screen) -> None:
+    page = screen.go("/failed-orders?segment=B&sort=value").page
+    rows = page.locator('[class*="st-key-work_row_"] a:visible')
+    first, second = rows.nth(0).inner_text(), rows.nth(1).inner_text()
+    rows.first.click()
+    expect(page.get_by_role("heading", name=f"Order {first}")).to_be_visible()
+    expect(page.get_by_role("button", name="Previous order")).to_be_disabled()
+    page.get_by_role("button", name="Next order").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name=f"Order {second}")).to_be_visible()
+    page.get_by_role("link", name="Back to the list").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Failed orders")
+    expect(rows.first).to_contain_text(first)
+    expect(page).to_have_url(re.compile(r"segment=B"))
+    expect(page).to_have_url(re.compile(r"sort=value"))
+
+
+@pytest.mark.long
 def test_orders_can_be_found_and_assigned_with_the_keyboard_only(screen: Screen) -> None:
     screen.go("/order-story")
     screen.page.get_by_label("Order number").focus()
