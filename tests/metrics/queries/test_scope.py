@@ -168,7 +168,7 @@ def test_a_scope_shows_what_a_warehouse_of_its_rows_has(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_drawn_scopes_show_what_a_warehouse_of_their_rows_has(
     seed: int, sample: Location, customers: dict[str, Row], tmp_path: Path
 ) -> None:
