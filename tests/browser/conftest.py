@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import TimeoutError as NotSeen
 
 from tests.dashboard.small_warehouse import publish
 from tests.support.programs import require
@@ -108,6 +109,17 @@ class Screen:
         self.page.wait_for_timeout(150)
         self.page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for(timeout=30_000)
         return self
+
+    def click_until(self, button: str, seen: Locator) -> None:
+        """Click a button until its effect is seen, as a person would: a click on a page that moves can miss."""
+        for _ in range(3):
+            self.page.get_by_role("button", name=button, exact=True).click()
+            try:
+                seen.wait_for(timeout=15_000)
+            except NotSeen:
+                continue
+            return
+        raise AssertionError(f"no click on {button} had an effect")
 
     def value(self, measure: str) -> Locator:
         return self.page.locator(f'[data-measure="{measure}"]')

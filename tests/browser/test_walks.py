@@ -166,13 +166,12 @@ def test_service_team_assigns_and_resolves_an_order_and_the_measures_change(
     expect(desk.page.get_by_text("Carrier lost a pallet <b>twice</b>", exact=True)).to_be_visible()
     desk.idle()
     desk.page.get_by_text("Resolution", exact=True).click()
-    desk.page.get_by_role("button", name="Resolve order", exact=True).click()
-    problem = desk.page.get_by_text("Choose a remedy.")
-    expect(problem).to_be_in_viewport()
+    desk.page.wait_for_timeout(500)  # the form opens with an animation
+    desk.click_until("Resolve order", desk.page.get_by_text("Choose a remedy."))
+    expect(desk.page.get_by_text("Choose a remedy.")).to_be_in_viewport()
     desk.page.get_by_text("Replaced", exact=True).click()
     desk.page.get_by_role("textbox", name="Details").fill("Sent the rest by courier")
-    desk.page.get_by_role("button", name="Resolve order", exact=True).click()
-    expect(desk.page.get_by_text("Sent the rest by courier").first).to_be_visible()
+    desk.click_until("Resolve order", desk.page.get_by_text("Sent the rest by courier").first)
     desk.idle()
 
     applied = command("apply")

@@ -3,8 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from metrics.access import Access, Role
 from metrics.store import access
 from metrics.store.connection import open_store
 from metrics.warehouse import Location
+from tests.support.own_loop import run
 
 SECRET = "0123456789abcdef" * 2
 OIDC = {
@@ -114,12 +114,6 @@ class Client:
         asked = [{"type": "websocket.connect"}, *({"type": "websocket.receive", "bytes": text} for text in messages)]
         scope = self.scope("/_stcore/stream", {"origin": f"https://{self.host}", **headers}, "websocket")
         return run(lambda: self.sent(scope, [*asked, {"type": "websocket.disconnect", "code": 1000}]))
-
-
-def run(ask: Callable[[], Awaitable[Any]]) -> Any:
-    """Run a coroutine in its own thread. An earlier browser test may have left a running loop in this one."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(lambda: asyncio.run(ask())).result(30)  # type: ignore[arg-type]
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """/metrics shows the age of the data, the last run, the quarantine and page latency, to this machine or by token."""
 
-import asyncio
 import re
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from dashboard.components import latency
 from dashboard.server import monitoring
 from metrics import warehouse
 from metrics.schema import quarantine
+from tests.support.own_loop import run
 
 TOKEN = "a-long-secret-token"
 
@@ -22,7 +22,7 @@ def answered(client: str = "127.0.0.1", **headers: str) -> Response:
     request = Request(
         {"type": "http", "method": "GET", "path": "/metrics", "headers": fields, "client": (client, 5000)}
     )
-    return asyncio.run(monitoring.metrics(request))
+    return run(lambda: monitoring.metrics(request))
 
 
 def test_metrics_are_valid_and_equal_the_warehouse(small: Path, page_of_small: object) -> None:  # noqa: ARG001
