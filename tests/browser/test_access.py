@@ -61,7 +61,7 @@ def test_wide_table_on_a_phone_shows_that_it_scrolls_and_takes_keyboard_focus(fu
             "[...document.querySelectorAll('[role=region][aria-label]')].find(one => one.scrollWidth > "
             "one.clientWidth + 20)"
         )
-        table = on.page.evaluate_handle(wide).as_element()
+        table = on.page.wait_for_function(f"() => {wide}").as_element()  # tables are drawn after the page
         assert table is not None
         table.focus()
         on.page.keyboard.press("ArrowRight")
