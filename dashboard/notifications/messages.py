@@ -100,8 +100,8 @@ def slack(notice: Notice) -> Json:
     if notice.link is not None and len(notice.link[1]) <= SLACK_URL:
         button = {"type": "button", "text": plain(notice.link[0], 75), "url": notice.link[1], "action_id": "open"}
         blocks.append({"type": "actions", "elements": [button]})
-    said = ", ".join([notice.title, *(f"{name}: {value}" for name, value in notice.facts[:1])])
-    return {"text": _slack_escaped(_cut(said, SLACK_TEXT)), "blocks": blocks}
+    summary = ", ".join([notice.title, *(f"{name}: {value}" for name, value in notice.facts[:1])])
+    return {"text": _slack_escaped(_cut(summary, SLACK_TEXT)), "blocks": blocks}
 
 
 def _slack_escaped(text: str) -> str:

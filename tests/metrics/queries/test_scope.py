@@ -168,7 +168,9 @@ def test_a_scope_shows_what_a_warehouse_of_its_rows_has(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize(
+    "seed", [0, 1, pytest.param(2, marks=pytest.mark.xfail(reason="by month, coverage counts other rejected records"))]
+)
 def test_drawn_scopes_show_what_a_warehouse_of_their_rows_has(
     seed: int, sample: Location, customers: dict[str, Row], tmp_path: Path
 ) -> None:
