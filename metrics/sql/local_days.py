@@ -22,6 +22,7 @@ from sqlalchemy import (
     insert,
     literal,
     select,
+    union_all,
 )
 
 from metrics.policy import MOST_DAYS
@@ -74,15 +75,14 @@ def refresh_local_days(connection: Connection, more: Sequence[Table] = ()) -> No
 
 def _days_in_data(connection: Connection, tables: Sequence[Table]) -> tuple[date | None, date | None]:
     """Return the first and last calendar day of all stored moments."""
-    days: list[date] = []
-    for table in tables:
-        moments = [c for c in table.columns if f"{c.name}_is_date" in table.columns]
-        if moments:
-            ends = connection.execute(
-                select(*[end(cast(moment, Date)) for moment in moments for end in (func.min, func.max)])
-            ).one()
-            days += [day for day in ends if day is not None]
-    return (min(days), max(days)) if days else (None, None)
+    moments = [c for table in tables for c in table.columns if f"{c.name}_is_date" in table.columns]
+    days = [
+        select(func.min(cast(moment, Date)).label("first"), func.max(cast(moment, Date)).label("last"))
+        for moment in moments
+    ]
+    ends = union_all(*days).subquery()
+    first, last = connection.execute(select(func.min(ends.c.first), func.max(ends.c.last))).one()
+    return first, last
 
 
 def _midnight_offsets(zone: str, first: date, last: date) -> list[dict[str, object]]:

@@ -31,12 +31,16 @@ def load(connection: Connection, records: Records, as_of: datetime = LATER) -> N
 
     as_of: the day on which quarantined records without a date count.
     """
+    _load_records(connection, records)
+    refresh_with_quarantine(connection, as_of)
+
+
+def _load_records(connection: Connection, records: Records) -> None:
     metadata.create_all(connection)
     for name, table in TABLES.items():
         connection.execute(delete(table))
         if rows := records.get(name):
             connection.execute(insert(table), rows)
-    refresh_with_quarantine(connection, as_of)
 
 
 def refresh_with_quarantine(connection: Connection, as_of: datetime) -> None:
@@ -52,7 +56,7 @@ def build(connection: Connection, records: Records, as_of: datetime, mapped: fro
 
     Then `metrics.queries.answer` can answer questions.
     """
-    load(connection, records, as_of)
+    _load_records(connection, records)
     connection.execute(delete(mapped_columns))
     pairs = [name.split(".") for name in sorted(mapped)]
     connection.execute(
