@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.cluster import Cluster
 from ingest.pipeline import run
 from metrics import warehouse
 from metrics.facts.registry import FACT_TABLES
 from metrics.rebuild import rebuild
 from metrics.warehouse import Location
 from sample_data import generate
-from tests.support import postgres
+from tests.support import postgres, spark
 
 _numbers = itertools.count(1)
 
@@ -103,6 +104,13 @@ def postgres_url() -> Iterator[str]:
     """URL of a throwaway PostgreSQL cluster, one per test session."""
     with postgres.cluster() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def spark_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A Spark cluster with two workers, one per test session."""
+    with spark.running(tmp_path_factory.mktemp("cluster")) as cluster:
+        yield cluster
 
 
 @pytest.fixture

@@ -1,0 +1,32 @@
+"""A Spark cluster with two workers for tests of the long run."""
+
+import importlib.util
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from benchmarks import cluster
+from benchmarks.cluster import Cluster
+from tests.support.programs import require
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Cluster]:
+    """Start a cluster on a free port and stop it at the end.
+
+    Without Java or PySpark, skip the test; with CI=true, fail.
+    """
+    require("java", "apt-get install openjdk-17-jre-headless")
+    if importlib.util.find_spec("py4j") is None and os.environ.get("CI", "").lower() != "true":
+        pytest.skip('PySpark is not installed. Get it with: pip install -e ".[cluster]"')
+    with socket.socket() as probe:
+        probe.bind((cluster.HOST, 0))
+        port = int(probe.getsockname()[1])
+    try:
+        yield cluster.start(folder, port=port)
+    finally:
+        cluster.stop(folder)

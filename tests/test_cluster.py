@@ -1,0 +1,42 @@
+"""The cluster script: a Spark cluster on this machine that nobody else can reach."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from benchmarks import cluster
+from benchmarks.cluster import Cluster, ClusterError
+
+
+def test_every_error_names_the_next_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ClusterError, match=r"python -m benchmarks\.cluster start"):
+        cluster.opened(tmp_path)
+    cluster.stop(tmp_path)  # without a cluster there is nothing to stop
+    monkeypatch.setattr(cluster, "_spark_home", lambda: tmp_path)
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    with pytest.raises(ClusterError, match=r'pip install "buyerview\[cluster\]"'):
+        cluster.start(tmp_path)
+    monkeypatch.delenv("JAVA_HOME")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ClusterError, match="apt-get install openjdk-17-jre-headless"):
+        cluster.start(tmp_path)
+
+
+@pytest.mark.long
+def test_every_process_listens_on_loopback_only(spark_cluster: Cluster) -> None:
+    assert cluster.running(spark_cluster.folder) == dict.fromkeys(("master", "worker-1", "worker-2", "connect"), True)
+    addresses = {address for pid in spark_cluster.processes.values() for address in listening(pid)}
+    assert addresses == {"0000000000000000FFFF00000100007F"}  # 127.0.0.1 in the kernel's notation for IPv6
+
+
+def listening(pid: int) -> set[str]:
+    """Return the addresses on which a process listens, as the kernel writes them."""
+    links = [str(file.readlink()) for file in Path(f"/proc/{pid}/fd").iterdir() if file.is_symlink()]
+    sockets = {found[1] for link in links if (found := re.fullmatch(r"socket:\[(\d+)\]", link))}
+    rows = [
+        line.split()
+        for name in ("tcp", "tcp6")
+        for line in Path(f"/proc/{pid}/net/{name}").read_text().splitlines()[1:]
+    ]
+    return {row[1].partition(":")[0] for row in rows if row[3] == "0A" and row[9] in sockets}
