@@ -8,6 +8,7 @@ import os
 import sys
 import warnings
 from dataclasses import dataclass
+from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
@@ -96,7 +97,8 @@ def _library() -> Any:
     Only expectations about distributions use scipy and Altair. Spark is blocked, because it looks for scipy by itself.
     """
     unused = {name: ModuleType(name) for name in ("altair", "scipy", "scipy.stats") if name not in sys.modules}
-    for stand_in in unused.values():
+    for name, stand_in in unused.items():
+        stand_in.__spec__ = ModuleSpec(name, None)  # without one, `importlib.util.find_spec` raises ValueError
         stand_in.__getattr__ = lambda _: object  # type: ignore[method-assign]  # names in annotations
     blocked = {"pyspark": None} if "pyspark" not in sys.modules else {}
     sys.modules.update({**unused, **blocked})  # type: ignore[dict-item]  # the documented way to block an import
