@@ -207,13 +207,23 @@ def _billed(stored: Stored) -> Rows:
     return select(lines.c.invoice_id).where(_by_order(stored, lines))
 
 
+def _named_in_quarantine(stored: Stored, feed: str) -> Rows:
+    """Return the documents that quarantined lines of visible orders name. A document dates such a line."""
+    records, values = stored.table("quarantine"), stored.table("quarantine_values")
+    same = and_(values.c.file_id == records.c.file_id, values.c.row_no == records.c.row_no)
+    named = and_(records.c.feed == feed, values.c.document_id.is_not(None), _by_order(stored, records))
+    return select(values.c.document_id).select_from(records.join(values, same)).where(named)
+
+
 def _shipments(stored: Stored, rows: Table) -> Expression:
     lines = stored.table("shipment_lines")
-    return rows.c.shipment_id.in_(select(lines.c.shipment_id).where(_by_order(stored, lines)))
+    loaded = select(lines.c.shipment_id).where(_by_order(stored, lines))
+    return rows.c.shipment_id.in_(union_all(loaded, _named_in_quarantine(stored, "shipment_lines")))
 
 
 def _invoices(stored: Stored, rows: Table) -> Expression:
-    return or_(rows.c.invoice_id.in_(_billed(stored)), rows.c.reverses_invoice_id.in_(_billed(stored)))
+    documents = union_all(_billed(stored), _named_in_quarantine(stored, "invoice_lines"))
+    return or_(rows.c.invoice_id.in_(documents), rows.c.reverses_invoice_id.in_(_billed(stored)))
 
 
 def _invoice_lines(stored: Stored, rows: Table) -> Expression:
@@ -279,26 +289,29 @@ def _checks(stored: Stored) -> Rows:
 def _run_files(stored: Stored) -> Rows:
     """Return the files with visible records, and the numbers of these. Records replaced since are not counted."""
     loaded = [
-        select(feed.table.c.file_id, func.count().label("loaded"), literal(0).label("held")).group_by(
+        select(feed.table.c.file_id, func.count().label("loaded"), literal(0).label("quarantined")).group_by(
             feed.table.c.file_id
         )
         for name, feed in FEEDS.items()
         if name in stored.columns
     ]
     q = DECLARED["quarantine"].c
-    held = select(q.file_id, literal(0), func.count()).where(q.status.in_(("rejected", "waiting"))).group_by(q.file_id)
-    each = union_all(*loaded, held).subquery("counted")
+    open_records = q.status.in_(("rejected", "waiting"))
+    quarantined = select(q.file_id, literal(0), func.count()).where(open_records).group_by(q.file_id)
+    each = union_all(*loaded, quarantined).subquery("counted")
     by_file = (
-        select(each.c.file_id, func.sum(each.c.loaded).label("loaded"), func.sum(each.c.held).label("held"))
+        select(
+            each.c.file_id, func.sum(each.c.loaded).label("loaded"), func.sum(each.c.quarantined).label("quarantined")
+        )
         .group_by(each.c.file_id)
         .subquery("by_file")
     )
     n, files = by_file.c, stored.table("run_files")
     counts = {
-        "rows_staged": n.loaded + n.held,
-        "rows_in": n.loaded + n.held,
+        "rows_staged": n.loaded + n.quarantined,
+        "rows_in": n.loaded + n.quarantined,
         "rows_loaded": n.loaded,
-        "rows_quarantined": n.held,
+        "rows_quarantined": n.quarantined,
         "rows_superseded": literal(0),
     }
     columns = [cast(counts[c.name], BigInteger).label(c.name) if c.name in counts else c for c in files.c]
