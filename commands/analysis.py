@@ -73,9 +73,10 @@ def targets(start: From = None, end: To = None, where: Where = None, as_json: As
     from metrics.model.point import provisional_note
     from metrics.model.question import Question
     from metrics.queries.answer import answer
+    from metrics.queries.scope import reading
     from metrics.targets.in_view import targets_in_view
     from metrics.targets.targets import state_of, target_for
-    from metrics.warehouse import locate, reading
+    from metrics.warehouse import locate
 
     rows = []
     with reading(locate()) as connection:
@@ -105,8 +106,9 @@ def targets(start: From = None, end: To = None, where: Where = None, as_json: As
 def ladder(start: From = None, end: To = None, where: Where = None, as_json: AsJson = False) -> None:
     """Judge the same orders under ten definitions, each stricter than the last."""
     from metrics.queries.definition_ladder import definition_ladder
+    from metrics.queries.scope import reading
     from metrics.queries.what_if import View
-    from metrics.warehouse import locate, reading
+    from metrics.warehouse import locate
 
     with reading(locate()) as connection:
         result = definition_ladder(connection, view=View(day_of(start), day_of(end), filters_of(where or [])))
@@ -156,8 +158,9 @@ def diff(
     Each order is listed with the policy key that changes its verdict.
     """
     from metrics.queries.policy_diff import policy_diff
+    from metrics.queries.scope import reading
     from metrics.queries.what_if import View
-    from metrics.warehouse import locate, reading
+    from metrics.warehouse import locate
 
     try:
         policy = policy_of(changes)
@@ -238,7 +241,8 @@ def explain(
     The change is split into parts, one per value of a dimension. The parts add up to the change.
     """
     from metrics.queries.explain import explain as explain_change
-    from metrics.warehouse import locate, reading
+    from metrics.queries.scope import reading
+    from metrics.warehouse import locate
 
     with reading(locate()) as connection:
         result = explain_change(

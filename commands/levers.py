@@ -25,7 +25,8 @@ def levers(
     from metrics.model.question import Question
     from metrics.queries.levers import ALL, DIMENSIONS
     from metrics.queries.levers import levers as rank_levers
-    from metrics.warehouse import locate, reading
+    from metrics.queries.scope import reading
+    from metrics.warehouse import locate
 
     if by and by not in (ALL, *DIMENSIONS):
         raise typer.BadParameter(f"{by!r}: write one of {', '.join((*DIMENSIONS, ALL))}", param_hint="--by")

@@ -82,7 +82,8 @@ def run_trial(mapping: Path, folder: Path, *, quiet: bool = False) -> Trial:
     from metrics.model.question import Question
     from metrics.model.reasons import missing
     from metrics.queries.answer import answer
-    from metrics.warehouse import Location, close, reading
+    from metrics.queries.scope import reading
+    from metrics.warehouse import Location, close
 
     with tempfile.TemporaryDirectory(prefix="buyerview-trial-") as home:
         location = Location(folder=Path(home))

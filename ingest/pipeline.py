@@ -36,6 +36,7 @@ from ingest.storage.scratch_database import Scratch, scratch
 from ingest.validate import row_rules
 from ingest.validate.undated_cancellations import date_cancellations
 from metrics.errors import BuyerviewError, WarehouseError
+from metrics.queries.outdated import missing_column
 from metrics.rebuild.consistency import check_consistency
 from metrics.rebuild.rebuild import rebuild
 from metrics.schema import FEEDS, checks, restated_quantities, runs
@@ -112,7 +113,11 @@ def _run_steps(
     started_at: datetime,
     report_progress: Progress,
 ) -> RunReport:
-    """Run the six steps on `place`. With None, run the first five, for a dry run."""
+    """Run the six steps on `place`. With None, run the first five, for a dry run.
+
+    Data of an earlier version of Buyerview are rebuilt even if no object is new, so that pages can read them.
+    """
+    outdated = build.base is not None and missing_column(build.connection) is not None
     create_tables(build.connection)
     tables.create_tables(build.connection)
     mapping = mapping_of(build.connection)
@@ -120,7 +125,7 @@ def _run_steps(
     build.save()
     with _open_run(build.connection, mapping, folder, place, started_at) as (state, staging):
         read_all(state.reading, report_progress)
-        if not state.objects and state.reading.repeated:
+        if not state.objects and state.reading.repeated and not outdated:
             # All objects were read before. A second run of the same files publishes no generation.
             state.as_of = last_watermark(build.connection)
             return build_report(state, "unchanged", build.base.number if build.base else None)

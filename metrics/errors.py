@@ -12,6 +12,7 @@
         ├── NothingPublished        there is no generation yet
         ├── GenerationGone          the generation is no longer kept, or does not exist yet
         ├── GenerationDamaged       a published file has changed or cannot be opened
+        ├── GenerationOutdated      another version of Buyerview has published the generation
         ├── BuildFailed             a run could not be published; the published data are unchanged
         ├── NoSpace                 the disk has no room for another generation
         ├── StorageFailed           the disk, the memory or the server failed while data were read
@@ -223,6 +224,22 @@ class GenerationDamaged(WarehouseError):
         self.why = why
         super().__init__(
             where, f"{file.name} {why}. Restore the file from a backup, or ingest again from the source files."
+        )
+
+
+class GenerationOutdated(WarehouseError):
+    """Another version of Buyerview has published generation `number`: it lacks `missing`, a "table.column"."""
+
+    exit_code = 66
+
+    def __init__(self, where: str, number: int | None, missing: str) -> None:
+        self.number = number
+        self.missing = missing
+        named = "the data version" if number is None else f"data version {number}"
+        super().__init__(
+            where,
+            f"{named} was published by another version of Buyerview and has no {missing}. Run `buyerview ingest "
+            "MAPPING.toml` with any of your mappings: the run rebuilds all numbers, even if no file is new.",
         )
 
 

@@ -11,6 +11,7 @@ from dashboard.frame.filters import Filters
 from dashboard.frame.links import EXPLAINED
 from dashboard.orders.records import pairs, record_link
 from metrics import warehouse
+from metrics.errors import GenerationOutdated
 from metrics.measures.catalog import MEASURES
 from metrics.model.question import Question
 from metrics.queries.restatements import FeedDelta, Restated, RestatedKey, compare_generations
@@ -39,9 +40,18 @@ def changed_numbers(then: int | None, filters: Filters) -> None:
             theme.show_html(cards.empty("No older data version", hint))
         return
     asked = Question(tuple(EXPLAINED), start=filters.start, end=filters.end, where=filters.where)
-    answers, keys, brought = queries.cached_large(
-        compare_generations, page.generation(), warehouse.locate(), asked, then
-    )
+    try:
+        answers, keys, brought = queries.cached_large(
+            compare_generations, page.generation(), warehouse.locate(), asked, then
+        )
+    except GenerationOutdated as outdated:
+        hint = (
+            f"Another version of Buyerview published it, and it has no {formatting.html(outdated.missing)}. "
+            "Choose a newer data version."
+        )
+        with theme.card("outdated"):
+            theme.show_html(cards.empty(f"Data version {then} cannot be compared", hint))
+        return
     moved = [answer for answer in answers if _moved(answer)]
     received, new = (sum(getattr(one, name) for one in brought) for name in ("rows_in", "rows_loaded"))
     sentence = (

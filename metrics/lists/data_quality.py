@@ -8,7 +8,6 @@ from sqlalchemy import ColumnElement, Connection, case, func, select
 
 from metrics.lists.rows import Listing, Row, rows_of
 from metrics.schema import checks, mapped_columns, quarantine, restatements, run_files, run_warnings, runs
-from metrics.warehouse.missing_columns import stored_columns
 
 RULES_READ = 50_000
 """Most quarantined records read to count broken rules. Their rules are JSON, which the engines read differently."""
@@ -126,9 +125,7 @@ def restated_records(connection: Connection, *, page: int = 1, size: int = 25) -
 
 
 def warnings(connection: Connection) -> list[Row]:
-    """Return the present warnings about loaded records, newest run first. Data of an earlier version have none."""
-    if run_warnings.name not in stored_columns(connection):
-        return []
+    """Return the present warnings about loaded records, newest run first."""
     c = run_warnings.c
     return rows_of(
         connection, select(run_warnings).order_by(c.run_id.desc(), c.feed, c.code, c.object_name, c.column_name)

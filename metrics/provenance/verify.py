@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, DateTime, literal, literal_column, select
 
-from metrics.errors import GenerationGone
+from metrics.errors import GenerationGone, GenerationOutdated
 from metrics.facts.orders import facts_state, order_facts_table
 from metrics.measures.catalog import date_column, dimension_column, find
 from metrics.model.measure import Additive, Derived, Measure, Percentile, Survival
@@ -121,6 +121,8 @@ def _then(
         connection = opened.enter_context(reading(location, recorded_scope(recorded), int(recorded["generation"])))
     except GenerationGone as gone:
         return None, f"generation {gone.number} is not kept any more (kept: {', '.join(map(str, gone.kept))})"
+    except GenerationOutdated as outdated:
+        return None, f"another version of Buyerview published it, and it has no {outdated.missing}"
     here = said_by(connection, question)
     if (here["run"], here["data_as_of"]) != (recorded["run"], recorded["data_as_of"]):
         return None, "the generation of that number is of another run here: the file was made from another warehouse"

@@ -5,7 +5,8 @@ statements that are written later. `scope_rows.py` has the rows of each view. Th
 temporary table, so they never become SQL text.
 """
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache, partial
 
 from sqlalchemy import Connection, Dialect, func, insert, select
@@ -14,6 +15,7 @@ from sqlalchemy.dialects.postgresql.base import PGDialect
 from metrics import warehouse
 from metrics.access import EVERYTHING, Scope
 from metrics.model.access_scope import SCOPE_COLUMNS, check_scope
+from metrics.queries.outdated import refuse_outdated
 from metrics.queries.scope_rows import Stored, scope_values, views
 from metrics.warehouse import Location, Views
 from metrics.warehouse.duckdb_dialect import DuckDBDialect
@@ -29,10 +31,20 @@ def reading(
 ) -> AbstractContextManager[Connection]:
     """Open a connection as `warehouse.reading` does, on which only the rows of the scope exist.
 
-    Raises UnknownName for a dimension that cannot limit rows, SettingRefused for one without a value.
+    Raises UnknownName for a dimension that cannot limit rows, SettingRefused for one without a value, and
+    GenerationOutdated if another version of Buyerview has published the generation.
     """
     check_scope(scope)
-    return warehouse.reading(location, generation, Views(scope, partial(_limit, scope=scope)) if scope else None)
+    return _reading(location, scope, generation)
+
+
+@contextmanager
+def _reading(location: Location, scope: Scope, generation: int | None) -> Iterator[Connection]:
+    limit = Views(scope, partial(_limit, scope=scope, where=str(location))) if scope else None
+    with warehouse.reading(location, generation, limit) as connection:
+        if limit is None:
+            refuse_outdated(connection, str(location))
+        yield connection
 
 
 def scope_of(connection: Connection) -> Scope:
@@ -46,8 +58,9 @@ def scope_columns(connection: Connection) -> frozenset[str]:
     return frozenset(SCOPE_COLUMNS[name] for name, _ in scope_of(connection))
 
 
-def _limit(connection: Connection, scope: Scope) -> None:
+def _limit(connection: Connection, scope: Scope, where: str) -> None:
     """Create the temporary views of a scope."""
+    refuse_outdated(connection, where)
     stored = {name: frozenset(columns) for name, columns in stored_columns(connection).items()}
     quote = connection.dialect.identifier_preparer.quote_identifier
     place = quote(connection.execute(select(func.current_schema())).scalar_one())

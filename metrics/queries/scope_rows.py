@@ -30,10 +30,11 @@ from sqlalchemy import (
     union_all,
 )
 
-from metrics.facts.orders import DIMENSION_COLUMNS, NONE, facts_metadata
+from metrics.facts.orders import DIMENSION_COLUMNS, NONE
 from metrics.model.access_scope import ACCOUNT_MANAGER, OF_CUSTOMER, SCOPE_COLUMNS
+from metrics.queries.outdated import DECLARED
 from metrics.queries.rollups import rollup_metadata
-from metrics.schema import FEEDS, metadata
+from metrics.schema import FEEDS
 from metrics.sql.dialects import Expression, Rows
 from metrics.sql.temporary_tables import temporary_table
 
@@ -81,8 +82,6 @@ scope_managed = table("scope_managed", column("customer_id", String))
 ALL: Expression = literal_column("*")
 Rule = Callable[["Stored", Table], Expression]
 """Returns the condition of the visible rows of a stored table."""
-
-DECLARED = {one.name: one for tables in (metadata, facts_metadata, rollup_metadata) for one in tables.sorted_tables}
 
 
 @dataclass(frozen=True)

@@ -121,7 +121,8 @@ def _with_views(url: URL, views: Views) -> Iterator[Connection]:
     engine = _new_engine(url, poolclass=NullPool)
     with _connected(engine, url) as connection:
         try:
-            if _newest(connection) is not None:  # otherwise there are no tables
+            if (newest := _newest(connection)) is not None:  # otherwise there are no tables
+                connection.info["generation"] = newest.number
                 views.create(connection)
             connection.commit()
             yield connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
