@@ -20,6 +20,7 @@ from tests.ingest.read.damaged_files import draw
 from tests.ingest.read.reading import Reader, reader
 from tests.ingest.read.test_damaged_files import mapping
 from tests.ingest.read.typed_files import ENDINGS, ZONES, draw_records, expected, write
+from tests.support.every_case import EVERY_CASE
 
 SEED = int(os.environ.get("SEED", "0"))
 
@@ -73,7 +74,7 @@ def _moment(row: dict[str, Any], column: str) -> object:
     return None if row[column] is None else (row[column], row[f"{column}_is_date"])
 
 
-@pytest.mark.parametrize("drawn", [8, pytest.param(100, marks=pytest.mark.long)])
+@pytest.mark.parametrize("drawn", [8, pytest.param(100 if EVERY_CASE else 40, marks=pytest.mark.long)])
 def test_typed_records_are_read_as_they_were_written(
     read: Reader, tmp_path: Path, drawn: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
