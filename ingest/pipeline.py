@@ -38,7 +38,7 @@ from ingest.validate.undated_cancellations import date_cancellations
 from metrics.errors import BuyerviewError, WarehouseError
 from metrics.queries.outdated import missing_column
 from metrics.rebuild.consistency import check_consistency
-from metrics.rebuild.rebuild import rebuild
+from metrics.rebuild.lake_facts import update_facts
 from metrics.schema import FEEDS, checks, restated_quantities, runs
 from metrics.sql.dialects import analyze
 from metrics.warehouse import Build, Location, copy_for_dry_run, create_tables, locate, writing
@@ -316,7 +316,7 @@ def rebuild_facts(state: RunState, build: Build, touched: Table | None) -> None:
     if touched is not None and passed_by_events(connection, state.as_of, before_file=state.known.next_file_id):
         touched = None  # a partial rebuild would miss events between the two watermarks
     feeds = state.loaded.changed_feeds(connection) if state.mapping.store is not None else None
-    rebuild(connection, as_of=state.as_of, touched=touched.name if touched is not None else None, feeds=feeds)
+    update_facts(build, as_of=state.as_of, touched=touched.name if touched is not None else None, feeds=feeds)
     refuse_inconsistent_numbers(state, connection)
 
 

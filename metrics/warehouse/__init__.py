@@ -24,12 +24,14 @@ from sqlalchemy.exc import ArgumentError
 from metrics import schema
 from metrics.errors import SettingRefused, driver_text
 from metrics.redaction import url_text
-from metrics.warehouse import duckdb_reader, duckdb_writer, instances, missing_columns, postgres
-from metrics.warehouse.generation import Build, Generation, Views
+from metrics.warehouse import duckdb_reader, duckdb_writer, instances, lake, missing_columns, postgres
+from metrics.warehouse.generation import Build, Generation, Lake, Views
+from metrics.warehouse.pointer import read_pointer
 
 __all__ = [
     "Build",
     "Generation",
+    "Lake",
     "Location",
     "Views",
     "close",
@@ -47,14 +49,20 @@ DEFAULT_HOME = Path("~/.local/share/buyerview")
 
 @dataclass(frozen=True)
 class Location:
-    """A warehouse: either a folder of DuckDB files or the URL of a PostgreSQL database."""
+    """A warehouse: either a folder of DuckDB files or the URL of a PostgreSQL database.
+
+    lake: where a folder's fact tables are stored; None: in its DuckDB files.
+    """
 
     folder: Path | None = None
     url: URL | None = field(default=None, repr=False)
+    lake: Lake | None = None
 
     def __post_init__(self) -> None:
         if (self.folder is None) == (self.url is None):
             raise ValueError("a Location is a folder or a URL: give exactly one of them")
+        if self.lake is not None and self.folder is None:
+            raise ValueError("only a folder has a lake")
 
     def __str__(self) -> str:
         """Return the folder or the URL for messages and logs, without the password."""
@@ -64,19 +72,32 @@ class Location:
 def locate() -> Location:
     """Return the warehouse that the environment names.
 
-    BUYERVIEW_WAREHOUSE is the URL of a server, BUYERVIEW_HOME a folder. Without both it is the default folder.
-    Raises SettingRefused if the URL or the folder cannot be used.
+    BUYERVIEW_WAREHOUSE is the URL of a server, BUYERVIEW_HOME a folder. Without both it is the default folder. The URL
+    of a Spark server, and BUYERVIEW_LAKE, are used in addition to the folder.
+    Raises SettingRefused if the URL or a folder cannot be used.
     """
     address = os.environ.get("BUYERVIEW_WAREHOUSE")
-    if address:
-        return Location(url=_server_url(address))
-    home = os.environ.get("BUYERVIEW_HOME")
-    try:
-        return Location(folder=Path(home or DEFAULT_HOME).expanduser().resolve())
-    except (OSError, RuntimeError, ValueError) as error:
+    url = _server_url(address) if address else None
+    place = _folder("BUYERVIEW_LAKE") if os.environ.get("BUYERVIEW_LAKE") else None
+    spark = url if url is not None and url.get_backend_name() == "spark" else None
+    if spark is not None and place is None:
         raise SettingRefused(
-            "BUYERVIEW_HOME", f"{home!r} is no folder ({driver_text(error)}). Write its path."
-        ) from None
+            "BUYERVIEW_LAKE", "Spark needs it. Write the path of a folder that every worker can write."
+        )
+    if url is not None and spark is None:
+        if place is not None:
+            raise SettingRefused("BUYERVIEW_LAKE", "PostgreSQL has no lake. Unset it, or unset BUYERVIEW_WAREHOUSE.")
+        return Location(url=url)
+    return Location(folder=_folder("BUYERVIEW_HOME"), lake=Lake(place, spark) if place is not None else None)
+
+
+def _folder(name: str) -> Path:
+    """Return the folder that an environment variable names. Raises SettingRefused."""
+    value = os.environ.get(name)
+    try:
+        return Path(value or DEFAULT_HOME).expanduser().resolve()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise SettingRefused(name, f"{value!r} is no folder ({driver_text(error)}). Write its path.") from None
 
 
 def current(location: Location) -> Generation | None:
@@ -123,9 +144,27 @@ def writing(location: Location) -> AbstractContextManager[Build]:
     Only one writer is active at a time; a second raises WarehouseBusy immediately. Leaving the block without
     `publish()` deletes the build.
     """
+    if location.lake is not None and location.folder is not None:
+        return _writing_lake(location.lake, location.folder)
     if location.folder is not None:
         return duckdb_writer.writing(location.folder)
     return postgres.writing(_url(location))
+
+
+@contextmanager
+def _writing_lake(place: Lake, home: Path) -> Iterator[Build]:
+    """Open the next generation of a folder whose facts are in a lake."""
+    lake.prepare(place, home)
+    with duckdb_writer.writing(home) as build:
+
+        def publish() -> Generation:
+            lake.write_manifest(place.folder, build.number, lake.manifest_text(build.connection))
+            generation = build.publish()
+            lake.point_to(place.folder, build.number)
+            lake.collect(place.folder, [entry.number for entry in read_pointer(home)])
+            return generation
+
+        yield replace(build, publish=publish, lake=place)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import URL, Connection, Engine
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,15 @@ class Published:
 
 
 @dataclass(frozen=True)
+class Lake:
+    """A folder of Parquet files that every worker of a Spark cluster can read and write."""
+
+    folder: Path
+    spark: URL | None = field(default=None, repr=False)
+    """The Spark Connect server that builds the facts; None: DuckDB builds them on this machine."""
+
+
+@dataclass(frozen=True)
 class Build:
     """The generation that a run prepares. Nobody reads it before `publish()`. Leaving `writing` without it deletes it.
 
@@ -64,6 +73,8 @@ class Build:
     """Store the changes so far: commits inside the build's file, does nothing on a server."""
     publish: Callable[[], Generation]
     """Make the build the current generation, completely or not at all, and end the build."""
+    lake: Lake | None = None
+    """Where the facts are stored; None: in the build itself."""
 
 
 @dataclass(frozen=True)

@@ -164,7 +164,6 @@ def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     if chosen := threads(default=None if read_only else THREADS_OF_RUN):
         config["threads"] = chosen
     if read_only:
-        config["enable_external_access"] = "false"
         # DuckDB's default is a folder next to the file, which two readers of the file would share. DuckDB creates the
         # folder but not its parents.
         name = hashlib.sha256(str(path).encode()).hexdigest()[:12]
@@ -173,11 +172,20 @@ def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     try:
         root.execute("SET GLOBAL TimeZone = 'UTC'")
         if read_only:
-            root.execute("SET lock_configuration = true")
+            _close_files(root)
     except BaseException:
         root.close()
         raise
     return root
+
+
+def _close_files(root: duckdb.DuckDBPyConnection) -> None:
+    """Forbid access to files. A generation whose facts are in a lake can access the lake's folder, and no other."""
+    if root.execute("SELECT 1 FROM duckdb_tables() WHERE NOT internal AND table_name = 'lake'").fetchall():
+        folders = root.execute("SELECT list(folder) FROM lake").fetchone()
+        root.execute("SET allowed_directories = ?", list(folders or ()))
+    root.execute("SET enable_external_access = false")
+    root.execute("SET lock_configuration = true")
 
 
 def _memory_limit(*, read_only: bool) -> str:

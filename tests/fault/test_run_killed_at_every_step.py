@@ -31,7 +31,8 @@ STEPS = failpoints.names(["metrics", "ingest"])
 COMMITTED = {"warehouse.replace", "warehouse.collect", "warehouse.server_committed", "ingest.published"}
 NOT_REACHED = {"warehouse.compact"}
 """This failpoint needs a mostly free file of over a megabyte. test_publish.py covers it."""
-ON_FILES = [step for step in STEPS if not step.startswith("warehouse.server") and step not in NOT_REACHED]
+ON_FILES = [step for step in STEPS if not step.startswith(("lake.", "warehouse.server")) and step not in NOT_REACHED]
+"""The steps of a lake are in tests/metrics/rebuild/test_lake_facts.py."""
 AGAIN = ["ingest.read:7", "ingest.merge:6"]
 """Failpoints hit once per feed, tested at a later feed than the first."""
 ON_SERVER = [step for step in STEPS if step.startswith("warehouse.server")] + [
