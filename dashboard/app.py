@@ -38,6 +38,7 @@ except BuyerviewError as error:
     failure = error
 has_data = published is not None or failure is not None
 theme.style(menu.headings(has_data=has_data))
+theme.page_script()
 for name in list(st.query_params):
     if len(name) + sum(map(len, st.query_params.get_all(name))) > ADDRESS_LIMIT:
         with suppress(StreamlitAPIException):  # a filter has bound it, and ignores unknown values

@@ -4,7 +4,7 @@ import streamlit as st
 
 from dashboard.components import theme
 from dashboard.frame import page
-from dashboard.sections import data_quality, data_quality_records
+from dashboard.sections import data_quality, data_quality_quarantine, data_quality_records
 
 page.subtitle("Data freshness, checks, rejected records and later corrections.")
 with theme.card("summary"):
@@ -15,7 +15,7 @@ with theme.card("warnings"):
     data_quality_records.warnings()
 with theme.card("quarantine"):
     st.header("Rejected records", anchor=False)
-    data_quality_records.quarantine()
+    data_quality_quarantine.quarantine()
 with theme.card("feeds"):
     data_quality.feeds()
     theme.show_html(data_quality_records.stand_ins())

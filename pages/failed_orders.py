@@ -23,4 +23,4 @@ else:
     else:
         with theme.card("failed"):
             theme.show_html(failed_orders.totals(filters, choice, listing))
-            failed_orders.failed_orders(listing)
+            failed_orders.failed_orders(filters, choice, listing)

@@ -168,6 +168,7 @@ def trend(points: Sequence[Point], measure: Measure, *, target: Target | None, g
         "ranges": [_range(point, grain) for point in points if point.bounds],
         "labels": _labels(points, measure, target, (high - low) * 16 / HEIGHT, colour),
     }
+    spec["usermeta"]["rows"] = rows
     every = max(1, round(len(points) / 7))
     day = "%-d %b" if reader().order == "dmy" else "%b %-d"
     values = {

@@ -20,10 +20,26 @@ DASH = "–"
 
 MINUS = "−"
 
+UNIT_NAMES = {Unit.DAYS: "days", Unit.HOURS: "hours", Unit.YEARS: "years"}
+"""Ends of the names of columns with these units, in files."""
+
 LONG_HOURS = 1_000
 """From this many hours on, a duration is shown in days."""
 
 Number = float | int | Decimal | None
+
+
+class Shown(str):
+    """A text with the exact value behind it, which tables sort by and write to files. unit: "days", "hours", ..."""
+
+    exact: object
+    unit: str
+
+    def __new__(cls, text: str, exact: object = None, unit: str = "") -> "Shown":
+        """Return the text with its value."""
+        shown = super().__new__(cls, text)
+        shown.exact, shown.unit = exact, unit
+        return shown
 
 
 def html(text: object) -> str:
@@ -54,7 +70,8 @@ def number(value: Number, unit: Unit = Unit.COUNT) -> str:
     """Return a measure's value with its unit: 93.8%, 7.2 days, 12,480, 1.4M."""
     if value is None or missing(value):
         return DASH
-    return _with_unit(float(value), unit).replace("-", MINUS)
+    text = _with_unit(float(value), unit).replace("-", MINUS)
+    return Shown(text, value, UNIT_NAMES.get(unit, ""))
 
 
 def _with_unit(value: float, unit: Unit) -> str:
@@ -71,7 +88,7 @@ def _with_unit(value: float, unit: Unit) -> str:
 
 def integer(value: float | int | Decimal, places: int = 0) -> str:
     """Return a grouped number with a fixed number of decimals: 1,234.5 or 1.234,5."""
-    return reader().write(f"{value:,.{places}f}")
+    return Shown(reader().write(f"{value:,.{places}f}"), value)
 
 
 def _share(value: float) -> str:
@@ -84,7 +101,7 @@ def _share(value: float) -> str:
 
 def percent(value: float, places: int = 1) -> str:
     """Return a share as a percentage: 93.8%."""
-    return f"{integer(value * 100, places)}%"
+    return Shown(f"{integer(value * 100, places)}%", value)
 
 
 def percent_range(low: float, high: float, places: int = 1) -> str:
@@ -118,7 +135,7 @@ def quantity(value: Number) -> str:
         return DASH
     text = f"{Decimal(str(value)):,f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
-    return reader().write(text).replace("-", MINUS)
+    return Shown(reader().write(text).replace("-", MINUS), value)
 
 
 def cents(value: Number) -> Decimal:
@@ -130,8 +147,9 @@ def money(value: Number, currency: str | None = None) -> str:
     """Return an amount with cents and currency: 1,234.50 EUR."""
     if value is None or missing(value):
         return DASH
-    text = integer(cents(value), 2).replace("-", MINUS)
-    return f"{text} {currency}" if currency else text
+    amount = cents(value)
+    text = integer(amount, 2).replace("-", MINUS)
+    return Shown(f"{text} {currency}", f"{amount} {currency}") if currency else Shown(text, amount)
 
 
 def price(value: Number) -> str:
@@ -140,12 +158,12 @@ def price(value: Number) -> str:
         return DASH
     exact = Decimal(str(value)).quantize(Decimal("0.0001"))
     text = f"{exact:,f}"
-    return reader().write(text[:-2] if text.endswith("00") else text.rstrip("0"))
+    return Shown(reader().write(text[:-2] if text.endswith("00") else text.rstrip("0")), value)
 
 
 def count(value: int, singular: str, plural: str | None = None) -> str:
     """Return a count with its noun: 1 order, 2,310 orders."""
-    return f"{integer(value)} {singular if value == 1 else plural or singular + 's'}"
+    return Shown(f"{integer(value)} {singular if value == 1 else plural or singular + 's'}", value)
 
 
 def day(value: date | None, *, year: bool = True) -> str:
@@ -154,9 +172,8 @@ def day(value: date | None, *, year: bool = True) -> str:
         return DASH
     order = reader().order
     short = f"{value.day} {value:%b}" if order == "dmy" else f"{value:%b} {value.day}"
-    if not year:
-        return short
-    return {"dmy": f"{short} {value:%Y}", "mdy": f"{short}, {value:%Y}", "ymd": f"{value:%Y} {short}"}[order]
+    long = {"dmy": f"{short} {value:%Y}", "mdy": f"{short}, {value:%Y}", "ymd": f"{value:%Y} {short}"}[order]
+    return Shown(long if year else short, value)
 
 
 def moment(value: datetime | None, is_date: bool | None = False) -> str:
@@ -166,7 +183,7 @@ def moment(value: datetime | None, is_date: bool | None = False) -> str:
     if is_date:
         return day(value.date())
     local = value.replace(tzinfo=UTC).astimezone(zone())
-    return f"{day(local.date())} {local:%H:%M %Z}"
+    return Shown(f"{day(local.date())} {local:%H:%M %Z}", value)
 
 
 def moments(begun: datetime, ended: datetime) -> str:
@@ -209,7 +226,8 @@ def age(then: datetime, now: datetime) -> str:
 def in_words(name: str) -> str:
     """Return a code as words: never_received becomes Never received."""
     words = name.replace("_", " ").strip().capitalize()
-    return re.sub(r"\b(otif|edi|fca|exw)\b", lambda match: match[0].upper(), words, flags=re.IGNORECASE)
+    text = re.sub(r"\b(otif|edi|fca|exw)\b", lambda match: match[0].upper(), words, flags=re.IGNORECASE)
+    return Shown(text, name)
 
 
 def step(code: str | int) -> str:
@@ -231,7 +249,10 @@ def plain(value: object) -> str:
 
 def duration(seconds: int) -> str:
     """Return a duration in its two largest units: 35 min, 4 h 10 min, 3 days 2 h."""
-    minutes = max(seconds, 0) // 60
+    return Shown(_duration(max(seconds, 0) // 60), seconds, "seconds")
+
+
+def _duration(minutes: int) -> str:
     hours, days = minutes // 60, minutes // 1440
     if days >= 2:
         rest = hours - days * 24

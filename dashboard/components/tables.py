@@ -1,13 +1,14 @@
 """Small HTML tables, ranked bars and name-value lists. Values in, markup out; every cell is escaped here.
 
-Real tables can be printed and read by screen readers, unlike Streamlit's grid.
+Real tables can be printed and read by screen readers, unlike Streamlit's grid. Each can be sorted, searched and
+downloaded: `assets/page.js` does that in the browser, with the values of `table_data.py`.
 """
 
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from dashboard.components import formatting
+from dashboard.components import formatting, table_data
 
 MANY_COLUMNS = 4
 """A table with more columns keeps its width on a phone and scrolls inside its card."""
@@ -16,9 +17,16 @@ SHORT_TEXT = 8
 """Longest row name, in letters, that needs no extra width on a phone."""
 
 
+SEARCHED_ROWS = 6
+"""A table with as many rows has a search field."""
+
+
 @dataclass(frozen=True)
 class Cell:
-    """One cell: `text` to be escaped, or our own `markup`; `small` is a second line in grey."""
+    """One cell: `text` to be escaped, or our own `markup`; `small` is a second line in grey.
+
+    With both, `markup` is on the screen, and `text` in files.
+    """
 
     text: str = ""
     markup: str = ""
@@ -34,20 +42,21 @@ def table(
     caption: str,
     numeric: Sequence[int] = (),
     total: bool = False,
+    shown: int | None = None,
+    is_page: bool = False,
 ) -> str:
-    """Return a table. The first cell of a row is its heading.
+    """Return a table with its search field and CSV button. The first cell of a row is its heading.
 
-    numeric: columns to be aligned right. total: the last row is the total.
+    numeric: columns to be aligned right. total: the last row is the total. shown: number of rows on the screen; the
+    others are only in the CSV. is_page: the rows are only a part of a list, and the page offers a file of the list.
     """
-    head = "".join(
-        f'<th scope="col"{_right(at in numeric)}>{formatting.html(name) if name else ""}</th>'
-        for at, name in enumerate(heads)
-    )
+    is_sorted = len(rows) - total > 1
+    head = "".join(_head(name, is_numeric=at in numeric, is_sorted=is_sorted) for at, name in enumerate(heads))
     last = len(rows) - 1 if total else -1
     body = "".join(
         f"<tr{' class=bv-total' if at == last else ''}>"
         f"{''.join(_cell(cell, place, place in numeric) for place, cell in enumerate(row))}</tr>"
-        for at, row in enumerate(rows)
+        for at, row in enumerate(rows[:shown])
     )
     marks = "".join(
         f" {mark}"
@@ -55,11 +64,44 @@ def table(
         if on
     )
     name = formatting.html(caption)
+    data = formatting.html(table_data.as_json(heads, [[_texts(cell) for cell in row] for row in rows]))
     return (
-        f'<div class="bv bv-scroll" tabindex="0" role="region" aria-label="{name}">'
+        f'<div class="bv bv-data" data-table="{data}">{_tools(len(rows), caption=name, is_page=is_page)}'
+        f'<div class="bv-scroll" tabindex="0" role="region" aria-label="{name}">'
         f'<table class="bv-table{marks}" aria-label="{name}">'
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div></div>"
     )
+
+
+def _tools(count: int, *, caption: str, is_page: bool) -> str:
+    """Return the search field and the CSV button of a table. A part of a list has a file of the whole list."""
+    if is_page and count < SEARCHED_ROWS:
+        return ""
+    field = (
+        f'<input type="search" class="bv-find" placeholder="Search{" these rows" if is_page else ""}" '
+        f'aria-label="Search the table: {caption}"><span class="bv-muted" role="status"></span>'
+        if count >= SEARCHED_ROWS
+        else ""
+    )
+    button = (
+        f'<button type="button" class="bv-csv" title="Download this table as CSV, with exact values" '
+        f'aria-label="Download CSV: {caption}">CSV</button>'
+    )
+    return f'<div class="bv-tools">{field}{"" if is_page else button}</div>'
+
+
+def _texts(cell: Cell | str) -> tuple[str, str]:
+    """Return the text and the small text of a cell, for files."""
+    if isinstance(cell, str):
+        return cell, ""
+    return cell.text or table_data.plain_text(cell.markup), cell.small
+
+
+def _head(name: str, *, is_numeric: bool, is_sorted: bool) -> str:
+    """Return the head of a column, a button that sorts by it."""
+    text = formatting.html(name) if name else ""
+    content = f'<button type="button" class="bv-sort" title="Sort">{text}</button>' if text and is_sorted else text
+    return f'<th scope="col"{_right(is_numeric)}>{content}</th>'
 
 
 def _is_named(row: Sequence[Cell | str]) -> bool:

@@ -81,6 +81,17 @@ def style(more: str = "") -> None:
     st.html(_sheet(is_dark(), more))
 
 
+@lru_cache(maxsize=1)
+def _page_script() -> str:
+    return f"<script>{(ASSETS / 'page.js').read_text()}</script>"
+
+
+def page_script() -> None:
+    """Add the script of tables, the link and the shortcuts; a page runs it once."""
+    with st.container(key="page_script"):
+        st.html(_page_script(), unsafe_allow_javascript=True)
+
+
 def card(name: str, *, height: Literal["content", "stretch"] = "content") -> DeltaGenerator:
     """Return a bordered container, to be used in a `with` statement."""
     return st.container(border=True, key=f"card_{name}", height=height)

@@ -1,9 +1,11 @@
-"""Download of charts as PNG and SVG, drawn from the specification on the page in the product's font.
+"""Download of charts as PNG and SVG, drawn from the specification on the page in the product's font, and their data.
 
 A picture contains its title, period, filters and data version. A thread without a session draws it on the click.
 """
 
 import base64
+import csv
+import io
 import json
 import re
 from copy import deepcopy
@@ -15,12 +17,17 @@ import streamlit as st
 from dashboard.components import charts, formatting, theme
 from dashboard.components.charts import Spec
 from dashboard.frame import page
+from metrics.provenance.provenance import formula
 
 KINDS = {"png": "image/png", "svg": "image/svg+xml"}
 WIDTH = 780
 SCALE = 2.0
 """Pixels of a PNG per pixel of the chart, for sharp pictures on slides."""
 PADDING = 18
+DRAWN = frozenset(
+    {"colour", "fill", "shape", "size", "url", "label", "before_label", "year_label", "row", "short", "piece"}
+)
+"""Fields of a chart's data that only draw it."""
 PRINT_FONTS = theme.ASSETS / "print"
 """Inter as TrueType (regular and semi-bold), because the off-screen renderers cannot read WOFF2."""
 
@@ -52,8 +59,17 @@ def buttons(spec: Spec, name: str, *, title: str = "") -> None:
         icon=":material/image:",
         type="tertiary",
         key=f"pictures_{name}",
-        help="Download the chart as a picture",
+        help="Download the chart as a picture, or its data as CSV",
     ):
+        st.download_button(
+            "Download CSV",
+            data=partial(data_file, spec),
+            file_name=f"buyerview_{name}_{chosen.start}_{chosen.end}.csv",
+            mime="text/csv",
+            icon=":material/download:",
+            on_click="ignore",
+            key=f"picture_{name}_csv",
+        )
         for kind, media in KINDS.items():
             st.download_button(
                 f"Download {kind.upper()}",
@@ -64,6 +80,28 @@ def buttons(spec: Spec, name: str, *, title: str = "") -> None:
                 on_click="ignore",
                 key=f"picture_{name}_{kind}",
             )
+
+
+def data_file(spec: Spec) -> bytes:
+    """Return the data of a chart as CSV, without the colours, shapes and labels that only draw it."""
+    rows = _rows(spec)
+    names = [name for name in dict.fromkeys(name for row in rows for name in row) if name not in DRAWN]
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, names, extrasaction="ignore")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow(
+            {name: f"'{cell}" if isinstance(cell, str) and formula(cell) else cell for name, cell in row.items()}
+        )
+    return text.getvalue().encode()
+
+
+def _rows(spec: Spec) -> list[dict[str, object]]:
+    """Return the rows of a chart: its whole table, else its datasets named rows, else its largest dataset."""
+    whole: list[dict[str, object]] = spec.get("usermeta", {}).get("rows", [])
+    tables: dict[str, list[dict[str, object]]] = spec["datasets"]
+    named = [row for name, rows in tables.items() if name.startswith("rows") for row in rows]
+    return whole or named or max(tables.values(), key=len, default=[])
 
 
 def with_title(spec: Spec, *, title: str, under: str, is_dark: bool) -> Spec:

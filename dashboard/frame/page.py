@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard import queries
 from dashboard.components import cards, formatting, theme
-from dashboard.frame import filters
+from dashboard.frame import filters, list_file
 from dashboard.frame.filters import Filters
 from metrics.lists.data_status import DataStatus
 from metrics.lists.failed_orders import nearest_day
@@ -99,15 +99,26 @@ def select(
     return chosen
 
 
-def pager(total: int, size: int, *, key: str) -> int:
-    """Return the selected page of a list, from 1. Draw the control if there is more than one page."""
+def pager(total: int, size: int, *, key: str, rows: list_file.Rows | None = None) -> int:
+    """Return the selected page of a list, from 1. Draw the control if there is more than one page.
+
+    rows: reads the whole list, for a button that downloads it.
+    """
     pages = max(1, -(-total // size))
     if pages == 1:
         return 1
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", gap="small"):
+        number = _page_field(total, pages, key=key)
+        if rows is not None:
+            list_file.download(rows, total, name=key.removesuffix("_page"))
+    return number
+
+
+def _page_field(total: int, pages: int, *, key: str) -> int:
     previous = st.session_state.get(key)
     if isinstance(previous, int) and previous > pages:
         st.session_state[key] = pages
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
         number = int(st.number_input("Page", 1, pages, key=key, width=130, label_visibility="collapsed"))
         st.caption(
             f"Page {formatting.integer(number)} of {formatting.integer(pages)} · {formatting.integer(total)} rows",

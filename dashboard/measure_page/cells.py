@@ -20,13 +20,14 @@ def value_cell(answer: Answer | None, measure: Measure, target: Target | None = 
     if answer is None or shown == formatting.DASH:
         why = formatting.html((answer.no_data if answer else None) or "no data")
         return Cell(
+            formatting.DASH,
             markup=(
                 f'<span class="bv-muted" title="{why}">{formatting.DASH}<span class="bv-said">, {why}</span></span>'
-            )
+            ),
         )
     state = cards.state(cards.status_of(answer, measure, target), shown)
     notes = "; ".join(note for note in (answer.remark, cards.provisional_text(answer, measure)) if note)
-    return Cell(markup=f'<span title="{formatting.html(notes)}">{state}</span>' if notes else state)
+    return Cell(shown, markup=f'<span title="{formatting.html(notes)}">{state}</span>' if notes else state)
 
 
 def linked(cell: Cell, url: str) -> Cell:
@@ -42,7 +43,7 @@ def link_cell(text: str, url: str) -> Cell:
 def order_cell(row: Row) -> Cell:
     """Return an order number with a link to its timeline, above its customer and segment."""
     cell = link_cell(row["order_id"], links.order_story_url(row["order_id"]))
-    return Cell(markup=cell.markup, small=f"{row['customer_id']}, segment {row['segment']}")
+    return replace(cell, small=f"{row['customer_id']}, segment {row['segment']}")
 
 
 def denominator_cell(answer: Answer | None, url: str) -> Cell:

@@ -1,10 +1,12 @@
 """Tables of a measure page: its measures by customer segment, and the breakdown of any measure by a dimension."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import streamlit as st
 
 from dashboard.components import cards, formatting, tables, theme
+from dashboard.components.formatting import Shown
 from dashboard.components.tables import Cell
 from dashboard.frame import links, page, quality_marks
 from dashboard.measure_page.cells import denominator_cell, link_cell, linked, value_cell
@@ -17,7 +19,8 @@ from metrics.model.question import Answer
 
 SEGMENTS_SHOWN = 6
 """Most segments that fit next to each other; the breakdown lists more."""
-VALUES_SHOWN = 30
+VALUES_SHOWN, VALUES_IN_FILE = 30, 500
+"""Most values of a breakdown on the screen, and in its CSV."""
 CODED = tuple(name for name in OWN_DIMENSIONS if name not in ("policy", "step", "package_row"))
 """Dimensions whose values are codes of Buyerview, not names from the data."""
 
@@ -65,7 +68,7 @@ def segment_table(view: MeasureView) -> str:
 
 def short_title(name: str) -> str:
     """Return the title of a measure where space is short."""
-    return MEASURES[name].short or MEASURES[name].title
+    return Shown(MEASURES[name].short or MEASURES[name].title, name)
 
 
 def _segment_row(view: MeasureView, answers: Answers, segment: str | None = None) -> list[Cell | str]:
@@ -89,7 +92,7 @@ def _by_segment(view: MeasureView, measures: Sequence[Measure]) -> str:
     small = quality_marks.mostly_withheld(view.measures)
     rows = [
         [
-            Cell(markup=_title(measure)),
+            Cell(Shown(measure.title, measure.name), markup=_title(measure)),
             _value_in_view(view, measure, small=small),
             denominator_cell(view.answers.get(measure.name), links.drill_down_url(measure.name, part="out_of")),
             *(
@@ -116,7 +119,7 @@ def _value_in_view(view: MeasureView, measure: Measure, *, small: bool) -> Cell:
     link = f'<a href="{url}" target="_self" data-measure="{measure.name}">{cell.markup}</a>'
     if note := quality_marks.tooltip(measure.name):
         link = f'<span title="{formatting.html(note)}">{link}</span>'
-    return Cell(markup=link + quality_marks.mark_link(measure.name, small=small))
+    return replace(cell, markup=link + quality_marks.mark_link(measure.name, small=small))
 
 
 def dimensions_of(measure: Measure) -> list[str]:
@@ -159,11 +162,12 @@ def _breakdown(view: MeasureView, measures: Sequence[Measure]) -> None:
         theme.show_html(cards.empty("No data", formatting.html(as_sentence(why))))
         return
     answers.sort(key=lambda answer: (-float(answer.denominator or answer.value or 0), str(answer.dimensions[by])))
-    theme.show_html(_breakdown_table(view, measure, by, answers[:VALUES_SHOWN]))
+    theme.show_html(_breakdown_table(view, measure, by, answers[:VALUES_IN_FILE]))
     if explains := links.explain_link(name):
         theme.show_html(explains)
     if len(answers) > VALUES_SHOWN:
-        st.caption(f"The {VALUES_SHOWN} largest of {formatting.integer(len(answers))}. The export has all of them.")
+        file = "The CSV" if len(answers) <= VALUES_IN_FILE else "Explore and export"
+        st.caption(f"The {VALUES_SHOWN} largest of {formatting.integer(len(answers))}. {file} has all of them.")
 
 
 def _breakdown_table(view: MeasureView, measure: Measure, by: str, answers: Sequence[Answer]) -> str:
@@ -176,6 +180,8 @@ def _breakdown_table(view: MeasureView, measure: Measure, by: str, answers: Sequ
         [[row[place] for place in used] for row in rows],
         caption=measure.title,
         numeric=range(1, len(used)),
+        shown=VALUES_SHOWN,
+        is_page=len(answers) == VALUES_IN_FILE,
     )
 
 

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from dashboard import queries
 from dashboard.components import cards, formatting, tables
+from dashboard.components.formatting import Shown
 from dashboard.components.tables import Cell
 from dashboard.frame import links
 from dashboard.frame.filters import Filters
@@ -56,10 +57,13 @@ def place_of(dimension: str, of: str) -> str:
     return name if dimension == ALL else f"{name} {of}"
 
 
-def levers_table(found: Levers, shown: Sequence[Lever], *, caption: str, is_whole: bool = False) -> str:
+def levers_table(
+    found: Levers, shown: Sequence[Lever], *, caption: str, is_whole: bool = False, is_page: bool = False
+) -> str:
     """Return levers as a table with links to their orders.
 
     is_whole: the levers hold each failed order with one reason once. The last row is then the total of failed orders.
+    is_page: the levers are only a part of the list.
     """
     money = f" ({found.currency})" if found.currency else ""
     heads = ["Lever", "Orders", "Perfect orders without it", f"Value{money}", f"Cost so far{money}"]
@@ -69,7 +73,7 @@ def levers_table(found: Levers, shown: Sequence[Lever], *, caption: str, is_whol
         blank = [Cell()] * (len(heads) - 2)
         rows += [[Cell("Several reasons"), Cell(formatting.integer(found.several)), *blank]] if found.several else []
         rows.append([Cell("All failed orders"), Cell(formatting.integer(found.failed)), *blank])
-    return tables.table(heads, rows, caption=caption, numeric=range(1, len(heads)), total=is_whole)
+    return tables.table(heads, rows, caption=caption, numeric=range(1, len(heads)), total=is_whole, is_page=is_page)
 
 
 def _row(found: Levers, lever: Lever) -> list[Cell]:
@@ -78,8 +82,9 @@ def _row(found: Levers, lever: Lever) -> list[Cell]:
     words = f"{formatting.integer(lever.orders)}{said}"
     undecided = lever.orders - lever.perfect
     return [
-        Cell(reason(lever.reason), small=place_of(lever.dimension, lever.of)),
+        Cell(Shown(reason(lever.reason), lever.reason), small=place_of(lever.dimension, lever.of)),
         Cell(
+            formatting.integer(lever.orders),
             markup=f'<a href="{formatting.html(orders_url(lever))}" target="_self">{words}</a>',
             small=f"{formatting.integer(undecided)} unknown without it" if undecided else "",
         ),
@@ -99,4 +104,4 @@ def rate_cell(whole: Answer, without: Answer) -> Cell:
 
 
 def _amount(value: Decimal | None) -> str:
-    return formatting.DASH if value is None else formatting.compact(float(value))
+    return formatting.DASH if value is None else Shown(formatting.compact(float(value)), value)

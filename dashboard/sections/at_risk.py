@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard import queries
 from dashboard.components import cards, formatting, theme
 from dashboard.components.formatting import duration
-from dashboard.frame import page, user_name
+from dashboard.frame import list_file, page, user_name
 from dashboard.frame.filters import Filters
 from dashboard.orders import list_choices, work_list
 from dashboard.orders.work_list import Column
@@ -60,6 +60,22 @@ def orders_at_risk(filters: Filters) -> None:
         work_list.assign_form(listing.rows, items)
         work_list.rows(listing.rows, items, _columns(page.as_of()), PATH)
         page.pager(listing.total, SIZE, key="risk_page")
+        generation = page.generation()
+        list_file.download(
+            lambda: (
+                queries.read(
+                    at_risk.at_risk,
+                    generation,
+                    where=filters.where,
+                    among=narrow.among,
+                    but=narrow.but,
+                    sort=sort,
+                    size=list_file.FILE_ROWS,
+                ).rows
+            ),
+            listing.total,
+            name="at_risk",
+        )
 
 
 def _page(filters: Filters, narrow: work_list.OrderFilter, sort: str, number: int) -> Listing:

@@ -6,7 +6,7 @@ from dashboard import queries
 from dashboard.components import cards, chart_types, formatting, tables, theme
 from dashboard.components.chart_types import Bar
 from dashboard.components.tables import Cell
-from dashboard.frame import chart_download, page
+from dashboard.frame import chart_download, list_file, page
 from dashboard.measure_page.headline import headline, nothing_to_show, number, worst_segment
 from dashboard.measure_page.view import Answers, MeasureView
 from metrics.lists.availability import most_often_short
@@ -149,6 +149,12 @@ def products(view: MeasureView) -> None:
             rows,
             caption="Products most often short",
             numeric=(1, 2, 3),
+            is_page=found.total > len(rows),
         )
     )
-    page.pager(found.total, SIZE, key="short_page")
+    page.pager(
+        found.total,
+        SIZE,
+        key="short_page",
+        rows=lambda: queries.read(most_often_short, view.generation, view.question, size=list_file.FILE_ROWS).rows,
+    )

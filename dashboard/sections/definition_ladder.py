@@ -1,6 +1,6 @@
 """Sections of the definition ladder: the same orders under stricter and stricter definitions, and another policy."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from decimal import Decimal
 from itertools import pairwise
 
@@ -191,8 +191,11 @@ def flips(found: Diff) -> None:
     ]
     theme.show_html(
         tables.table(
-            ("Order", "Strict → other", "Deciding rule", "Reason"), rows, caption="Orders whose verdict changes"
+            ("Order", "Strict → other", "Deciding rule", "Reason"),
+            rows,
+            caption="Orders whose verdict changes",
+            is_page=len(found.flips) > len(rows),
         )
     )
-    page.pager(len(found.flips), SIZE, key="flips_page")
+    page.pager(len(found.flips), SIZE, key="flips_page", rows=lambda: [asdict(flip) for flip in found.flips])
     menu.link("failed-orders", "Open the failed orders", query={"show": "all"})

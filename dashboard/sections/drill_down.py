@@ -30,7 +30,7 @@ from metrics.model.statistics import Number
 SIZE = 25
 FILE_ROWS = 500_000
 """Most rows of a file; the page then asks for filters."""
-VALUES_SHOWN = 10
+VALUES_SHOWN, VALUES_IN_FILE = 10, 500
 FIRST = "otif"
 """The measure if the address names none."""
 
@@ -240,7 +240,11 @@ def listing(found: DrillDown, one: DrillDownRequest) -> None:
     body = [[row_cell(name, row, one.measure) for name in shown] for row in found.rows]
     theme.show_html(
         tables.table(
-            [column_title(name, one.measure) for name in shown], body, caption="Rows behind the number", numeric=numeric
+            [column_title(name, one.measure) for name in shown],
+            body,
+            caption="Rows behind the number",
+            numeric=numeric,
+            is_page=found.total > len(found.rows),
         )
     )
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
@@ -303,7 +307,7 @@ def break_down(one: DrillDownRequest, able: list[str]) -> None:
         )
     )
     body: list[list[Cell]] = []
-    for answer in answers[:VALUES_SHOWN]:
+    for answer in answers[:VALUES_IN_FILE]:
         value = answer.dimensions[by]
         link = one.href(by=by, value=value)
         sizes = [
@@ -323,10 +327,12 @@ def break_down(one: DrillDownRequest, able: list[str]) -> None:
             [[row[at] for at in used] for row in body],
             caption=f"By {by}",
             numeric=range(1, len(used)),
+            shown=VALUES_SHOWN,
+            is_page=len(answers) > VALUES_IN_FILE,
         )
     )
     if len(answers) > VALUES_SHOWN:
-        st.caption(f"The {VALUES_SHOWN} largest of {formatting.integer(len(answers))}.")
+        st.caption(f"The {VALUES_SHOWN} largest of {formatting.integer(len(answers))}. The CSV has more of them.")
 
 
 def inputs(found: DrillDown, one: DrillDownRequest) -> str:

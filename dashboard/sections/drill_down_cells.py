@@ -3,6 +3,7 @@
 from datetime import date, datetime
 
 from dashboard.components import formatting
+from dashboard.components.formatting import Shown
 from dashboard.components.tables import Cell
 from dashboard.frame import links
 from dashboard.orders import reasons
@@ -15,10 +16,10 @@ from metrics.model.statistics import divide
 def column_title(name: str, measure: Measure) -> str:
     """Return the title of a column of the list."""
     if name == "currency":
-        return "Original currency"  # amounts are converted if rates exist
+        return Shown("Original currency", name)  # amounts are converted if rates exist
     if name == ADDED:
         return {Unit.HOURS: "Hours", Unit.DAYS: "Days", Unit.MONEY: "Amount"}.get(measure.unit, "Adds")
-    return formatting.in_words(name.removesuffix("_id").removesuffix("_amount"))
+    return Shown(formatting.in_words(name.removesuffix("_id").removesuffix("_amount")), name)
 
 
 def row_cell(name: str, row: Row, measure: Measure) -> Cell | str:
@@ -26,8 +27,9 @@ def row_cell(name: str, row: Row, measure: Measure) -> Cell | str:
     value = row[name]
     if name == "order_id" and value is not None:
         return Cell(
+            value,
             markup=f'<a class="bv-nowrap" href="{formatting.html(links.order_story_url(value))}" '
-            f'target="_self">{formatting.html(value)}</a>'
+            f'target="_self">{formatting.html(value)}</a>',
         )
     if name == ADDED:
         ticks = getattr(measure.formula, "ticks", 1)
@@ -35,10 +37,10 @@ def row_cell(name: str, row: Row, measure: Measure) -> Cell | str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if name.endswith("_reason") and value is not None:
-        return reasons.reason(value)
+        return Shown(reasons.reason(value), value)
     if name.endswith("_seconds") and value is not None:
         return formatting.number(divide(value, 3600), Unit.HOURS)
     if isinstance(value, date):
         shown = formatting.moment(value) if isinstance(value, datetime) else formatting.day(value)
-        return Cell(markup=f'<span class="bv-nowrap">{formatting.html(shown)}</span>')
+        return Cell(shown, markup=f'<span class="bv-nowrap">{formatting.html(shown)}</span>')
     return formatting.plain(value)

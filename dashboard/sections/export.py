@@ -1,4 +1,4 @@
-"""Sections of the page "Explore and export": choices, download, command and table; export_charts.py has the charts."""
+"""Sections of the page "Explore and export": choices, download and command; two more files have charts and table."""
 
 import shlex
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from dashboard.exports import write
 from dashboard.frame import chart_download, page
 from dashboard.frame.filters import Filters
 from dashboard.frame.period import periods
-from dashboard.sections import export_charts
+from dashboard.sections import export_charts, export_table
 from metrics.measures.catalog import BY_MODULE, MEASURES, accepted_dimensions
 from metrics.model.dimensions import DIMENSIONS, GRAINS, OWN_DIMENSIONS
 from metrics.model.question import Answer, Question
@@ -268,12 +268,12 @@ def table(question: Question, answers: list[Answer], filters: Filters) -> None:
     """Draw the answers as a table, page by page."""
     targets = page.targets(filters)
     st.header("Table", anchor=False)
-    found = export_charts.keys(question, answers)
+    found = export_table.keys(question, answers)
     if not found:
         theme.show_html(cards.empty("No data", "Nothing in this period and selection."))
         return
-    at = page.pager(len(found), export_charts.ROWS_A_PAGE, key="answers_page")
-    theme.show_html(export_charts.table(question, found, filters, targets, page=at))
+    at = page.pager(len(found), export_table.ROWS_A_PAGE, key="answers_page")
+    theme.show_html(export_table.table(question, found, filters, targets, page=at))
     st.caption(
         "A number links to the records behind it. Hover a dash to see why. Files contain all digits: 0.25 is 25%."
     )

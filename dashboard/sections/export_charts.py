@@ -7,20 +7,15 @@ computes numbers nor draws on the page.
 import json
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import altair as alt
 
-from dashboard.components import charts, formatting, tables
-from dashboard.components.tables import Cell
+from dashboard.components import charts, formatting
 from dashboard.components.theme import palette
-from dashboard.frame import links, quality_marks
 from dashboard.frame.filters import Filters
-from dashboard.frame.period import next_start
-from dashboard.measure_page.cells import value_cell
 from metrics.lists.rows import Row
 from metrics.measures.catalog import MEASURES
 from metrics.model.measure import Measure, Unit
@@ -28,7 +23,6 @@ from metrics.model.question import Answer, Question
 
 LINES_MOST, BARS_MOST, PANELS_MOST = 6, 15, 6
 DIMENSIONS_DRAWN = 2
-ROWS_A_PAGE = 50
 WHOLE = "All in view"
 SERIES = {
     False: ("#2450D6", "#B86A00", "#12855B", "#8A3FC0", "#0E7C9B", "#B3246B"),
@@ -83,7 +77,7 @@ def draw(question: Question, answers: Sequence[Answer], filters: Filters, *, mea
     panels = []
     for shown, name, pane in titled[:PANELS_MOST]:
         found = {value: cells[name, value, pane] for value in values[:most]}
-        title = shown.short or shown.title if second is None else _value(pane)
+        title = shown.short or shown.title if second is None else dimension_text(pane)
         panels.append(
             _lines(shown, title, found, filters, question.grain, is_dark)
             if question.grain
@@ -92,7 +86,9 @@ def draw(question: Question, answers: Sequence[Answer], filters: Filters, *, mea
     parts = [(len(values), most, first), (len(titled), PANELS_MOST, second or "measure")]
     cuts = [_cut(count, shown, str(name)) for count, shown, name in parts if count > shown]
     left_out = f"The charts show the largest: {' and '.join(cuts)}. The table and the file have all." if cuts else ""
-    return Drawn(panels, left_out, tuple(map(_value, values[:most])) if question.grain and len(values) > 1 else ())
+    return Drawn(
+        panels, left_out, tuple(map(dimension_text, values[:most])) if question.grain and len(values) > 1 else ()
+    )
 
 
 def _cut(count: int, shown: int, name: str) -> str:
@@ -124,7 +120,8 @@ def _cells(question: Question, answers: Sequence[Answer]) -> Cells:
     return found
 
 
-def _value(value: str | None) -> str:
+def dimension_text(value: str | None) -> str:
+    """Return a value of a dimension, or "(none)"."""
     return "(none)" if value is None else value
 
 
@@ -172,7 +169,7 @@ def _lines(
 ) -> Panel:
     rows = [
         {
-            "series": _value(value),
+            "series": dimension_text(value),
             "colour": SERIES[is_dark][at],
             "shape": list(SHAPES)[at],
             "period": answer.period.isoformat(),
@@ -191,7 +188,7 @@ def _lines(
         for with_legend in (False, True)
     )
     last = [
-        f"{_value(value)} {formatting.number(answers[-1].value, measure.unit)}"
+        f"{dimension_text(value)} {formatting.number(answers[-1].value, measure.unit)}"
         for value, answers in found.items()
         if answers
     ]
@@ -221,7 +218,7 @@ def _bars_template(unit: Unit, is_dark: bool) -> str:
 def _bars(measure: Measure, title: str, found: dict[str | None, list[Answer]], is_dark: bool) -> Panel:
     rows = [
         {
-            "label": _value(value),
+            "label": dimension_text(value),
             "value": None if answer.value is None else float(answer.value),
             "value_text": formatting.number(answer.value, measure.unit),
             "of": halves(answer, measure),
@@ -283,65 +280,3 @@ def halves(one: Answer, measure: Measure) -> str:
     if measure.unit is not Unit.SHARE or one.numerator is None or one.denominator is None:
         return ""
     return f"{formatting.number(one.numerator)} of {formatting.number(one.denominator)}"
-
-
-def keys(question: Question, answers: Sequence[Answer]) -> dict[Key, dict[str, Answer]]:
-    """Group answers by table row (dimension values and period); without periods, the largest first."""
-    found: dict[Key, dict[str, Answer]] = {}
-    for answer in answers:
-        found.setdefault((*answer.dimensions.values(), answer.period), {})[answer.measure] = answer
-    if question.grain or not question.by:
-        return found
-    name = question.measures[0]
-    sizes = {key: float(row[name].denominator or row[name].value or 0) for key, row in found.items()}
-    return {key: found[key] for key in sorted(found, key=lambda key: -sizes[key])}
-
-
-def table(
-    question: Question,
-    found: dict[Key, dict[str, Answer]],
-    filters: Filters,
-    targets: list[Row],
-    *,
-    page: int,
-) -> str:
-    """Return a page of the table: every number with its status, numerator and denominator, and link."""
-    measures = [MEASURES[name] for name in question.measures]
-    heads = [
-        *map(formatting.in_words, question.by),
-        *([formatting.in_words(question.grain)] if question.grain else []),
-        *(one.short or one.title for one in measures),
-    ]
-    body = []
-    for key in list(found)[(page - 1) * ROWS_A_PAGE : page * ROWS_A_PAGE]:
-        at = tuple(zip(question.by, key, strict=False))
-        days = None
-        named = [Cell(_value(value)) for value in key[:-1]]
-        if question.grain and key[-1]:
-            days = (
-                max(key[-1], filters.start),
-                min(next_start(key[-1], question.grain) - timedelta(days=1), filters.end),
-            )
-            named.append(
-                Cell(
-                    formatting.period(key[-1], question.grain)
-                    + (" (partial)" if filters.period.partial(key[-1], question.grain) else "")
-                )
-            )
-        scope = tuple((name, (str(value),)) for name, value in at)
-        cells = []
-        for measure in measures:
-            one = found[key].get(measure.name)
-            cell = value_cell(
-                one, measure, quality_marks.target_in_view(targets, measure.name, (*filters.where, *scope))
-            )
-            link = links.drill_down_url(measure.name, at=at, period=days)
-            shown = (
-                f'<a href="{formatting.html(link)}" target="_self">{cell.markup}</a>'
-                if one is not None and one.value is not None
-                else cell.markup
-            )
-            cells.append(replace(cell, markup=shown, small=halves(one, measure) if one is not None else ""))
-        body.append([*named, *cells] if named else [Cell(WHOLE), *cells])
-    heads = heads if question.by or question.grain else ["Selection", *heads]
-    return tables.table(heads, body, caption="Answers", numeric=range(len(heads) - len(measures), len(heads)))

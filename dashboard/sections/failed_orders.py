@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard import queries
 from dashboard.components import cards, formatting, theme
-from dashboard.frame import page, user_name
+from dashboard.frame import list_file, page, user_name
 from dashboard.frame.filters import Filters
 from dashboard.orders import evidence, list_choices, work_list
 from dashboard.orders.levers import name_of, parse_lever, view_of
@@ -201,12 +201,20 @@ def totals(filters: Filters, choice: Choice, listing: Listing) -> str:
     return cards.figures(pairs)
 
 
-def failed_orders(listing: Listing) -> None:
+def failed_orders(filters: Filters, choice: Choice, listing: Listing) -> None:
     """Draw the list with its owners and actions."""
     items = work_list.read([row["order_id"] for row in listing.rows])
     work_list.assign_form(listing.rows, items)
     work_list.rows(listing.rows, items, _columns(listing), PATH)
+    generation, narrow = page.generation(), _narrowing(filters, choice)
     page.pager(listing.total, SIZE, key="failed_page")
+    list_file.download(
+        lambda: (
+            queries.read(lists.failed_orders, generation, sort=choice.sort, size=list_file.FILE_ROWS, **narrow).rows
+        ),
+        listing.total,
+        name="failed_orders",
+    )
 
 
 def _columns(listing: Listing) -> list[Column]:

@@ -57,9 +57,15 @@ def ranked(found: Levers) -> None:
     number = int(st.session_state.get("levers_page", 1))
     first = (min(number, -(-len(shown) // SIZE)) - 1) * SIZE
     is_whole = chosen != ANY and len(shown) <= SIZE
-    table = levers_table(found, shown[first : first + SIZE], caption="Levers, the largest first", is_whole=is_whole)
+    table = levers_table(
+        found,
+        shown[first : first + SIZE],
+        caption="Levers, the largest first",
+        is_whole=is_whole,
+        is_page=len(shown) > SIZE,
+    )
     theme.show_html(table)
-    page.pager(len(shown), SIZE, key="levers_page")
+    page.pager(len(shown), SIZE, key="levers_page", rows=lambda: [_in_file(one) for one in shown])
     st.caption(NOTE)
 
 
@@ -68,3 +74,18 @@ def _chosen(found: Levers, chosen: str) -> tuple[Lever, ...]:
     if chosen != ANY:
         return found.of_dimension(chosen)
     return tuple(one for one in found.levers if one.dimension != ALL and one.of not in NOT_A_VALUE)
+
+
+def _in_file(lever: Lever) -> dict[str, object]:
+    """Return a lever as a row of the list's file."""
+    return {
+        "reason": lever.reason,
+        "dimension": lever.dimension,
+        "dimension_value": lever.of,
+        "orders": lever.orders,
+        "perfect_orders": lever.perfect,
+        "perfect_order_without": lever.without.value,
+        "ordered_amount": lever.value,
+        "recovery_cost": lever.cost,
+        "lost_margin": lever.lost_margin,
+    }

@@ -7,7 +7,7 @@ from dashboard.components import cards, chart_types, formatting, tables, theme
 from dashboard.components.chart_types import Span
 from dashboard.components.sentences import Sentence
 from dashboard.components.tables import Cell
-from dashboard.frame import chart_download, links, menu, page
+from dashboard.frame import chart_download, links, list_file, menu, page
 from dashboard.measure_page.cells import linked, order_cell, value_cell
 from dashboard.measure_page.headline import headline, missing_feeds, nothing_to_show, number
 from dashboard.measure_page.tiles import tiles
@@ -177,9 +177,15 @@ def late_by_step(view: MeasureView) -> None:
             rows,
             caption="Late orders and their step",
             numeric=(2,),
+            is_page=found.total > len(rows),
         )
     )
-    page.pager(found.total, SIZE, key="died_page")
+    page.pager(
+        found.total,
+        SIZE,
+        key="died_page",
+        rows=lambda: queries.read(lists.late_by_step, view.generation, view.question, size=list_file.FILE_ROWS).rows,
+    )
 
 
 def _step(row: Row) -> str:

@@ -7,7 +7,7 @@ from dashboard.components import cards, chart_types, formatting, tables, theme
 from dashboard.components.chart_types import Bar
 from dashboard.components.sentences import Sentence
 from dashboard.components.tables import Cell
-from dashboard.frame import chart_download, page
+from dashboard.frame import chart_download, list_file, page
 from dashboard.measure_page.cells import VERDICT_WORDS, order_cell
 from dashboard.measure_page.headline import headline, missing_feeds, nothing_to_show, number, worst_segment
 from dashboard.measure_page.tiles import tiles
@@ -155,8 +155,14 @@ def disputed_orders(view: MeasureView) -> None:
         for row in found.rows
     ]
     heads = ("Order", "Due", "Difference", "Ours", "Buyer's", "Failed goods")
-    theme.show_html(tables.table(heads, rows, caption="Disputed orders", numeric=(5,)))
-    page.pager(found.total, SIZE, key="disputed_page")
+    is_page = found.total > len(rows)
+    theme.show_html(tables.table(heads, rows, caption="Disputed orders", numeric=(5,), is_page=is_page))
+    page.pager(
+        found.total,
+        SIZE,
+        key="disputed_page",
+        rows=lambda: queries.read(lists.disputed, view.generation, view.question, size=list_file.FILE_ROWS).rows,
+    )
 
 
 def _says(row: Row, book: str) -> Cell:

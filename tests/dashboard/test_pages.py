@@ -1,12 +1,16 @@
 """Each page runs without an exception and shows a number."""
 
+import json
 from collections.abc import Callable
+from html import unescape
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.components import cards, formatting
+from dashboard.components.tables import SEARCHED_ROWS
 from dashboard.frame import menu, menu_entries
 from dashboard.frame.period import choose
 from dashboard.measure_page.view import measures_of
@@ -32,10 +36,23 @@ def shown(at: AppTest, measure: str) -> str:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_page_shows_its_title_without_an_exception(page: str, page_of_small: Open) -> None:
+def test_page_shows_its_title_and_the_data_of_every_table(page: str, page_of_small: Open) -> None:
     at = page_of_small(None if page == "scorecard" else page)
     assert not at.exception
     assert at.title[0].value == next(entry.title for entry in menu_entries.ENTRIES if entry.file == f"{page}.py")
+    pieces = markup(at).split('<table class="bv-table')
+    has_list_file = any(one.proto.label.startswith("Download all") for one in at.get("download_button"))
+    for before, table in pairwise(pieces):
+        tools = before[before.rindex('<div class="bv bv-data" data-table="') :]
+        data = json.loads(unescape(tools.split('data-table="')[1].split('"')[0]))
+        drawn = table.split("</table>")[0]
+        heads, rows = drawn.count('<th scope="col"'), drawn.count("<tr") - 1
+        assert len(set(data["columns"])) == len(data["columns"]) >= heads
+        assert len(data["rows"]) >= rows
+        assert {len(row) for row in data["rows"]} <= {len(data["columns"])}
+        assert 'class="bv-csv"' in tools or has_list_file, "a part of a list has a file of the whole list"
+        assert ('class="bv-find"' in tools) == (len(data["rows"]) >= SEARCHED_ROWS)
+        assert ('class="bv-sort"' in drawn) == (rows - drawn.count("bv-total") > 1)
 
 
 def test_menu_has_every_page_file() -> None:

@@ -12,7 +12,7 @@ from dashboard.components import charts
 from dashboard.frame import chart_download, quality_marks
 from dashboard.frame.filters import Filters
 from dashboard.frame.period import choose
-from dashboard.sections import export, export_charts
+from dashboard.sections import export, export_charts, export_table
 from metrics.lists.quality_marks import Failed, Mark
 from metrics.measures.catalog import MEASURES
 from metrics.model.question import Answer, Question
@@ -71,15 +71,15 @@ def test_chart_names_the_number_of_omitted_values() -> None:
 def test_table_pages_contain_every_row() -> None:
     question = Question(("otif",), by=("customer",))
     answers = [share(0.9, customer=f"C{at:03d}") for at in range(120)]
-    found = export_charts.keys(question, answers)
-    pages = "".join(export_charts.table(question, found, VIEW, [], page=at) for at in (1, 2, 3))
+    found = export_table.keys(question, answers)
+    pages = "".join(export_table.table(question, found, VIEW, [], page=at) for at in (1, 2, 3))
     assert all(f"C{at:03d}</th>" in pages for at in range(120))
 
 
 def test_markup_in_names_is_escaped_in_tables_and_plain_text_in_charts() -> None:
     question = Question(("otif",), by=("customer",))
     answers = [share(0.9, customer=EVIL), share(None, customer="empty", of=0)]
-    shown = export_charts.table(question, export_charts.keys(question, answers), VIEW, [], page=1)
+    shown = export_table.table(question, export_table.keys(question, answers), VIEW, [], page=1)
     assert "<img" not in shown
     (panel,) = drawn(question, answers).panels
     assert panel.spec["datasets"]["rows"][0]["label"] == EVIL
