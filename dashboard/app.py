@@ -8,7 +8,7 @@ from streamlit.errors import StreamlitAPIException
 
 from dashboard import queries
 from dashboard.components import cards, formatting, latency, theme
-from dashboard.frame import access, filters, live_refresh, menu, messages, quality_marks, search, user_name
+from dashboard.frame import access, filters, live_refresh, menu, messages, notes, quality_marks, search, user_name
 from dashboard.sign_in import Mode, read_settings
 from metrics.errors import AccessEnded, BuyerviewError, GenerationGone, StorageFailed, WarehouseUnreachable
 from metrics.lists.data_status import DataStatus, data_status
@@ -138,6 +138,7 @@ def run(generation: Generation, newest: int) -> None:
     )
     filters.store_choice(chosen)
     quality_marks.load_marks(generation.number)
+    notes.forget()
     page.run()
     with st.sidebar:
         live_refresh.data_badge(newest, status.data_as_of)

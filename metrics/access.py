@@ -16,6 +16,7 @@ class Action(StrEnum):
     LOOK = "see pages"
     EXPORT = "export data"
     WORK_ORDERS = "work on orders"
+    WRITE_NOTES = "write notes"
     SAVE_VIEWS = "save views"
     SET_ALERTS = "set alerts"
     EDIT_NUMBERS = "edit targets, packages and assumptions"
@@ -41,7 +42,7 @@ class Role(StrEnum):
 
 ADDED: dict[Role, tuple[Action, ...]] = {
     Role.VIEWER: (Action.LOOK, Action.EXPORT),
-    Role.AGENT: (Action.WORK_ORDERS,),
+    Role.AGENT: (Action.WORK_ORDERS, Action.WRITE_NOTES),
     Role.ANALYST: (Action.SAVE_VIEWS, Action.SET_ALERTS),
     Role.EDITOR: (Action.EDIT_NUMBERS,),
     Role.ADMINISTRATOR: (Action.GRANT_ACCESS, Action.SET_CHANNELS, Action.APPLY),
@@ -64,3 +65,9 @@ class Access:
     def may(self, action: Action) -> bool:
         """Return True if the person may do the action. Actions about all rows need an empty scope."""
         return self.role.may(action) and (not self.scope or action not in OF_ALL_ROWS)
+
+
+def covers(scope: Scope, rows: Scope) -> bool:
+    """Return True if a person with `scope` sees every row that meets the conditions `rows`."""
+    allowed = dict(rows)
+    return all(name in allowed and {*allowed[name]} <= {*values} for name, values in scope)

@@ -3,6 +3,7 @@
     BuyerviewError                  the root: `exit_code` is the exit status of the command
     ├── UnknownName                 there is no measure, dimension, feed ... of that name; suggests the nearest one
     ├── ChangedMeanwhile            another user saved the same thing first
+    ├── NotYours                    only the person who wrote something changes or deletes it
     ├── SettingRefused              an environment variable or a path that cannot be used
     ├── AccessDenied                the person's role does not allow the action
     ├── AccessEnded                 the person has no access, or has signed out
@@ -120,6 +121,17 @@ class ChangedMeanwhile(BuyerviewError):
             f"{who} changed {thing} at {at:%H:%M} UTC, after you opened it. "
             "Your change was not saved. Check the new values, then save again."
         )
+
+
+class NotYours(BuyerviewError):
+    """`who` wrote `thing`, so another user cannot change or delete it."""
+
+    exit_code = 77
+
+    def __init__(self, thing: str, who: str) -> None:
+        self.thing = thing
+        self.who = who
+        super().__init__(f"{who} wrote {thing}. Ask {who} to change it, or add a note of your own.")
 
 
 class SettingRefused(BuyerviewError):

@@ -4,6 +4,7 @@ import streamlit as st
 
 from dashboard.components import formatting, theme
 from dashboard.frame import page
+from dashboard.measure_page import notes
 from dashboard.sections import drill_down
 
 filters = page.current_filters()
@@ -25,3 +26,6 @@ if not found.made_of:
     with theme.card("rows"):
         theme.show_html(drill_down.proof_line(found, asked))
         drill_down.listing(found, asked)
+with theme.card("notes"):
+    first, last = asked.days or (None, None)
+    notes.section(asked.measure.name, first=first, last=last, segment=dict(asked.at).get("segment"))

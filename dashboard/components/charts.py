@@ -6,7 +6,7 @@ them a day off on a time scale.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -64,6 +64,15 @@ class Point:
     """Address of the rows behind the value."""
 
 
+@dataclass(frozen=True)
+class Flag:
+    """A dated note on a trend. begins: first day of its period."""
+
+    begins: date
+    text: str
+    tooltip: str
+
+
 def _data(name: str) -> alt.NamedData:
     return alt.NamedData(name=name)
 
@@ -78,7 +87,14 @@ _MONTH = "utcFormat(utcParse(datum.value, '%Y-%m-%d'), '%b %Y')"
 
 @lru_cache(maxsize=64)
 def _trend_template(
-    unit: Unit, is_dark: bool, has_target: bool, has_before: bool, has_year: bool, has_limits: bool, monthly: bool
+    unit: Unit,
+    is_dark: bool,
+    has_target: bool,
+    has_before: bool,
+    has_year: bool,
+    has_limits: bool,
+    has_flags: bool,
+    monthly: bool,
 ) -> str:
     colour = palette(is_dark)
     defaults: dict[str, Any] = {"low": 0, "high": 1, "ticks": [], "day": "%-d %b"}
@@ -103,6 +119,7 @@ def _trend_template(
         trend_layers.points(shared, has_before, has_year, has_limits),
         trend_layers.ranges(shared, colour),
         trend_layers.right_labels(scale),
+        *(trend_layers.flags(shared, colour) if has_flags else []),
     ]
     return finish(alt.layer(*layers).add_params(*parameters), colour)
 
@@ -136,8 +153,16 @@ def finish(chart: alt.LayerChart | alt.FacetChart, colour: dict[str, str], *, le
     return json.dumps(configured.to_dict())
 
 
-def trend(points: Sequence[Point], measure: Measure, *, target: Target | None, grain: str, is_dark: bool) -> Spec:
-    """Return a measure over time with its target and the prior period; partial periods are hollow points."""
+def trend(
+    points: Sequence[Point],
+    measure: Measure,
+    *,
+    target: Target | None,
+    grain: str,
+    is_dark: bool,
+    flags: Sequence[Flag] = (),
+) -> Spec:
+    """Return a measure over time with target, prior period and notes; partial periods are hollow points."""
     colour = palette(is_dark)
     known = [point.value for point in points if point.value is not None]
     before = [point.before for point in points if point.before is not None]
@@ -148,6 +173,7 @@ def trend(points: Sequence[Point], measure: Measure, *, target: Target | None, g
     pad = (max(reach) - min(reach)) * 0.18 or abs(reach[0]) * 0.1 or 0.1
     low, high = min(reach) - pad, max(reach) + pad
     rows = [_row(point, measure, target, grain, colour) for point in points]
+    noted = {flag.begins.isoformat(): flag for flag in flags}
     spec: Spec = json.loads(
         _trend_template(
             measure.unit,
@@ -156,6 +182,7 @@ def trend(points: Sequence[Point], measure: Measure, *, target: Target | None, g
             bool(before),
             bool(year),
             bool(limits),
+            bool(flags),
             grain in ("month", "quarter"),
         )
     )
@@ -166,9 +193,12 @@ def trend(points: Sequence[Point], measure: Measure, *, target: Target | None, g
         or rows[-1:],
         "signals": [row for row, point in zip(rows, points, strict=True) if point.signal],
         "ranges": [_range(point, grain) for point in points if point.bounds],
+        "flags": _flags(points, noted, grain),
         "labels": _labels(points, measure, target, (high - low) * 16 / HEIGHT, colour),
     }
-    spec["usermeta"]["rows"] = rows
+    spec["usermeta"]["rows"] = [
+        {**row, **({"note": noted[at].tooltip} if (at := str(row["period"])) in noted else {})} for row in rows
+    ]
     every = max(1, round(len(points) / 7))
     day = "%-d %b" if reader().order == "dmy" else "%b %-d"
     values = {
@@ -224,6 +254,22 @@ def _range(point: Point, grain: str) -> DataRow:
         "highest": highest,
         "label": label,
     }
+
+
+def _flags(points: Sequence[Point], noted: Mapping[str, Flag], grain: str) -> list[DataRow]:
+    """Return the flags with the level of their labels, so that neighbours do not overlap, and the side of the rule."""
+    shown = [(at, noted[day]) for at, point in enumerate(points) if (day := point.begins.isoformat()) in noted]
+    return [
+        {
+            "period": flag.begins.isoformat(),
+            "name": formatting.period(flag.begins, grain),
+            "text": flag.text,
+            "tooltip": flag.tooltip,
+            "level": level % trend_layers.LEVELS,
+            "is_late": at > len(points) * 0.6,
+        }
+        for level, (at, flag) in enumerate(shown)
+    ]
 
 
 def _partial_pieces(rows: Sequence[DataRow]) -> list[DataRow]:

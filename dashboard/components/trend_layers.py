@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 import altair as alt
 
+LEVELS, LINE = 3, 14
+"""Labels of neighbouring notes are on different levels; height of a level in pixels."""
+
 
 @dataclass(frozen=True)
 class Encodings:
@@ -97,6 +100,26 @@ def ranges(shared: Encodings, colour: dict[str, str]) -> alt.Chart:
     lowest = alt.Y("lowest:Q", scale=shared.scale)
     ranges: alt.Chart = bounds.encode(x=shared.x, y=lowest, y2="highest:Q", tooltip=["name:N", "label:N"])
     return ranges
+
+
+def flags(shared: Encodings, colour: dict[str, str]) -> list[alt.LayerChart | alt.Chart]:
+    """Return the dated notes: a rule at the period, and the beginning of the text at the top."""
+    whole = alt.Chart(alt.NamedData(name="flags"))
+    tips = [alt.Tooltip("name:N", title="Period"), alt.Tooltip("tooltip:N", title="Note")]
+    layers = [whole.mark_rule(color=colour["ink"], strokeDash=[3, 2], opacity=0.75).encode(x=shared.x, tooltip=tips)]
+    for level in range(LEVELS):
+        for is_late in (False, True):
+            of_level = whole.transform_filter(f"datum.level == {level} && datum.is_late == {str(is_late).lower()}")
+            text = of_level.mark_text(
+                align="right" if is_late else "left",
+                baseline="top",
+                dx=-4 if is_late else 4,
+                fontSize=11,
+                limit=alt.ExprRef("width > 500 ? 170 : 90"),
+                color=colour["ink"],
+            )
+            layers.append(text.encode(x=shared.x, y=alt.value(level * LINE), text="text:N", tooltip=tips))
+    return layers
 
 
 def right_labels(scale: alt.Scale) -> alt.Chart:

@@ -6,10 +6,11 @@ from dashboard.components import cards, formatting
 from dashboard.components.tables import Cell
 from dashboard.frame import links
 from metrics.lists.rows import Row
-from metrics.model.measure import Measure
+from metrics.model.measure import Measure, Unit
 from metrics.model.question import Answer
 from metrics.targets.targets import Target
 
+WHOLE = "All in view"
 VERDICT_WORDS = {True: "good", False: "failed", None: "unknown"}
 """Verdicts of an order in both scorecards."""
 
@@ -52,3 +53,15 @@ def denominator_cell(answer: Answer | None, url: str) -> Cell:
         return Cell()
     unknown = f"{formatting.number(answer.unknown)} unknown" if answer.unknown else ""
     return replace(link_cell(formatting.number(answer.denominator), url), small=unknown)
+
+
+def dimension_text(value: str | None) -> str:
+    """Return a value of a dimension, or "(none)"."""
+    return "(none)" if value is None else value
+
+
+def halves(one: Answer, measure: Measure) -> str:
+    """Return numerator and denominator of a share, such as "15 of 16"; empty for other units."""
+    if measure.unit is not Unit.SHARE or one.numerator is None or one.denominator is None:
+        return ""
+    return f"{formatting.number(one.numerator)} of {formatting.number(one.denominator)}"

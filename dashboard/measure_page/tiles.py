@@ -5,7 +5,7 @@ from datetime import date
 from dashboard import queries
 from dashboard.components import cards, theme
 from dashboard.components.cards import Tile
-from dashboard.frame import links, quality_marks
+from dashboard.frame import links, notes, quality_marks
 from dashboard.frame.period import BEFORE, LAST_YEAR, periods
 from dashboard.measure_page.trend import by_period
 from dashboard.measure_page.view import Answers, MeasureView
@@ -37,7 +37,7 @@ def load_tiles(view: MeasureView) -> dict[str, Tile]:
             year=None if is_snapshot else earlier.get(LAST_YEAR, {}).get(name),
             drill_down_url=links.drill_down_url(name),
             explain_url=links.explain_url(name),
-            mark=quality_marks.mark_link(name, small=small),
+            mark=quality_marks.mark_link(name, small=small) + notes.mark_link(name, filters),
             versus=f"vs {view.filters.period.prior_name}",
             tooltip=quality_marks.tooltip(name),
         )

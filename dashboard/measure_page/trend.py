@@ -12,7 +12,7 @@ from dashboard.components.charts import Point
 from dashboard.components.status import Status, status
 from dashboard.frame import chart_download, links, menu, page
 from dashboard.frame.period import BEFORE, LAST_YEAR, next_start, periods, same_weekdays
-from dashboard.measure_page import signals
+from dashboard.measure_page import notes, signals
 from dashboard.measure_page.view import MeasureView
 from metrics.measures.catalog import MEASURES
 from metrics.model.point import range_of
@@ -106,7 +106,14 @@ def chart(trend: Trend, name: str, *, is_dark: bool) -> tuple[charts.Spec, str]:
     shown, measure, target = points(trend, name), MEASURES[name], trend.view.target(name)
     grain = trend.view.filters.period.grain
     return (
-        charts.trend(shown, measure, target=target, grain=grain, is_dark=is_dark),
+        charts.trend(
+            shown,
+            measure,
+            target=target,
+            grain=grain,
+            is_dark=is_dark,
+            flags=notes.flags(name, trend.view.filters),
+        ),
         charts.describe(shown, measure, target),
     )
 
@@ -171,5 +178,6 @@ def trend_section(
             theme.show_html(explains, width="content")
         menu.link("definitions", "Change its target", query={"target": measure})
         chart_download.buttons(spec, measure, title=f"{names[measure]} over time")
+        notes.popover(measure, trend.view.filters)
         if beside is not None:
             beside(measure)

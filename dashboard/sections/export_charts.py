@@ -9,13 +9,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import altair as alt
 
 from dashboard.components import charts, formatting
 from dashboard.components.theme import palette
 from dashboard.frame.filters import Filters
+from dashboard.measure_page.cells import WHOLE, dimension_text, halves
 from metrics.lists.rows import Row
 from metrics.measures.catalog import MEASURES
 from metrics.model.measure import Measure, Unit
@@ -23,7 +23,6 @@ from metrics.model.question import Answer, Question
 
 LINES_MOST, BARS_MOST, PANELS_MOST = 6, 15, 6
 DIMENSIONS_DRAWN = 2
-WHOLE = "All in view"
 SERIES = {
     False: ("#2450D6", "#B86A00", "#12855B", "#8A3FC0", "#0E7C9B", "#B3246B"),
     True: ("#86A8FF", "#F0A53A", "#3CC48D", "#C79BF2", "#5CC7E0", "#F58BC0"),
@@ -31,10 +30,6 @@ SERIES = {
 """Colours of lines in the light and the dark theme; each line also has its own shape."""
 SHAPES = {"circle": "●", "square": "■", "triangle-up": "▲", "diamond": "◆", "cross": "✚", "triangle-down": "▼"}
 BAR_HEIGHT = 25
-
-
-Key = tuple[Any, ...]
-"""Dimension values of a table row, and its period. Any: str or None first, a date or None last."""
 
 
 @dataclass(frozen=True)
@@ -118,11 +113,6 @@ def _cells(question: Question, answers: Sequence[Answer]) -> Cells:
         second = answer.dimensions[question.by[1]] if len(question.by) > 1 else None
         found[answer.measure, first, second].append(answer)
     return found
-
-
-def dimension_text(value: str | None) -> str:
-    """Return a value of a dimension, or "(none)"."""
-    return "(none)" if value is None else value
 
 
 def _axis(unit: Unit) -> alt.Axis:
@@ -273,10 +263,3 @@ def together(panels: Sequence[Panel]) -> charts.Spec:
         "resolve": {"scale": dict.fromkeys(("color", "shape"), "independent")},
         "datasets": datasets,
     }
-
-
-def halves(one: Answer, measure: Measure) -> str:
-    """Return numerator and denominator of a share, such as "15 of 16"; empty for other units."""
-    if measure.unit is not Unit.SHARE or one.numerator is None or one.denominator is None:
-        return ""
-    return f"{formatting.number(one.numerator)} of {formatting.number(one.denominator)}"

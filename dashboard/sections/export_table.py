@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from dashboard.components import formatting, tables
 from dashboard.components.formatting import Shown
@@ -10,13 +11,14 @@ from dashboard.components.tables import Cell
 from dashboard.frame import links, quality_marks
 from dashboard.frame.filters import Filters
 from dashboard.frame.period import next_start
-from dashboard.measure_page.cells import value_cell
-from dashboard.sections.export_charts import WHOLE, Key, dimension_text, halves
+from dashboard.measure_page.cells import WHOLE, dimension_text, halves, value_cell
 from metrics.lists.rows import Row
 from metrics.measures.catalog import MEASURES
 from metrics.model.question import Answer, Question
 
 ROWS_A_PAGE = 50
+Key = tuple[Any, ...]
+"""Dimension values of a table row, and its period. Any: str or None first, a date or None last."""
 
 
 def keys(question: Question, answers: Sequence[Answer]) -> dict[Key, dict[str, Answer]]:

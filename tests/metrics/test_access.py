@@ -4,8 +4,15 @@ from metrics.access import ADDED, Access, Action, Role
 
 ALLOWED = {
     Role.VIEWER: {Action.LOOK, Action.EXPORT},
-    Role.AGENT: {Action.LOOK, Action.EXPORT, Action.WORK_ORDERS},
-    Role.ANALYST: {Action.LOOK, Action.EXPORT, Action.WORK_ORDERS, Action.SAVE_VIEWS, Action.SET_ALERTS},
+    Role.AGENT: {Action.LOOK, Action.EXPORT, Action.WORK_ORDERS, Action.WRITE_NOTES},
+    Role.ANALYST: {
+        Action.LOOK,
+        Action.EXPORT,
+        Action.WORK_ORDERS,
+        Action.WRITE_NOTES,
+        Action.SAVE_VIEWS,
+        Action.SET_ALERTS,
+    },
     Role.EDITOR: set(Action) - {Action.GRANT_ACCESS, Action.SET_CHANNELS, Action.APPLY},
     Role.ADMINISTRATOR: set(Action),
 }
