@@ -2,15 +2,16 @@
 
 import shutil
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.frame import access as lookups
 from metrics.access import Access, Role
-from metrics.store import access, audit
+from metrics.store import access, audit, notes
 from metrics.store.connection import open_store
 from metrics.warehouse import Location
 from tests.dashboard.conftest import Open, markup
@@ -118,3 +119,33 @@ def test_access_given_and_removed_on_the_page_is_in_the_audit_trail_under_the_si
     at.selectbox(key="access_revoked").set_value("ada@example.com").run()
     at.button(key="access_revoke").click().run()
     assert "only administrator without a scope" in markup(at)
+
+
+def test_note_of_an_agent_is_a_mark_a_flag_and_a_row_for_everybody_who_sees_its_rows(
+    place: Location, become: Become, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    become(Role.VIEWER)
+    assert "Save note" not in labels(open_page("drill_down", measure="otif"))
+    become(Role.AGENT)
+    at = open_page("drill_down", measure="otif", days="2026-06-08..2026-06-14")
+    save = next(button for button in at.button if button.label == "Save note")
+    save.click().run()
+    assert "Enter the text of the note." in markup(at)
+    at.text_area(key="note_text_0").set_value("Strike <b>at</b> the port")
+    next(button for button in at.button if button.label == "Save note").click().run()
+    assert "Strike &lt;b&gt;at&lt;/b&gt; the port" in markup(at)
+    with open_store(place) as store:
+        (saved,) = notes.notes(store, ())
+    assert (saved.measure, saved.who, saved.days) == ("otif", "ben@example.com", (date(2026, 6, 8), date(2026, 6, 14)))
+
+    become(Role.VIEWER)
+    at = open_page(measure="otif")
+    assert 'data-measure="otif"' in markup(at)
+    assert "✎</i> 1" in markup(at).split('data-measure="otif"')[1].split("</li>")[0]
+    (rows,) = (rows for chart in at.get("vega_lite_chart") for rows in chart.proto.datasets if rows.name == "flags")
+    flags = pa.ipc.open_stream(rows.data.data).read_all().to_pylist()
+    assert [(one["period"], one["text"]) for one in flags] == [("2026-06-08", "Strike <b>at</b> the port")]
+    assert "Strike &lt;b&gt;" in markup(open_page("views_and_alerts"))
+    in_a = Access("ben@example.com", Role.VIEWER, (("segment", ("A",)),))
+    monkeypatch.setattr(lookups, "look_up", lambda *_: in_a)
+    assert "Strike" not in markup(open_page("views_and_alerts"))
