@@ -1,18 +1,25 @@
 """One small warehouse for all screen tests, and pages that run without a browser."""
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 import streamlit as st
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
+from streamlit.util import calc_hash
 
 from dashboard.frame import user_name
+from dashboard.frame.menu import entry_of_file
 from metrics import warehouse
 from tests.dashboard.small_warehouse import publish
 
 ROOT = Path(__file__).resolve().parents[2]
 Open = Callable[..., AppTest]
+
+# Each run of a page starts a runtime of its own, which reads the metadata of every installed package.
+manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
 
 
 @pytest.fixture(scope="session")
@@ -53,13 +60,9 @@ def open_page(monkeypatch: pytest.MonkeyPatch) -> Open:
         at = AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=60)
         for name, value in address.items():
             at.query_params[name] = value
-        at.run()
         if page:
-            at.switch_page(f"../pages/{page}.py")
-            for name, value in address.items():
-                at.query_params[name] = value
-            at.run()
-        return at
+            at._page_hash = calc_hash(entry_of_file(page).path)  # `switch_page` would need another run before it
+        return at.run()
 
     return go
 
