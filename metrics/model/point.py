@@ -25,7 +25,7 @@ def share_answer(blank: Answer, true: Number, known: Number, unknown: Number = 0
         no_data = blank.no_data or NO_ROWS
     elif value is None or (combined and (coverage or 0.0) < MIN_COVERAGE):
         value = low = high = None
-        no_data = f"{INCONCLUSIVE}: {coverage or 0.0:.1%} of the verdicts are known, {MIN_COVERAGE:.0%} needed"
+        no_data = inconclusive(coverage or 0.0)
     return Answer(
         blank.dimensions,
         blank.period,
@@ -43,6 +43,11 @@ def share_answer(blank: Answer, true: Number, known: Number, unknown: Number = 0
         no_data=no_data or blank.no_data,
         remark=blank.remark,
     )
+
+
+def inconclusive(coverage: float) -> str:
+    """Return the reason for a share that is withheld for its coverage."""
+    return f"{INCONCLUSIVE}: {coverage:.1%} of the verdicts are known, {MIN_COVERAGE:.0%} needed"
 
 
 def _sum(one: Number, other: Number) -> Number:

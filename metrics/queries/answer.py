@@ -35,6 +35,7 @@ from metrics.queries.left_out import with_left_out
 from metrics.queries.provisional import answers_of_batch, with_open_rows
 from metrics.queries.statements import batches
 from metrics.queries.survival import survival_answers
+from metrics.queries.undated import without_undated
 
 Key = tuple[tuple[str | None, ...], date | None]
 """Values of the question's dimensions, and the period."""
@@ -70,7 +71,7 @@ def answer(connection: Connection, question: Question, *, policy: Policy = STRIC
                     or _without_rows(measure, dimensions, period, _unanswerable(measure, question, known, policy))
                 )
             )
-    return with_left_out(connection, question, complete)
+    return [without_undated(connection, one) for one in with_left_out(connection, question, complete)]
 
 
 def _whole(result: Answer) -> Answer:

@@ -14,7 +14,7 @@ from metrics.model.question import Question
 from metrics.queries.answer import answer
 from metrics.queries.explain import explain
 from metrics.queries.provisional import complete_through
-from tests.support.ask_measures import billed, built, halves, one, only, sale, together
+from tests.support.ask_measures import ALL, billed, built, halves, one, only, sale, together
 from tests.support.builders import customer, invoice, invoice_line, order, order_line, policy_version
 from tests.support.builders import shipment as consignment
 from tests.support.builders import shipment_line as consigned
@@ -174,3 +174,48 @@ def test_explain_compares_only_the_complete_part_and_reports_it(connection: Conn
 def test_every_combined_share_is_marked() -> None:
     combined = {name for name, found in MEASURES.items() if isinstance(found.formula, Ratio) and found.formula.combined}
     assert combined == {*COMBINED, "available_as_wanted"}
+
+
+@pytest.mark.parametrize("column_is_mapped", [False, True])
+def test_n14_a_promise_of_few_lines_gives_no_value_where_the_promise_of_orders_is_missing(
+    column_is_mapped: bool,
+) -> None:
+    """A (promised by its line for the 10th) came on the 12th: it failed. B, C and D came, and have only a request.
+
+    Known 1 of 4: 0 of 1 on time would be 0 %, and is only the range 0 to 3/4. With A2, promised like A and in time,
+    half of the orders have a promise: 1/2. With E, promised by its order and in time, no column is empty: 1/2, coverage
+    2/5.
+    """
+
+    def promised(loaded: dict[str, list[dict[str, object]]], feed: str) -> dict[str, list[dict[str, object]]]:
+        for name in ("orders", "order_lines"):
+            day = order(promised_by="2026-03-10" if name == feed else None)
+            loaded[name][0] |= {key: day[key] for key in ("promised_by", "promised_by_is_date")}
+        loaded["orders"][0] |= {
+            key: order(requested_by="2026-03-10")[key] for key in ("requested_by", "requested_by_is_date")
+        }
+        return loaded
+
+    late = promised(sale("A", received="2026-03-12"), "order_lines")
+    undated = [promised(sale(name, received="2026-03-09"), "none") for name in ("B", "C", "D")]
+    contract = {"customers": [customer(policy_id="K1")], "policies": [policy_version()]}
+    why = (
+        "inconclusive: 25.0% of the verdicts are known, 90% needed; most orders have no date, because "
+        "orders.promised_by is empty or not mapped"
+    )
+    shares = ("on_time", "otif", "on_time_line", "otif_line", "on_time_group", "on_time_contract", "otif_contract")
+    known = ALL if column_is_mapped else ALL - {"orders.promised_by"}
+    with built(mapped=known, **together(late, *undated, contract)) as connection:
+        for found in answer(connection, Question(shares)):
+            assert (found.value, found.low, found.numerator, found.denominator) == (None, None, 0, 1), found.measure
+            assert (found.judged, range_of(found), found.no_data) == (4, (0, 0.75), why), found.measure
+        assert halves(connection, "complete") == (4, 4)
+        assert halves(connection, "on_time_requested") == (3, 4)
+    half = together(late, promised(sale("A2", received="2026-03-09"), "order_lines"), *undated[:2], contract)
+    with built(mapped=known, **half) as connection:
+        assert [found.value for found in answer(connection, Question(shares))] == [0.5] * len(shares)
+    if column_is_mapped:
+        some = together(late, promised(sale("E", received="2026-03-09"), "orders"), *undated, contract)
+        with built(mapped=known, **some) as connection:
+            found = one(connection, "on_time")
+            assert (found.value, found.coverage) == (0.5, 0.4)
