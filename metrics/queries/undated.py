@@ -11,7 +11,7 @@ from sqlalchemy import Connection, func, literal, select
 from metrics.facts.anchor_dates import anchor_facts_table
 from metrics.facts.orders import order_facts_table
 from metrics.measures.catalog import find
-from metrics.measures.needs import NEEDS_PROMISE, NEEDS_REQUEST
+from metrics.measures.needs import NEEDS_PROMISE, NEEDS_PROMISE_HISTORY, NEEDS_REQUEST
 from metrics.model.measure import Alternative, Unit
 from metrics.model.point import inconclusive
 from metrics.model.question import Answer
@@ -20,12 +20,16 @@ from metrics.schema import FEEDS
 from metrics.sql.dialects import count_if
 from metrics.warehouse.query_cache import cached_per_generation
 
-_promise, _request = order_facts_table.c, anchor_facts_table.c
+_o, _a = order_facts_table.c, anchor_facts_table.c
 JUDGED_BY = {
-    NEEDS_PROMISE.any_of: (_promise.state, _promise.on_time_reason),
-    NEEDS_REQUEST.any_of: (_request.state_requested, _request.on_time_requested_reason),
+    (NEEDS_PROMISE.any_of, False): (_o.state, _o.on_time_reason),
+    (NEEDS_PROMISE.any_of, True): (_a.state_current, _a.on_time_current_reason),
+    (NEEDS_REQUEST.any_of, False): (_a.state_requested, _a.on_time_requested_reason),
 }
-"""The columns of a date. The state of an order judged by that date, and the reason why its verdict is unknown."""
+"""The columns of a date, and whether the history of promises replaces it, each with two columns of facts.
+
+They are the state of an order judged by that date, and the reason why its verdict is unknown.
+"""
 
 
 def without_undated(connection: Connection, answer: Answer) -> Answer:
@@ -35,7 +39,8 @@ def without_undated(connection: Connection, answer: Answer) -> Answer:
         return answer
     if answer.coverage >= MIN_COVERAGE:
         return answer
-    empty = [name for need in measure.needs for name in _empty_dates(connection, need.any_of)]
+    history = NEEDS_PROMISE_HISTORY in measure.needs
+    empty = [name for need in measure.needs for name in _empty_dates(connection, need.any_of, history)]
     if not empty:
         return answer
     why = f"most orders have no date, because {' and '.join(empty)} is empty or not mapped"
@@ -43,11 +48,11 @@ def without_undated(connection: Connection, answer: Answer) -> Answer:
 
 
 @cached_per_generation
-def _empty_dates(connection: Connection, columns: tuple[Alternative, ...]) -> tuple[str, ...]:
+def _empty_dates(connection: Connection, columns: tuple[Alternative, ...], history: bool) -> tuple[str, ...]:
     """Return the columns of a date without any value, if most judged orders lack the date. Else return none."""
-    if columns not in JUDGED_BY:
+    if (columns, history) not in JUDGED_BY:
         return ()
-    state, reason = JUDGED_BY[columns]
+    state, reason = JUDGED_BY[columns, history]
     counts = select(func.count(), count_if(reason == "no_anchor")).select_from(state.table).where(state == "judged")
     orders, undated = connection.execute(counts).one()
     return tuple(str(name) for name in columns if _is_empty(connection, str(name))) if 2 * undated > orders else ()
