@@ -216,7 +216,8 @@ def _asked(question: "Question") -> str:
     """Ask on the terminal. A number chooses; another text is the answer itself where the question is open."""
     screen.print(f"\n{question.text}", markup=False, soft_wrap=True)
     for number, choice in enumerate(question.choices, start=1):
-        screen.print(f"  {number}  {choice}", markup=False, soft_wrap=True)
+        explained = question.samples[number - 1] if number <= len(question.samples) else ""
+        screen.print(f"  {number}  {choice}" + (f" ({explained})" if explained else ""), markup=False, soft_wrap=True)
     default = question.choices.index(question.best) + 1
     while True:
         text = str(typer.prompt("Choice", default=str(default), err=True)).strip()

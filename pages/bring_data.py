@@ -14,5 +14,5 @@ else:
             bring_data.sample_hint()
     bring_data.source_in_work()
     bring_data_kept.sources_list()
-    if page.has_data() and not bring_data.is_previewing():
+    if page.has_data() and not bring_data.is_unpublished():
         bring_data_missing.of_published_data()

@@ -14,6 +14,8 @@ from dashboard.bring_data.sources import CONNECTION, Source
 
 READ_SECONDS, PUBLISH_SECONDS = 900, 3600
 """Time limits of reading and trying, and of publishing."""
+SIMILAR = 0.6
+"""Share of columns that two sources have in common if the files are another version of the same report."""
 LONGEST_MAPPING = 400_000
 """Letters of a mapping."""
 
@@ -77,7 +79,7 @@ def _start(
     def ended(finished: Finished) -> None:
         if sources.load(source.name) is None:  # deleted meanwhile
             return
-        values = _values(finished.output) if finished.status == 0 else None
+        values = _values(_plain(finished.output, source.folder)) if finished.status == 0 else None
         if values is None:
             sources.note(source.name, error=_plain(finished.error or children.FAILED, source.folder))
         else:
@@ -97,7 +99,8 @@ def _values(output: str) -> dict[str, object] | None:
 
 
 def _plain(text: str, folder: Path) -> str:
-    """Return a message without the paths of this server."""
+    """Return a message without the paths of this server, and without words that only the log needs."""
+    text = text.replace("select over ", "")
     for place in (folder / "files", folder / "kept"):
         text = text.replace(f"{place}/", "").replace(str(place), "the uploaded files")
     return text
@@ -152,6 +155,17 @@ def kept_source_of(source: Source) -> Source | None:
         return None
     others = [other for other in sources.kept() if other.name != source.name and other.run]
     return next((one for one in others if wanted <= {columns for _, columns in _read_columns(one)}), None)
+
+
+def similar_source_of(source: Source) -> tuple[Source, set[str], set[str]] | None:
+    """Return the published source with most of a new source's columns, the columns that it lacks, and new ones."""
+    wanted = {column for _, columns in _read_columns(source) for column in columns}
+    found = []
+    for other in sources.kept():
+        known = {column for _, columns in _read_columns(other) for column in columns}
+        if other.name != source.name and other.run and len(known & wanted) >= SIMILAR * len(known | wanted) > 0:
+            found.append((other, known - wanted, wanted - known))
+    return min(found, key=lambda one: len(one[1]) + len(one[2]), default=None)
 
 
 def add_to(source: Source, kept: Source) -> None:

@@ -42,7 +42,7 @@ def refused() -> None:
 def upload() -> None:
     """Draw the upload field, and the connections that the administrator has set."""
     source = _in_work()
-    adding = source is not None and not source.run
+    adding = source is not None and _takes_files(source)
     st.header("Add files to this source" if adding else "Drop your files", anchor=False)
     st.file_uploader(
         "Files with your records",
@@ -54,7 +54,7 @@ def upload() -> None:
         label_visibility="collapsed",
         disabled=source is not None and children.running(source.name) is not None,
     )
-    if adding and source is not None:
+    if source is not None and not source.run:
         st.button("Discard source", key="bring_discard", on_click=_delete, args=(source,))
     st.caption(
         "One flat extract with a row per order line, or several files: CSV, Excel, Parquet, JSON. "
@@ -80,7 +80,7 @@ def _upload_key() -> str:
 
 
 def _received() -> None:
-    """Keep dropped files and read them. While a source is not published, files are added to it."""
+    """Keep dropped files and read them. While a source of files is not published, they are added to it."""
     if not may_publish():
         return
     files = st.session_state[_upload_key()]
@@ -88,7 +88,7 @@ def _received() -> None:
         return
     source = _in_work()
     try:
-        if source is None or source.run:
+        if source is None or not _takes_files(source):
             source = sources.create(files[0].name)
         sources.store_files(source, {file.name: file.getbuffer() for file in files})
     except (UploadRefused, OSError) as error:
@@ -131,16 +131,21 @@ def _open(source: Source) -> None:
     st.query_params[SOURCE] = st.session_state["_bring_source"] = source.name
 
 
+def _takes_files(source: Source) -> bool:
+    """Return True if dropped files are added to the source. Otherwise they begin a new one."""
+    return not source.run and not source.connection
+
+
 def _in_work() -> Source | None:
     """Return the source that the address names."""
     name = st.query_params.get(SOURCE) or st.session_state.get("_bring_source")
     return sources.load(name) if name else None
 
 
-def is_previewing() -> bool:
-    """Return True while the page shows the trial run of a source that is not published."""
+def is_unpublished() -> bool:
+    """Return True while the page shows a source that is not published."""
     source = _in_work()
-    return source is not None and bool(source.trial) and not source.is_published
+    return source is not None and not source.is_published
 
 
 def source_in_work() -> None:
@@ -160,6 +165,8 @@ def source_in_work() -> None:
         return
     if source.is_published:
         _published(source)
+    elif not source.run and not source.connection:
+        _similar(source)
     if source.found:
         bring_data_found.questions(source)
     if source.trial:
@@ -219,6 +226,22 @@ def _recurring(source: Source, kept: Source) -> None:
                 args=(source.name,),
                 kwargs={"new": True},
             )
+
+
+def _similar(source: Source) -> None:
+    """Show the kept source whose files look like these, and the columns that differ."""
+    found = steps.similar_source_of(source)
+    if found is None:
+        return
+    kept, lacking, new = found
+    parts = [f"Missing here: {', '.join(sorted(lacking))}."] if lacking else []
+    parts += [f"New here: {', '.join(sorted(new))}."] if new else []
+    text = f"<b>These files look like the source {formatting.html(kept.name)}, with other columns.</b> "
+    text += formatting.html(" ".join(parts))
+    text += " If a column was renamed by mistake, discard this source, correct the file and drop it again. "
+    text += "Otherwise go on: the files are read with a mapping of their own."
+    with theme.card("similar"):
+        theme.show_html(f'<div role="status">{cards.banner(text)}</div>')
 
 
 def _add(source: Source, kept: Source) -> None:

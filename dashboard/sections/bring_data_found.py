@@ -47,6 +47,8 @@ def _lacking(source: Source) -> None:
         "Answer the questions first."
         if _open_questions(source)
         else "Add a file with them, or map their columns under Mapping."
+        if found["feeds"]
+        else "Add a file with them: a row per order, order line or shipment, below a row with the names of the columns."
     )
     text = f"<b>Needed and not found: {named}.</b> Orders, order lines, shipments and shipment lines are needed. {todo}"
     theme.show_html(f'<div role="alert">{cards.banner(text)}</div>')
@@ -146,7 +148,7 @@ def mapping(source: Source) -> None:
             key="bring_download",
             icon=":material/download:",
         )
-        with st.expander("Edit mapping"):
+        with st.expander("Edit mapping", expanded=source.is_edited and bool(source.error)):
             text = st.text_area(
                 "Text of the mapping",
                 source.mapping,

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.bring_data.sources import Source
+from dashboard.bring_data.sources import CONNECTION, Source
 from dashboard.components import formatting, tables, theme
 from dashboard.components.tables import Cell
 from metrics.measures.catalog import MEASURES
@@ -78,13 +78,18 @@ def _files(files: Sequence[Json]) -> str:
     rows = [
         [
             Cell(formatting.in_words(file["feed"])),
-            Cell(file["name"]),
+            Cell(_origin(file["name"])),
             *(Cell(formatting.integer(file[one])) for one in names),
         ]
         for file in files
     ]
     heads = ("Feed", "From", "Rows in", "Loaded", "Quarantined", "Superseded")
     return tables.table(heads, rows, caption="Rows of each feed", numeric=(2, 3, 4, 5))
+
+
+def _origin(name: str) -> str:
+    """Return the file or table of an object of a run, without what only the log needs."""
+    return name.removeprefix("select over ").removeprefix(CONNECTION)
 
 
 def _rules(rules: Sequence[Json]) -> str:

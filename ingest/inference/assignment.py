@@ -3,6 +3,7 @@
 import zoneinfo
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from ingest.inference.matching import Candidate, Candidates
 
@@ -16,6 +17,31 @@ WORTH_ASKING = (
     "received_qty",
 )  # fmt: skip
 """Columns, besides the needed ones, whose weak candidates are worth a question. The first is preferred."""
+
+MEANINGS = {
+    "order_id": "the number of the order",
+    "line_no": "the line of the order",
+    "customer_id": "the customer",
+    "product_id": "the product",
+    "ordered_at": "the date of the order",
+    "requested_by": "the date that the buyer asked for",
+    "promised_by": "the promised date",
+    "ordered_qty": "the ordered quantity",
+    "unit_price_amount": "the agreed price without tax",
+    "shipment_id": "the number of the shipment",
+    "shipped_at": "the date on which the goods left",
+    "received_at": "the date on which the buyer received the goods",
+    "shipped_qty": "the shipped quantity",
+    "received_qty": "the received quantity",
+    "invoice_id": "the number of the invoice",
+    "invoiced_at": "the date of the invoice",
+    "due_on": "the day on which the payment is due",
+    "billed_qty": "the billed quantity",
+    "line_amount": "the billed amount without tax",
+}
+"""What columns have, in the words of questions."""
+DAY_FIRST, MONTH_FIRST = "the day comes first", "the month comes first"
+COMMA, POINT = "decimal comma", "decimal point"
 
 Answers = Mapping[str, str]
 
@@ -31,7 +57,7 @@ class Question:
     zone: bool = False
     """True: the name of any time zone is an answer as well."""
     samples: tuple[str, ...] = ()
-    """Values of the choices that are columns, in the order of the choices."""
+    """What explains the choices, in their order: values of a column, or what a column has."""
 
     def accepts(self, text: str) -> bool:
         """Return True if a text that is none of the choices is an answer."""
@@ -71,7 +97,7 @@ def assign(
             answer = _answer(question, answers, questions)
             winner = next((one for one in open_options.get(answer, ()) if one.column == candidate.column), None)
             if winner is not None:
-                chosen[answer] = _decided(feed, answer, winner, answers, questions, samples)
+                chosen[answer] = decided(table, feed, answer, winner, answers, questions, samples)
             for other in [answer] if winner else []:
                 open_options.pop(other, None)
             _close(open_options, "", candidate.column)
@@ -83,7 +109,7 @@ def assign(
             else:
                 picked = candidate
             if picked is not None:
-                chosen[target] = _decided(feed, target, picked, answers, questions, samples)
+                chosen[target] = decided(table, feed, target, picked, answers, questions, samples)
                 _close(open_options, target, picked.column)
             open_options.pop(target, None)
     alternatives = {
@@ -112,28 +138,35 @@ def _close(options: Candidates, target: str, column: str) -> None:
 
 
 def _answer(question: Question, answers: Answers, questions: list[Question]) -> str:
-    if question.key not in answers:
+    if question.key not in answers and question.key not in {one.key for one in questions}:
         questions.append(question)
     return answers.get(question.key, NOTHING)
 
 
+def meaning(target: str) -> str:
+    """Return what a column of a feed has, in the words of a question."""
+    return MEANINGS.get(_plain(target), target)
+
+
 def _about_column(feed: str, table: str, column: str, targets: Sequence[str], samples: Mapping[str, str]) -> Question:
     ranked = sorted(targets, key=lambda one: WORTH_ASKING.index(_plain(one)) if _plain(one) in WORTH_ASKING else 99)
-    text = f"{table}: what is the column {column!r} ({samples.get(column, '')}) for {feed}?"
-    return Question(f"{feed}: {column}", text, (*ranked, NOTHING), ranked[0])
+    text = f"{table}: what does the column {column!r} ({samples.get(column, '')}) have?"
+    meanings = tuple(map(meaning, ranked))
+    return Question(f"{feed}: {column}", text, (*ranked, NOTHING), ranked[0], samples=meanings)
 
 
 def _about_target(
     feed: str, table: str, target: str, columns: Sequence[Candidate], samples: Mapping[str, str]
 ) -> Question:
     listed = ", ".join(f"{column.column!r} ({samples.get(column.column, '')})" for column in columns)
-    text = f"{table}: which column is {feed}.{target}: {listed}?"
+    text = f"{table}: which column has {meaning(target)}: {listed}?"
     names = tuple(column.column for column in columns)
     values = tuple(samples.get(name, "") for name in names)
     return Question(f"{feed}.{target}", text, (*names, NOTHING), names[0], samples=values)
 
 
-def _decided(
+def decided(
+    table: str,
     feed: str,
     target: str,
     candidate: Candidate,
@@ -144,16 +177,40 @@ def _decided(
     """Return the candidate without its doubt. Without an answer the column is left out."""
     if not candidate.doubt:
         return candidate
-    yes = _settings_text(candidate.settings)
-    no = _settings_text(candidate.other) if candidate.other is not None else NOTHING
-    text = f"{feed}.{target} is {candidate.column!r} ({samples.get(candidate.column, '')}): {candidate.doubt}"
-    question = Question(f"{feed}.{target}: form", text, (yes, no), yes)
+    question, no = _about_form(table, f"{feed}.{target}", candidate, samples.get(candidate.column, ""))
     answer = _answer(question, answers, questions)
-    if answer == yes:
+    if answer == question.best:
         return replace(candidate, doubt="")
     if answer == no and candidate.other is not None:
         return replace(candidate, settings=candidate.other, doubt="")
     return replace(candidate, column="")
+
+
+def _about_form(table: str, target: str, candidate: Candidate, sample: str) -> tuple[Question, str]:
+    """Return the question how values are read, and the answer that is not the best. A table has one order of days."""
+    named = f"{candidate.column!r} ({sample})"
+    if candidate.other is None:
+        yes = _settings_text(candidate.settings)
+        text = f"{table}: {meaning(target)} is {named}: {candidate.doubt}"
+        return Question(f"{target}: form", text, (yes, NOTHING), yes), NOTHING
+    first = sample.split("; ")[0]
+    both = (candidate.settings, candidate.other)
+    if "format" in candidate.settings:
+        forms = [str(one["format"]) for one in both]
+        yes, no = (DAY_FIRST if one.find("%d") < one.find("%m") else MONTH_FIRST for one in forms)
+        explained = tuple(_day_text(first, one) for one in forms)
+        text = f"{table}: does the day or the month come first in its dates, for example in {named}?"
+        return Question(f"{table}: day and month", text, (yes, no), yes, samples=explained), no
+    yes, no = (COMMA if one.get("decimal") == "," else POINT for one in both)
+    text = f"{table}: do its numbers have a decimal comma or a decimal point, for example in {named}?"
+    return Question(f"{table}: decimal sign", text, (yes, no), yes), no
+
+
+def _day_text(text: str, form: str) -> str:
+    try:
+        return f"{text} is {datetime.strptime(text, form):%B %d, %Y}"
+    except ValueError:
+        return ""
 
 
 def _settings_text(settings: Mapping[str, object]) -> str:

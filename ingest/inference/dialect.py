@@ -19,6 +19,7 @@ SIGNS = ",;\t|"
 LOOKED_AT = 1 << 18
 """Bytes of a file that decide its dialect."""
 ROWS = 200
+BYTE_ORDER_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 VALUE = re.compile(r"[-+]?[\d.,:/ '%€$£-]*\d[\d.,:/ '%€$£TZ+-]*")
 """A cell that is a number or a date, and so no name of a column."""
 
@@ -38,6 +39,9 @@ def find_dialect(path: Path, name: str) -> Dialect:
         start = stream.read(LOOKED_AT)
     if not start.strip():
         raise SourceRefused(name, "", "the file is empty", "Send the file again.")
+    if start.startswith(b"%PDF") or (b"\0" in start and not start.startswith(BYTE_ORDER_MARKS)):
+        do = "Export the records as CSV, Excel, Parquet or JSON."
+        raise SourceRefused(name, "", "it is no text, whatever its name says (perhaps a picture or a PDF)", do)
     encoding, text, notes = _decoded(start)
     keys: dict[str, object] = {} if encoding == "utf-8" else {"encoding": encoding}
     lines = text.splitlines(keepends=True)
@@ -61,7 +65,7 @@ def find_dialect(path: Path, name: str) -> Dialect:
 
 
 def _decoded(start: bytes) -> tuple[str, str, list[str]]:
-    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+    if start.startswith(BYTE_ORDER_MARKS):
         return "utf-16", start.decode("utf-16", errors="ignore"), []
     try:
         return "utf-8", codecs.getincrementaldecoder("utf-8-sig")().decode(start), []

@@ -243,6 +243,16 @@ def agreeing_share(
     return float(row[0]) if row and row[0] is not None else 0.0
 
 
+def equal_share(connection: Connection, relation: str, column: str, other: str) -> float:
+    """Return the share of records in which two columns have the same value, of those that have both."""
+    one, two = quoted(text_column(column)), quoted(text_column(other))
+    row = connection.execute(
+        f"SELECT avg(CASE WHEN {one} = {two} THEN 1.0 ELSE 0.0 END) FROM {quoted(relation)} "
+        f"WHERE {one} IS NOT NULL AND {two} IS NOT NULL"
+    ).fetchone()
+    return float(row[0]) if row and row[0] is not None else 0.0
+
+
 def pairs_matched(connection: Connection, child: tuple[str, str, str], parent: tuple[str, str, str]) -> float:
     """Return the share of a table's pairs of values that another table has: table, first and second column of each."""
     queries = []

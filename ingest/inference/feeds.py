@@ -218,9 +218,15 @@ def _with_lines(connection: Connection, reading: Reading, options: Candidates, k
         for name, share in shares.items()
         if share > best - 0.03
     ]
-    lines.sort(key=lambda one: -one.score)
+    lines.sort(key=lambda one: (-one.score, "order" not in names.words_of(one.column)))
     rest = [one for one in options.get(own, ()) if one.column != lines[0].column]
-    return {**options, "line_no": lines[:1] if len(lines) == 1 or lines[0].score > lines[1].score else lines, own: rest}
+    return {**options, "line_no": lines[:1] if len(lines) == 1 or _is_told(lines) else lines, own: rest}
+
+
+def _is_told(lines: Sequence[Candidate]) -> bool:
+    """Return True if the first column has the better score, or is the only one that is named after the order."""
+    first, second = ("order" in names.words_of(one.column) for one in lines[:2])
+    return lines[0].score > lines[1].score or (first and not second)
 
 
 def _may_be_line(name: str, profile: Profile, options: Candidates) -> bool:

@@ -4,11 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from ingest.inference import names
-from ingest.inference.assignment import ACCEPTED, Answers, Assignment, Question, assign
+from ingest.inference.assignment import ACCEPTED, Answers, Assignment, assign
 from ingest.inference.evidence import agreeing_share
 from ingest.inference.feeds import CORE, Reading, is_purchasing
 from ingest.inference.flat_sql import HEADERS, MASTER, Extract, select_of
 from ingest.inference.matching import Candidates, candidates
+from ingest.inference.missing import ask_for_missing
 from ingest.inference.proposal import ProposedColumn, ProposedFeed
 from ingest.inference.tables import Found
 from ingest.inference.units import unit_problem
@@ -22,6 +23,8 @@ LINE_COLUMNS = ("requested_by", "promised_by", "cancelled_at", "cancelled_by", "
 LINES = ("shipment_lines", "invoice_lines")
 WEAK = 0.7
 """Score of a name that has its meaning only in a table of one feed."""
+LIKELY = 4
+"""Columns of orders and shipments by which a table looks like an extract."""
 AGREE = 0.98
 """Share of keys whose rows must agree in a column of the header."""
 
@@ -40,20 +43,41 @@ def find_base(tables: Sequence[Found], readings: Mapping[str, Reading]) -> Found
         fit = sum(scores) + names.table_score(table.name, "order_lines")
         if best is None or fit > best[0]:
             best = (fit, table)
+    if best is None and "orders" not in readings:
+        lines = [readings["order_lines"].table] if "order_lines" in readings else tables
+        return _likely_base([table for table in lines if table.relation not in taken and not is_purchasing(table)])
     return best[1] if best else None
+
+
+def _likely_base(tables: Sequence[Found]) -> Found | None:
+    """Return the table with the most columns of orders and shipments. People can name the ones that it lacks."""
+    counts = {
+        table.relation: len(
+            {
+                listed[0].column
+                for feed in CORE[:4]
+                for listed in candidates(table, feed, alone=feed == "order_lines")[0].values()
+                if listed[0].score >= ACCEPTED
+            }
+        )
+        for table in tables
+    }
+    best = max(tables, key=lambda table: counts[table.relation], default=None)
+    return best if best is not None and counts[best.relation] >= LIKELY else None
 
 
 def split(
     connection: Connection, table: Found, wanted: Sequence[str], answers: Answers, *, has_factors: bool
-) -> tuple[dict[str, ProposedFeed], list[Question]]:
-    """Return the feeds that a flat table has, by SELECT, with the open questions. wanted: feeds without a table."""
+) -> tuple[dict[str, ProposedFeed], Extract]:
+    """Return the feeds that a flat table has, by SELECT, and the split table. wanted: feeds without a table."""
     options, refused = _options(table, wanted)
-    samples = {name: ", ".join(value[:24] for value, _ in one.values[:3]) for name, one in table.columns.items()}
+    samples = {name: "; ".join(value[:24] for value, _ in one.values[:3]) for name, one in table.columns.items()}
     needed = ("order_id", "customer_id", "orders.ordered_at", "order_lines.ordered_qty")
     result: Assignment = assign("extract", table.name, options, answers, needed=needed, samples=samples)
     extract = Extract(connection, table, dict(result.chosen), answers, result.alternatives, list(result.questions))
+    ask_for_missing(extract, wanted)
     if "order_id" not in extract.chosen:
-        return {}, extract.questions
+        return {}, extract
     extract.unmapped = {name: refused.get(name, "no evidence of its meaning") for name in table.columns}
     _drop_disagreeing(extract, wanted)
     if not has_factors:
@@ -62,7 +86,7 @@ def split(
     for header, lines in (("shipments", "shipment_lines"), ("invoices", "invoice_lines")):
         if header in feeds and lines in wanted and lines not in feeds:
             del feeds[header]
-    return feeds, extract.questions
+    return feeds, extract
 
 
 def _options(table: Found, wanted: Sequence[str]) -> tuple[Candidates, dict[str, str]]:

@@ -39,6 +39,14 @@ class Extract:
             self.questions.append(question)
         return self.answers.get(question.key)
 
+    def is_open(self, target: str) -> bool:
+        """Return True if a question that decides this column has no answer yet.
+
+        Questions of the whole table, such as the order of day and month, decide all columns.
+        """
+        decides = (f"extract.{target}", f"{self.table.name}: ")
+        return any(target in one.choices or one.key.startswith(decides) for one in self.questions)
+
     def name(self, target: str) -> str:
         """Return the SQL of a chosen column."""
         return quoted(text_column(self.chosen[target].column))
@@ -159,7 +167,7 @@ def _shipments(extract: Extract, feed: str, columns: Mapping[str, str]) -> str |
 
 
 def _ordered_as_shipped(extract: Extract) -> bool:
-    if "order_lines.ordered_qty" not in extract.chosen:
+    if "order_lines.ordered_qty" not in extract.chosen or extract.is_open("shipment_lines.shipped_qty"):
         return False
     return extract.ask(quantity_question(extract.table.name)) == ORDERED_AS_SHIPPED
 

@@ -69,6 +69,8 @@ def candidates(table: Found, feed: str, *, alone: bool) -> tuple[Candidates, dic
             fit = fits(feed, target, profile)
             if discounted and target == "unit_price_amount" and "net" not in names.words_of(column, prefix):
                 fit = Fit(False, "the table has discounts, and the agreed price is net of them; write sql = …")
+            if target.endswith("_id") and "participle" in names.words_of(column, prefix) and profile.is_number:
+                fit = Fit(False, _example("it looks like a quantity", profile))
             if not fit.fits:
                 if score >= 0.9:
                     refused[column] = f"named like {feed}.{target}, but {fit.evidence}"
@@ -181,6 +183,8 @@ def _as_text(feed: str, target: str, profile: Profile) -> Fit:
         return Fit(False, _example("its values are no IANA time zones", profile))
     if profile.is_moment and not profile.fits(profile.whole):
         return Fit(False, _example("its values are dates", profile))
+    if not any(value.isdecimal() for value, _ in profile.values) and _as_truth(profile).fits:
+        return Fit(False, _example("its values are yes or no", profile))
     if target in WORDS and profile.is_number:
         return Fit(False, _example("its values are numbers", profile))
     fraction = profile.is_number and not profile.fits(profile.whole)

@@ -25,7 +25,7 @@ EXTRA_WORD, UNKNOWN_WORD, FREE_WORD, ALONE = 0.4, 0.25, 0.1, 0.05
 """What a name loses: for a known word too many, an unknown word, the feed's own name, a meaning of its own table."""
 SPELLED = (("ä", "ae"), ("ö", "oe"), ("ü", "ue"), ("ß", "ss"), ("#", " # "), ("%", " pct "), ("°", "o "))
 """Letters and signs that are spelled out."""
-FREE = frozenset({"number", "noise"})
+FREE = frozenset({"number", "noise", "participle"})
 """Words that change no meaning."""
 
 
@@ -170,6 +170,6 @@ def table_score(name: str, feed: str) -> float:
     known = vocabulary()
     if "_".join(token for token in tokens(name) if known.words.get(token) != ("noise",)) == feed:
         return 1.0
-    words = {one for one in words_of(name) if not one.startswith("?")} - {"noise"}
+    words = {one for one in words_of(name) if not one.startswith("?")} - {"noise", "participle"}
     listed = known.feeds[feed].tables
     return max(((1.0 if one == words else 0.6 if one < words else 0.0) for one, _ in listed), default=0.0)

@@ -11,14 +11,16 @@ from ingest.inference.feeds import CORE, PARENTS, Key, Reading, choose_tables, w
 from ingest.inference.flat import find_base, split, wanted_feeds
 from ingest.inference.flat_sql import STAGED
 from ingest.inference.matching import Candidate
+from ingest.inference.missing import why_missing
 from ingest.inference.proposal import Proposal, ProposedColumn, ProposedFeed
-from ingest.inference.stand_ins import shipments_of_orders, with_receipt
+from ingest.inference.stand_ins import shipments_of_orders, with_promise, with_receipt
 from ingest.inference.tables import Found, Search
 from ingest.inference.units import unit_problem
 from ingest.mapping.mapping_file import mappable, required
 from ingest.storage.scratch_database import Connection
 from metrics.schema import FEEDS
 
+WAITING = "its questions are open"
 FEW = 0.5
 """Share of matched values below which a name of another record is a question."""
 
@@ -50,13 +52,16 @@ def propose(connection: Connection, search: Search, answers: Answers, *, source:
     work.has_factors = "unit_factors" in readings
     base = find_base(tables, readings)
     staged: dict[str, dict[str, object]] = {}
+    reasons: dict[str, str] = {}
     if base is not None:
         wanted = list(wanted_feeds(readings, base))
-        feeds, questions = split(connection, base, wanted, answers, has_factors="unit_factors" in readings)
-        work.questions += questions
+        feeds, extract = split(connection, base, wanted, answers, has_factors="unit_factors" in readings)
+        work.questions += extract.questions
+        reasons = why_missing(extract, feeds)
         if len(feeds) > 1 or (feeds and "order_lines" not in readings):
             work.feeds |= feeds
             staged = {STAGED: {**base.origin, **base.layout}}
+        if staged or ("orders" in wanted and extract.questions):
             readings = {feed: one for feed, one in readings.items() if one.table is not base}
     order = [*CORE, *(feed for feed in readings if feed not in CORE)]
     for feed in order:
@@ -69,10 +74,17 @@ def propose(connection: Connection, search: Search, answers: Answers, *, source:
     if "shipments" in work.feeds:
         work.feeds["shipments"], questions = with_receipt(work.feeds["shipments"], answers)
         work.questions += questions
+        work.ask(with_promise(work.feeds, answers))
     used = {base.relation} if base is not None and staged else set()
     used |= {reading.table.relation for feed, reading in readings.items() if feed in work.feeds}
     zone, evidence = _zone(work, tables, time_zone)
-    unused = {table.name: why_unused(table) for table in tables if table.relation not in used}
+    read = {reading.table.relation for reading in readings.values()} | {base.relation if base is not None else ""}
+    unused = {
+        table.name: WAITING if work.questions and table.relation in read else why_unused(table)
+        for table in tables
+        if table.relation not in used
+    }
+    unused |= {f"{base.name}, as {feed}": reason for feed, reason in reasons.items() if base and feed not in work.feeds}
     unused |= search.unusable
     return Proposal(source, zone, evidence, staged, in_order(work.feeds), tuple(work.questions), unused)
 
@@ -162,7 +174,7 @@ def _zone(work: Work, tables: Sequence[Found], given: str) -> tuple[str, str]:
 
 
 def _sample(profile: Profile) -> str:
-    return ", ".join(value[:24] for value, _ in profile.values[:3])
+    return "; ".join(value[:24] for value, _ in profile.values[:3])
 
 
 def _why_unmapped(profile: Profile) -> str:

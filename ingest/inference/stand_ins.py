@@ -1,6 +1,6 @@
-"""Columns that stand in for missing ones, after a question: the ship date for the receipt, an order for a shipment."""
+"""Columns that stand in for missing ones, after a question: ship date, requested date, orders without shipments."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import replace
 
 from ingest.inference.assignment import ACCEPTED, Answers, Question
@@ -10,6 +10,8 @@ from ingest.inference.matching import candidates
 from ingest.inference.proposal import ProposedColumn, ProposedFeed
 
 NO_RECEIPT = "no: receipts stay unknown"
+NO_PROMISE = "no: it is unknown whether orders are on time"
+REQUESTED_AS_PROMISED = "yes: every screen says that the requested date stands in"
 SHIPPED_AS_RECEIVED = "yes: every screen says that the ship date stands in"
 DATES = ("shipped_at", "received_at")
 
@@ -50,6 +52,27 @@ def with_receipt(shipments: ProposedFeed, answers: Answers) -> tuple[ProposedFee
     settings = {**shipped.settings, "stands_in_for": "ship date"}
     received = ProposedColumn(shipped.source, settings, "as answered", (), shipped.origin)
     return replace(shipments, columns={**shipments.columns, "received_at": received}), []
+
+
+def with_promise(feeds: MutableMapping[str, ProposedFeed], answers: Answers) -> Question | None:
+    """Let the requested date stand in for the promised date, if the answer says so. Return an open question."""
+    known = [feed for feed in ("orders", "order_lines") if feed in feeds]
+    dated = [feed for feed in known if "requested_by" in feeds[feed].columns]
+    if not dated or any("promised_by" in feeds[feed].columns for feed in known):
+        return None
+    requested = feeds[dated[0]].columns["requested_by"]
+    text = f"{feeds[dated[0]].table}: no column has the promised date. "
+    text += f"Let the requested date {requested.origin!r} stand in?"
+    question = Question("promise", text, (NO_PROMISE, REQUESTED_AS_PROMISED), NO_PROMISE)
+    if question.key not in answers:
+        return question
+    if answers[question.key] == REQUESTED_AS_PROMISED:
+        for feed in dated:
+            one = feeds[feed].columns["requested_by"]
+            settings = {**one.settings, "stands_in_for": "requested date"}
+            promised = ProposedColumn(one.source, settings, "as answered", (), one.origin)
+            feeds[feed] = replace(feeds[feed], columns={**feeds[feed].columns, "promised_by": promised})
+    return None
 
 
 def _lines(lines: ProposedFeed) -> ProposedFeed:

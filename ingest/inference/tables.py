@@ -84,7 +84,9 @@ def find_tables(connection: Connection, folder: Path, paths: Sequence[Path], rea
                 search.unusable[name] = "no table: its ending is unknown"
         except SourceRefused as error:
             search.unusable[error.object_name] = f"{error.reason}. {error.do}"
-        except (UnicodeError, OSError, csv.Error) as error:
+        except UnicodeError:
+            search.unusable[name] = "it is neither UTF-8, UTF-16 nor Windows text (cp1252). Save it as UTF-8."
+        except (OSError, csv.Error) as error:
             search.unusable[name] = f"it cannot be read ({error})"
     search.tables = merged(connection, search.tables)
     return search
@@ -118,7 +120,7 @@ def _add_sheet(search: Search, path: Path, name: str, sheet: str, *, several: bo
     head = search.readers.first_rows(path, origin, shown)
     above = dialect.header_row(head)
     if above is None:
-        search.unusable[shown] = "no table: no row has the names of columns"
+        search.unusable[shown] = "no table: no row has a different name for each column"
         return
     columns = [one for one in head[above] if one]
     declared = FeedMap.model_validate(

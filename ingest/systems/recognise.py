@@ -65,8 +65,12 @@ def is_known(table: str) -> bool:
 
 
 def plain_name(name: str) -> str:
-    """Return the name of a table as systems name it: `tabSales Order` and `Sales Order.csv` are sales_order."""
-    stem = PurePath(name).stem if PurePath(name).suffix.lower() in (".csv", ".xlsx", ".txt", ".parquet") else name
+    """Return the name of a table as systems name it: `erp.tabSales Order`, `Sales Order.csv` are sales_order."""
+    stem = (
+        PurePath(name).stem
+        if PurePath(name).suffix.lower() in (".csv", ".xlsx", ".txt", ".parquet")
+        else name.rpartition(".")[2]
+    )
     return re.sub(r"\W+", "_", stem.removeprefix("tab")).casefold().strip("_")
 
 
