@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.pool import StaticPool
 
-from metrics.warehouse.instances import LOCKED_SETTINGS, new_engine
+from metrics.warehouse.instances import LOCKED_SETTINGS, THREADS_OF_RUN, new_engine
 from tests.support import postgres
 
 ENGINES = ("duckdb", pytest.param("postgresql", marks=pytest.mark.postgres))
@@ -18,11 +18,14 @@ _numbers = count(1)
 
 
 def memory() -> Engine:
-    """Return an engine on an empty DuckDB in memory, with the settings of the embedded warehouse.
+    """Return an engine on an empty DuckDB in memory, with the settings of a run. Its connections share one session."""
+    return of_file(":memory:")
 
-    Its connections share one session.
-    """
-    return new_engine(duckdb.connect(":memory:", config=dict(LOCKED_SETTINGS)), poolclass=StaticPool)
+
+def of_file(path: str) -> Engine:
+    """Return an engine on a DuckDB file, with the settings of a run. Its connections share one session."""
+    settings = {**LOCKED_SETTINGS, "threads": THREADS_OF_RUN}
+    return new_engine(duckdb.connect(path, config=settings), poolclass=StaticPool)
 
 
 @contextmanager

@@ -7,10 +7,8 @@ from datetime import date
 from fractions import Fraction
 from pathlib import Path
 
-import duckdb
 import pytest
 from sqlalchemy import Connection, delete, select
-from sqlalchemy.pool import StaticPool
 
 from metrics.facts.orders import facts_state
 from metrics.measures.catalog import MEASURES, has_dimension
@@ -22,7 +20,7 @@ from metrics.queries.explain import explain
 from metrics.rebuild.rebuild import rebuild
 from metrics.schema import FEEDS, mapped_columns
 from metrics.warehouse import Location, reading
-from metrics.warehouse.instances import LOCKED_SETTINGS, new_engine
+from tests.support import engines
 
 OF_A_WHOLE = {"missed_at_step": "step", "lead_option_mix": "lead_time_class", "fulfilment_mix": "fulfilment_model"}
 """Shares of one whole: each part has the whole's denominator."""
@@ -95,7 +93,7 @@ def without(sample: Location, feed: str) -> Iterator[Connection]:
     """Yield the sample's warehouse, built again as if no source had the feed."""
     (stored,) = sample.folder.glob("gen-*.duckdb")
     copy = Path(shutil.copy(stored, sample.folder.parent / f"without_{feed}.duckdb"))
-    engine = new_engine(duckdb.connect(str(copy), config=dict(LOCKED_SETTINGS)), poolclass=StaticPool)
+    engine = engines.of_file(str(copy))
     with engine.connect() as connection:
         as_of = connection.execute(select(facts_state.c.as_of)).scalar_one()
         connection.execute(delete(mapped_columns).where(mapped_columns.c.feed == feed))

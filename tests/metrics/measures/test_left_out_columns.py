@@ -5,10 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import duckdb
 import pytest
 from sqlalchemy import Connection, delete, select, update
-from sqlalchemy.pool import StaticPool
 
 from ingest.mapping.mapping_file import mappable
 from metrics.facts.orders import facts_state
@@ -20,7 +18,7 @@ from metrics.queries.answer import answer
 from metrics.rebuild.rebuild import rebuild
 from metrics.schema import FEEDS, mapped_columns
 from metrics.warehouse import Location, reading
-from metrics.warehouse.instances import LOCKED_SETTINGS, new_engine
+from tests.support import engines
 from tests.support.every_case import EVERY_CASE
 
 COLUMNS = [
@@ -49,7 +47,7 @@ def without(sample: Location, column: str) -> Iterator[Connection]:
     feed, _, name = column.partition(".")
     (stored,) = sample.folder.glob("gen-*.duckdb")
     copy = Path(shutil.copy(stored, sample.folder.parent / f"without_{column}.duckdb"))
-    engine = new_engine(duckdb.connect(str(copy), config=dict(LOCKED_SETTINGS)), poolclass=StaticPool)
+    engine = engines.of_file(str(copy))
     table = FEEDS[feed].table
     with engine.connect() as connection:
         as_of = connection.execute(select(facts_state.c.as_of)).scalar_one()
