@@ -25,6 +25,7 @@ ONLY_IN = {
     "streamlit": ("dashboard", "pages"),
     "altair": ("dashboard/components", "dashboard/sections", "dashboard/server"),
     "duckdb": ("sample_data", "metrics/warehouse", "ingest/storage", "ingest/read", "ingest/validate"),
+    "pyspark": ("metrics/warehouse",),
     "typer": ("buyerview.py", "commands"),
     "rich": ("commands",),
 }

@@ -1,4 +1,4 @@
-"""SQL functions with the same meaning on DuckDB and PostgreSQL, and the types of SQL expressions.
+"""SQL functions with the same meaning on DuckDB, PostgreSQL and Spark, and the types of SQL expressions.
 
 Everything else in `metrics` is plain SQLAlchemy Core. The engines disagree about `avg`, `stddev`, `round`,
 `extract(dow)`, integer division, float-to-int casts and continuous percentiles: do not use them.
@@ -48,16 +48,18 @@ Rows = Select[*tuple[object, ...]]
 class _EngineFunction(FunctionElement[Any]):  # Any: each subclass names its SQL type
     """An SQL function that each engine writes differently.
 
-    A subclass gives both texts; `{0}` and `{1}` are the arguments.
+    A subclass gives all texts; `{0}` and `{1}` are the arguments.
     """
 
     postgresql: str
     duckdb: str
+    spark: str
 
 
 @compiles(_EngineFunction)
 def _write_for_engine(element: _EngineFunction, compiler: SQLCompiler, **options: object) -> str:
-    text = element.duckdb if compiler.dialect.name == "duckdb" else element.postgresql
+    texts = {"duckdb": element.duckdb, "spark": element.spark}
+    text = texts.get(compiler.dialect.name, element.postgresql)
     return text.format(*[compiler.process(argument, **options) for argument in element.clauses])
 
 
@@ -67,6 +69,7 @@ class _DaysBetween(_EngineFunction):
     name = "days_between"
     postgresql = "(CAST({1} AS DATE) - CAST({0} AS DATE))"
     duckdb = "CAST(date_diff('day', {0}, {1}) AS INTEGER)"
+    spark = "datediff(CAST({1} AS DATE), CAST({0} AS DATE))"
 
 
 class _SecondsBetween(_EngineFunction):
@@ -76,6 +79,8 @@ class _SecondsBetween(_EngineFunction):
     postgresql = "CAST(floor(EXTRACT(EPOCH FROM ({1} - {0}))) AS BIGINT)"
     # DuckDB's // rounds towards zero. Adding 400 billion seconds first makes every span positive, so it rounds down.
     duckdb = "((epoch_us({1}) - epoch_us({0}) + 400000000000000000) // 1000000 - 400000000000)"
+    # Spark's div rounds towards zero, too.
+    spark = "((timestampdiff(MICROSECOND, {0}, {1}) + 400000000000000000) div 1000000 - 400000000000)"
 
 
 class _PlusMicroseconds(_EngineFunction):
@@ -84,13 +89,14 @@ class _PlusMicroseconds(_EngineFunction):
     name = "plus_microseconds"
     postgresql = "({0} + CAST({1} AS BIGINT) * INTERVAL '1 microsecond')"
     duckdb = "({0} + to_microseconds(CAST({1} AS BIGINT)))"
+    spark = "timestampadd(MICROSECOND, CAST({1} AS BIGINT), CAST({0} AS TIMESTAMP_NTZ))"
 
 
 class _PlusSpan(_EngineFunction):
     type = DateTime()
     inherit_cache = True
     name = "plus_span"
-    postgresql = duckdb = "({0} + ({2} - {1}))"
+    postgresql = duckdb = spark = "({0} + ({2} - {1}))"
 
 
 class _PlusDays(_EngineFunction):
@@ -98,6 +104,7 @@ class _PlusDays(_EngineFunction):
     inherit_cache = True
     name = "plus_days"
     postgresql = duckdb = "(CAST({0} AS DATE) + CAST({1} AS INTEGER))"
+    spark = "date_add(CAST({0} AS DATE), CAST({1} AS INTEGER))"
 
 
 class _LocalTime(_EngineFunction):
@@ -105,6 +112,18 @@ class _LocalTime(_EngineFunction):
     inherit_cache = True
     name = "local_time"
     postgresql = duckdb = "timezone({1}, timezone('UTC', {0}))"
+    spark = "convert_timezone('UTC', {1}, {0})"
+
+
+def _later_on_spark(wall: str, zone: str) -> str:
+    """Return Spark's text for the UTC instant of a local time. Spark returns the earlier of two instants.
+
+    The later one comes an hour after it, or half an hour (Lord Howe Island).
+    """
+    earlier = f"convert_timezone({zone}, 'UTC', {wall})"
+    later = [f"timestampadd(MINUTE, {minutes}, {earlier})" for minutes in (60, 30)]
+    cases = " ".join(f"WHEN convert_timezone('UTC', {zone}, {one}) = {wall} THEN {one}" for one in later)
+    return f"CASE {cases} ELSE {earlier} END"
 
 
 class _NearestInstant(_EngineFunction):
@@ -112,12 +131,15 @@ class _NearestInstant(_EngineFunction):
     inherit_cache = True
     name = "nearest_instant"
     postgresql = duckdb = "timezone('UTC', timezone({1}, CAST({0} AS TIMESTAMP)))"
+    spark = _later_on_spark("CAST({0} AS TIMESTAMP_NTZ)", "{1}")
 
 
 class _Percentile(_EngineFunction):
     inherit_cache = True
     name = "percentile"
     postgresql = duckdb = "percentile_disc({0}) WITHIN GROUP (ORDER BY {1})"
+    # Spark's percentile_disc returns a double.
+    spark = "get(sort_array(collect_list({1})), CAST(ceil(CAST({0} AS DOUBLE) * count({1})) AS INT) - 1)"
 
     def __init__(self, fraction: Expression, expression: Expression) -> None:
         super().__init__(fraction, expression)
@@ -128,7 +150,7 @@ class _PeriodStart(_EngineFunction):
     type = Date()
     inherit_cache = True
     name = "period_start"
-    postgresql = duckdb = "CAST(date_trunc({0}, {1}) AS DATE)"
+    postgresql = duckdb = spark = "CAST(date_trunc({0}, {1}) AS DATE)"
 
 
 def days_between(first: Expression, second: Expression) -> Expression:

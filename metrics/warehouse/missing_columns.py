@@ -1,6 +1,6 @@
 """Create the tables of a schema, and add the columns that a warehouse of an earlier version lacks."""
 
-from sqlalchemy import Connection, MetaData, String, func, select, table
+from sqlalchemy import Connection, MetaData, String, func, inspect, select, table
 from sqlalchemy import column as sql_column
 
 COLUMNS = table(
@@ -8,7 +8,7 @@ COLUMNS = table(
     *[sql_column(name, String) for name in ("table_schema", "table_name", "column_name")],
     schema="information_schema",
 )
-"""All columns of the database. Both engines list them here."""
+"""All columns of the database. DuckDB and PostgreSQL list them here."""
 
 
 def create_tables(connection: Connection, metadata: MetaData) -> None:
@@ -25,6 +25,11 @@ def create_tables(connection: Connection, metadata: MetaData) -> None:
 
 def stored_columns(connection: Connection) -> dict[str, set[str]]:
     """Return the columns of every table in the current schema."""
+    if connection.dialect.name == "spark":  # it has no information_schema
+        catalogue = inspect(connection)
+        return {
+            name: {column["name"] for column in catalogue.get_columns(name)} for name in catalogue.get_table_names()
+        }
     c = COLUMNS.c
     stored: dict[str, set[str]] = {}
     listed = select(c.table_name, c.column_name).where(c.table_schema == func.current_schema())
