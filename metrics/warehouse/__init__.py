@@ -12,6 +12,7 @@
 Queries are not here.
 """
 
+import importlib.util
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -212,10 +213,16 @@ def _server_url(address: str) -> URL:
         raise SettingRefused(
             "BUYERVIEW_WAREHOUSE", "the value is not a URL. Write postgresql+psycopg://USER:PASSWORD@HOST/DATABASE."
         ) from None
+    if url.drivername == "spark":
+        if importlib.util.find_spec("pyspark") is None:
+            why = 'the client of Spark is missing. Install it: pip install "buyerview[spark]"'
+            raise SettingRefused("BUYERVIEW_WAREHOUSE", why)
+        return url
     if url.get_backend_name() != "postgresql":
         raise SettingRefused(
             "BUYERVIEW_WAREHOUSE",
-            f"Buyerview does not support {url.drivername}. Write postgresql+psycopg://USER:PASSWORD@HOST/DATABASE.",
+            f"Buyerview does not support {url.drivername}. Write postgresql+psycopg://USER:PASSWORD@HOST/DATABASE, or "
+            "spark://HOST:15002.",
         )
     if "@" in (url.host or ""):
         raise SettingRefused("BUYERVIEW_WAREHOUSE", "the password contains @. Write %40 in its place.")

@@ -1,6 +1,6 @@
 """Tables of a generation as Parquet files of the lake: write them, read them back, and show them as views."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, func, literal, select
@@ -72,30 +72,58 @@ def copy_out(
     return files
 
 
-def as_select(connection: Connection, table: Table, files: Iterable[Path]) -> str:
-    """Return the SELECT of a table's rows from Parquet files, with the columns and types of the table."""
+def _as_select(
+    connection: Connection, table: Table, files: Sequence[Path], present: Collection[str] | None = None
+) -> str:
+    """Return the SELECT of a table's rows from Parquet files, with the columns and types of the table.
+
+    present: columns of the files; the others are null. None: the files have every column.
+    """
     compiled = {column.name: column.type.compile(connection.dialect) for column in table.c}
+    has = () if not files else compiled if present is None else present
+    columns = ", ".join(
+        f"CAST({quoted(name) if name in has else 'NULL'} AS {kind}) AS {quoted(name)}"
+        for name, kind in compiled.items()
+    )
+    return f"SELECT {columns} " + (f"FROM {_parquet(files, by_name=present is not None)}" if files else "LIMIT 0")
+
+
+def _parquet(files: Iterable[Path], *, by_name: bool) -> str:
+    """Return the table function. by_name: files can have different columns, so DuckDB reads the columns of each."""
     names = ", ".join("'" + str(file).replace("'", "''") + "'" for file in files)
-    source = {name: quoted(name) for name in compiled} if names else dict.fromkeys(compiled, "NULL")
-    columns = ", ".join(f"CAST({source[name]} AS {kind}) AS {quoted(name)}" for name, kind in compiled.items())
-    return f"SELECT {columns} " + (f"FROM read_parquet([{names}], hive_partitioning = false)" if names else "LIMIT 0")
+    return f"read_parquet([{names}], hive_partitioning = false, union_by_name = {str(by_name).lower()})"
 
 
-def create_view(connection: Connection, table: Table, files: Iterable[Path]) -> None:
-    """Show the rows of Parquet files as a view with the name of the table."""
-    connection.exec_driver_sql(f"CREATE VIEW {quoted(table.name)} AS {as_select(connection, table, files)}")
+def columns_of(connection: Connection, files: Sequence[Path]) -> dict[str, str]:
+    """Return the columns of Parquet files with DuckDB's type."""
+    if not files:
+        return {}
+    described = connection.exec_driver_sql(f"DESCRIBE SELECT * FROM {_parquet(files, by_name=True)}")
+    return {str(row[0]): str(row[1]) for row in described}
 
 
-def load_rows(connection: Connection, table: Table, files: Iterable[Path]) -> None:
+def create_view(
+    connection: Connection, table: Table, files: Sequence[Path], present: Collection[str] | None = None
+) -> None:
+    """Show the rows of Parquet files as a view with the name of the table. present: the columns of the files."""
+    connection.exec_driver_sql(f"CREATE VIEW {quoted(table.name)} AS {_as_select(connection, table, files, present)}")
+
+
+def load_rows(connection: Connection, table: Table, files: Sequence[Path]) -> None:
     """Replace the rows of a stored table by those of Parquet files."""
     table.create(connection, checkfirst=True)
     connection.exec_driver_sql(f"DELETE FROM {quoted(table.name)}")
-    connection.exec_driver_sql(f"INSERT INTO {quoted(table.name)} {as_select(connection, table, files)}")
+    connection.exec_driver_sql(f"INSERT INTO {quoted(table.name)} {_as_select(connection, table, files)}")
 
 
 def drop_all(connection: Connection, tables: Iterable[Table]) -> None:
     """Drop these tables, and the views with their names."""
-    views = set(connection.exec_driver_sql("SELECT view_name FROM duckdb_views() WHERE NOT internal").scalars())
     for table in tables:
-        kind = "VIEW" if table.name in views else "TABLE"
+        kind = "VIEW" if is_view(connection, table) else "TABLE"
         connection.exec_driver_sql(f"DROP {kind} IF EXISTS {quoted(table.name)}")
+
+
+def is_view(connection: Connection, table: Table) -> bool:
+    """Return if a view has the name of the table."""
+    found = connection.exec_driver_sql("SELECT view_name FROM duckdb_views() WHERE NOT internal").scalars()
+    return table.name in set(found)

@@ -1,5 +1,6 @@
 """Facts in a lake: the same numbers as in a DuckDB file, written by month, published completely or not at all."""
 
+import importlib.util
 import json
 import shutil
 from collections.abc import Iterator
@@ -8,13 +9,13 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import DBAPIError
 
 from benchmarks.compare_warehouses import differences
 from metrics import warehouse
-from metrics.errors import SettingRefused
-from metrics.facts.orders import facts_state
+from metrics.errors import SettingRefused, WarehouseUnreachable
+from metrics.facts.orders import facts_state, order_facts_table
 from metrics.rebuild import lake_facts
 from metrics.rebuild.lake_facts import IN_LAKE, update_facts
 from metrics.schema import local_days, metadata, orders
@@ -130,6 +131,11 @@ def test_a_run_writes_only_the_months_whose_rows_changed(own: Location) -> None:
         if partition != before.canonical[name].get(part)
     }
     assert changed == {("orders", f"{month:%Y-%m}")}
+    without = Location(folder=own.folder)
+    publish_facts(without)
+    with reading(without) as connection:
+        assert lake.manifest_of(connection) is None
+        assert connection.execute(select(func.count()).select_from(order_facts_table)).scalar_one() > 0
 
 
 @pytest.mark.long
@@ -183,8 +189,15 @@ def test_files_of_deleted_generations_stay_for_an_hour(tmp_path: Path, monkeypat
 
 def test_settings_that_cannot_work_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BUYERVIEW_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("BUYERVIEW_LAKE", raising=False)
+    monkeypatch.setenv("BUYERVIEW_WAREHOUSE", "spark://127.0.0.1:1")
+    for found, refused in ((None, r'pip install "buyerview\[spark\]"'), (object(), "BUYERVIEW_LAKE: Spark needs it")):
+        monkeypatch.setattr(importlib.util, "find_spec", lambda _, found=found: found)
+        with pytest.raises(SettingRefused, match=refused):
+            locate()
     monkeypatch.setenv("BUYERVIEW_LAKE", str(tmp_path / "lake"))
-    lake.prepare(Lake(tmp_path / "lake"), tmp_path / "home")
+    with pytest.raises(WarehouseUnreachable, match=r"spark://127.0.0.1:1.*does not respond"), writing(locate()):
+        pass
     monkeypatch.setenv("BUYERVIEW_WAREHOUSE", "postgresql://host/database")
     with pytest.raises(SettingRefused, match="PostgreSQL has no lake"):
         locate()
