@@ -30,6 +30,7 @@ command: Callable[..., None]
 for command in (run.demo, run.sample, init.init, trial.trial, run.ingest):
     app.command()(command)
 app.command("apply")(run.apply)
+app.command()(run.build)
 for command in (notifications.alerts, notifications.digest, run.serve, exports.export, exports.verify, exports.report):
     app.command()(command)
 app.command("measures")(analysis.list_measures)

@@ -3,16 +3,13 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.table import Table
 
 from commands.options import As, Filters, Where, filters_of, scope_of_person, scope_of_recipient
 from commands.output import out, screen, silence_streamlit
-
-if TYPE_CHECKING:
-    from metrics.access import Access
 
 
 def alerts(
@@ -72,10 +69,10 @@ def digest(
     ] = None,
     where: Where = None,
     view: Annotated[
-        str, typer.Option("--view", help="Name of a shared view: use its filters, and attach its page with --pdf.")
+        str, typer.Option("--view", help="Name of a shared view: use its filters, and its period in the PDF.")
     ] = "",
     with_pdf: Annotated[
-        bool, typer.Option("--pdf", help="Attach the one-page scorecard, or the page of the view, as PDF.")
+        bool, typer.Option("--pdf", help="Attach the one-page scorecard as PDF to the e-mail.")
     ] = False,
     person: As = "",
 ) -> None:
@@ -87,7 +84,6 @@ def digest(
     """
     silence_streamlit()
     from dashboard import queries
-    from metrics.access import Access, Role
     from metrics.alerts.rules import WEBHOOKS
 
     is_channel = to.partition(":")[0] in WEBHOOKS
@@ -99,44 +95,24 @@ def digest(
         raise typer.BadParameter("give --view or --where", param_hint="--view")
     if with_pdf and is_channel and target is None:
         raise typer.BadParameter("only an e-mail can have a PDF attached", param_hint="--pdf")
-    scope = scope_of_person(person) if person else scope_of_recipient(to)
-    with queries.reading_as(scope):
-        _write_digest(
-            to,
-            target,
-            filters_of(where or []),
-            view,
-            reader=Access(person or to, Role.VIEWER, scope) if scope else None,
-            with_pdf=with_pdf,
-            is_channel=is_channel,
-        )
+    with queries.reading_as(scope_of_person(person) if person else scope_of_recipient(to)):
+        _write_digest(to, target, filters_of(where or []), view, with_pdf=with_pdf, is_channel=is_channel)
     if to:
         screen.print(f"Sent to {to}.", markup=False, soft_wrap=True)
 
 
 def _write_digest(
-    to: str,
-    target: Path | None,
-    filters: Filters,
-    view: str,
-    *,
-    reader: "Access | None",
-    with_pdf: bool,
-    is_channel: bool,
+    to: str, target: Path | None, filters: Filters, view: str, *, with_pdf: bool, is_channel: bool
 ) -> None:
     """Write the digest to the file, and send it."""
     from dashboard.reports import digest as weekly
     from dashboard.reports import digest_extras
 
-    saved = digest_extras.saved_view(view) if view else None
-    filters = saved.where if saved else filters
+    filters, days = digest_extras.saved_view(view) if view else (filters, None)
     if target is not None or not is_channel:
         message = weekly.made(filters, to="" if is_channel else to)
         if with_pdf:
-            if saved:
-                digest_extras.attach_page(message, saved, reader)
-            else:
-                digest_extras.attach_report(message, filters)
+            digest_extras.attach_report(message, filters, days)
         if target is not None:
             weekly.write(target, message)
             screen.print(f"Written to {target}.", markup=False, soft_wrap=True)

@@ -39,6 +39,7 @@ EXAMPLES = {
         "buyerview ingest mapping.toml --every 5m",
     ),
     "apply": ("buyerview apply",),
+    "build": ("buyerview build --time-zone Europe/Berlin",),
     "alerts": ("buyerview alerts", "buyerview alerts --test mailto:you@example.org"),
     "digest": (
         "buyerview digest --to you@example.org --pdf",

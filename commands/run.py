@@ -1,4 +1,4 @@
-"""Commands for sample data, ingest runs and the server: demo, sample, ingest, apply, serve."""
+"""Commands for sample data, ingest runs and the server: demo, sample, ingest, apply, build, serve."""
 
 import json
 import re
@@ -107,6 +107,21 @@ def apply(as_json: Annotated[bool, typer.Option("--json", help="Print the summar
         summary(report)
     else:
         screen.print("There are no saved edits to apply.")
+    check_rules()
+
+
+def build(
+    time_zone: Annotated[
+        str, typer.Option("--time-zone", help="Zone of dates without a time, for example Europe/Berlin.")
+    ] = "UTC",
+) -> None:
+    """Build facts from the canonical tables of a lake that another tool fills, and publish them (docs/cluster.md)."""
+    from ingest.filled_lake import publish_filled_lake
+    from metrics.warehouse import locate
+
+    with limited_memory():
+        published = publish_filled_lake(locate(), time_zone=time_zone)
+    screen.print(f"published: data version {published.number}.")
     check_rules()
 
 

@@ -70,7 +70,7 @@ LEVELS = {
         ("load",),
         ("runs",),
         ("pipeline",),
-        ("saved_edits",),
+        ("saved_edits", "filled_lake"),
     ),
 }
 """Folders and modules of each package, the lowest level first. Each imports only from lower levels and from itself."""

@@ -19,10 +19,7 @@ def column_title(name: str, measure: Measure) -> str:
         return Shown("Original currency", name)  # amounts are converted if rates exist
     if name == ADDED:
         return {Unit.HOURS: "Hours", Unit.DAYS: "Days", Unit.MONEY: "Amount"}.get(measure.unit, "Adds")
-    if name == f"{measure.name}_reason":
-        return Shown("Reason", name)
-    words = name.removesuffix("_id").removesuffix("_amount").removesuffix("_reason")  # a cell has the reason in words
-    return Shown(formatting.in_words(words), name)
+    return Shown(formatting.in_words(name.removesuffix("_id").removesuffix("_amount")), name)
 
 
 def row_cell(name: str, row: Row, measure: Measure) -> Cell | str:

@@ -35,7 +35,6 @@ class Scratch:
             "memory_limit": MEMORY,
             "threads": threads() or THREADS_OF_RUN,
             "temp_directory": str(self.folder / "spill"),
-            "force_compression": "uncompressed",  # each row is read once or twice, and then the file is deleted
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
             "allow_community_extensions": "false",

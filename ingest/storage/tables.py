@@ -5,8 +5,10 @@ They contain waiting rows, originals of converted rows, objects read before, and
 
 from sqlalchemy import BigInteger, Column, Connection, DateTime, MetaData, String, Table, Text
 
-from metrics.schema import FEEDS
+from metrics.errors import SettingRefused
+from metrics.schema import FEEDS, orders
 from metrics.warehouse import missing_columns
+from metrics.warehouse.lake_tables import is_view
 
 metadata = MetaData()
 
@@ -99,5 +101,8 @@ clock_rejections = Table(
 
 
 def create_tables(connection: Connection) -> None:
-    """Create the missing tables and columns."""
+    """Create the missing tables and columns. Raises SettingRefused if another tool fills the canonical tables."""
+    if connection.dialect.name == "duckdb" and is_view(connection, orders):
+        why = "another tool fills its lake. Run `buyerview build`, or choose another folder for this run."
+        raise SettingRefused("BUYERVIEW_HOME", why)
     missing_columns.create_tables(connection, metadata)
