@@ -18,13 +18,18 @@ from metrics.facts.registry import FACT_TABLES
 from metrics.rebuild import rebuild
 from metrics.warehouse import Location
 from sample_data import generate
-from tests.support import postgres, spark
+from tests.support import postgres, spark, tries
 
 _numbers = itertools.count(1)
 
 gc.set_threshold(
     50_000, 20, 20
 )  # Judging builds large SQL trees: collecting garbage every 700 objects takes a fifth of the time.
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Record the counts of the fault tests if FAULT_COUNTS is set."""
+    tries.record(config)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -40,6 +45,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         on_server = any(f"[{name}" in item.name or f"-{name}" in item.name for name in ("postgresql", "server"))
         if on_server and item.get_closest_marker("both_engines") is None:
             item.add_marker(pytest.mark.long)
+
+
+@pytest.fixture(name="tries")
+def _tries(request: pytest.FixtureRequest) -> tries.Tries:
+    """Count the tries of a test, for docs/faults.md."""
+    return tries.Tries(request.node.user_properties)
 
 
 SAMPLE_ORDERS = 500

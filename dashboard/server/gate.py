@@ -57,7 +57,7 @@ class Gate:
         refused = self._refuse_origin(connection)
         if refused is None:
             if self.settings.mode is Mode.NONE or self._is_public(connection):
-                await self._pass_public(connection, scope, receive, send)
+                await self._pass_public(connection, scope, origins.short_queries(receive), send)
                 return
             known = identify(connection, self.settings)
             refused = await self._refuse_person(connection, known)
@@ -144,7 +144,7 @@ class Gate:
         self.open_pages[id(files)] = (known.person, files)
 
         async def receive_checked() -> Message:
-            message = await receive()
+            message = origins.without_long_query(await receive())
             if message["type"] == "websocket.receive" and not await self._may_go_on(known, scope):
                 return {**message, "bytes": _whole_page(), "text": None}
             return message

@@ -2,7 +2,10 @@
 
 from urllib.parse import urlsplit
 
+from google.protobuf.message import DecodeError
 from starlette.requests import HTTPConnection
+from starlette.types import Message, Receive
+from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from dashboard.sign_in import LOOPBACK, Mode, SignIn, is_loopback
 
@@ -25,6 +28,31 @@ def is_too_long(connection: HTTPConnection) -> bool:
         len(connection.scope.get("query_string", b"")) > LONGEST_QUERY
         or len(connection.scope["path"].encode()) > LONGEST_PATH
     )
+
+
+def short_queries(receive: Receive) -> Receive:
+    """Return a `receive` without long addresses."""
+
+    async def receive_short() -> Message:
+        return without_long_query(await receive())
+
+    return receive_short
+
+
+def without_long_query(message: Message) -> Message:
+    """Return a message of a page without its address if the address is too long. Sessions store the address."""
+    content = message.get("bytes")
+    if message["type"] != "websocket.receive" or content is None or len(content) <= LONGEST_QUERY:
+        return message
+    asked = BackMsg()
+    try:
+        asked.ParseFromString(content)
+    except DecodeError:
+        return message
+    if len(asked.rerun_script.query_string) <= LONGEST_QUERY:
+        return message
+    asked.rerun_script.query_string = ""
+    return {**message, "bytes": asked.SerializeToString()}
 
 
 def is_for_us(connection: HTTPConnection, settings: SignIn) -> bool:

@@ -23,10 +23,12 @@ from metrics.errors import (
 )
 from metrics.warehouse.generation import Generation, Published, Views
 from metrics.warehouse.instances import (
+    NEWER_ENGINE,
     Instance,
     create_views,
     guard,
     instance_of,
+    needs_newer_engine,
     release,
     reports_damage,
     storage_failed,
@@ -167,7 +169,7 @@ def _problem(folder: Path, entry: Published) -> str | None:
             if not path.exists():
                 return "is missing"
             log.warning("%s does not open: %s", path, error)
-            _damaged[path] = "does not open"
+            _damaged[path] = NEWER_ENGINE if needs_newer_engine(error) else "does not open"
             return _damaged[path]
     return None
 

@@ -27,9 +27,11 @@ from metrics.warehouse.folder import disk_faults, locked, make_folder, need_spac
 from metrics.warehouse.generation import Build, Generation, Published
 from metrics.warehouse.instances import (
     LOCKED_SETTINGS,
+    NEWER_ENGINE,
     STORAGE_ERRORS,
     close,
     connect,
+    needs_newer_engine,
     new_engine,
     storage_failed,
 )
@@ -80,7 +82,7 @@ def writing(folder: Path) -> Iterator[Build]:
             path = folder / f"build-{number:08d}.duckdb"
             base = _copy_newest(folder, path, pointer)
             failpoint("warehouse.copy")
-            root = connect(path, read_only=False)
+            root = _open_build(folder, path, base)
         # Without a sound pointer nothing is deleted: a file that looks superfluous may be a published generation.
         collects = pointer.problem is None and (bool(pointer.published) or not generation_files(folder))
         engine = new_engine(root, poolclass=QueuePool)
@@ -107,6 +109,16 @@ def writing(folder: Path) -> Iterator[Build]:
         finally:
             if not published:
                 _drop(connection, engine, root, path)
+
+
+def _open_build(folder: Path, path: Path, base: Generation | None) -> duckdb.DuckDBPyConnection:
+    """Open a build for writing. A base that a newer version has written is never replaced by an older one."""
+    try:
+        return connect(path, read_only=False)
+    except duckdb.Error as error:
+        if base is None or base.file is None or not needs_newer_engine(error):
+            raise
+        raise BuildFailed(str(folder), f"{base.file.name} {NEWER_ENGINE}") from error
 
 
 @contextmanager

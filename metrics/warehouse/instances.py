@@ -59,6 +59,10 @@ WRONG_CHECKSUM = "Corrupt database file"
 """DuckDB 2.0 raises an error without a class of its own for a wrong checksum. Its text begins so."""
 
 
+NEWER_ENGINE = "was written by a newer version of DuckDB. Install the newer version of Buyerview again"
+"""Why a generation does not open after a downgrade."""
+
+
 class Instance:
     """A generation opened read-only in this process.
 
@@ -126,6 +130,11 @@ def storage_failed(error: BaseException) -> bool:
 def reports_damage(error: BaseException | None) -> bool:
     """Return whether an error of DuckDB may come from a damaged block."""
     return isinstance(error, DAMAGE) or (isinstance(error, duckdb.Error) and WRONG_CHECKSUM in str(error))
+
+
+def needs_newer_engine(error: BaseException) -> bool:
+    """Return whether a file does not open because a newer version of DuckDB has written it."""
+    return isinstance(error, duckdb.Error) and "newer version of DuckDB" in str(error)
 
 
 def release(path: Path) -> None:

@@ -1,6 +1,7 @@
 """Each page runs without an exception and shows a number."""
 
 import json
+import re
 from collections.abc import Callable
 from html import unescape
 from itertools import pairwise
@@ -21,6 +22,7 @@ from metrics.queries import answer
 from metrics.queries.answer import Question
 from tests.dashboard.conftest import Open, markup
 from tests.dashboard.small_warehouse import AS_OF, EVIL, publish
+from tests.support.tries import Tries
 
 PAGES = tuple(entry.file.removesuffix(".py") for entry in menu_entries.ENTRIES)
 WEEKS = choose("13W", as_of=AS_OF.date(), first=AS_OF.date())
@@ -134,6 +136,23 @@ def test_markup_in_data_is_escaped(page_of_small: Open) -> None:
         assert "<img src=x" not in markup(at)
         for part in (*at.markdown, *at.caption, *at.header, *at.title):
             assert EVIL not in part.value
+
+
+@pytest.mark.long
+def test_charts_have_fields_of_their_own_and_names_of_the_data_only_as_values(
+    page_of_small: Open, tries: Tries
+) -> None:
+    """C3: a name with brackets, dots or an address is no field, no link and no expression of a chart."""
+    for page in (None, "cycle_time", "profitability", "availability", "recovery", "influence", "order_to_cash"):
+        for chart in page_of_small(page).get("arrow_vega_lite_chart"):
+            spec = json.loads(chart.proto.spec)
+            spec.pop("datasets", None)
+            text = json.dumps(spec)
+            assert "evil.example" not in text
+            assert '"href"' not in text
+            assert all(re.fullmatch(r"[A-Za-z0-9_]+", name) for name in re.findall(r'"field": "([^"]*)"', text))
+            tries.add()
+    assert tries.made, "no page has a chart"
 
 
 def test_export_shows_the_answers(page_of_small: Open) -> None:

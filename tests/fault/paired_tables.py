@@ -3,7 +3,7 @@
 Each run adds the same number of rows, marked with its own number, to `debits` and to `credits`.
 """
 
-from sqlalchemy import BigInteger, Column, Connection, MetaData, Table, func, insert, select
+from sqlalchemy import BigInteger, Column, Connection, MetaData, Table, delete, func, insert, select
 
 from metrics.warehouse import Build, Location, writing
 
@@ -23,10 +23,12 @@ def add(build: Build) -> None:
     build.connection.execute(insert(credits), rows)
 
 
-def publish(location: Location) -> int:
-    """Run and publish. Returns the number of the generation."""
+def publish(location: Location, *, kept: int = 0) -> int:
+    """Run and publish. Returns the number of the generation. kept: delete the rows of all but the last runs."""
     with writing(location) as build:
         add(build)
+        for table in (debits, credits) if kept else ():
+            build.connection.execute(delete(table).where(table.c.run <= build.number - kept))
         return build.publish().number
 
 

@@ -3,23 +3,31 @@
 Run `python -m tests.fault.process ROLE [ARGUMENT]`. The roles are:
 
     write N    publish N generations; print the number of each
+    soak       publish without end, and keep the rows of 100 runs
     hold       begin a build, print "held", wait for a line (or the end) of standard input, publish
     outgrow N  write more than N bytes into a build where no file may grow beyond N bytes
+    die N      publish in a child that is killed at a random time, N times; then print the number of kills
     read N G   read at least N times and at least G different generations; print a JSON summary
 
 The process ends like the command: with the exit code of our error, and its text on standard error.
 """
 
 import json
+import os
+import random
 import resource
 import signal
 import sys
 import time
+import warnings
 
 from metrics import warehouse
 from metrics.errors import BuyerviewError
 from metrics.warehouse import Location, current, locate, reading, writing
 from tests.fault import paired_tables
+
+LONGEST_LIFE = 1.0
+"""Seconds after which a writer is killed at the latest."""
 
 
 def hold(location: Location) -> None:
@@ -29,6 +37,22 @@ def hold(location: Location) -> None:
         print("held", flush=True)
         sys.stdin.readline()
         build.publish()
+
+
+def die(location: Location, times: int) -> int:
+    """Publish in a child process and kill it at a random time, again and again. Return the number of kills."""
+    kills = 0
+    for _ in range(times):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # about idle threads of libraries
+            child = os.fork()
+        if not child:
+            while True:
+                paired_tables.publish(location)
+        time.sleep(random.uniform(0, LONGEST_LIFE))
+        os.kill(child, signal.SIGKILL)
+        kills += os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    return kills
 
 
 def outgrow(location: Location, limit: int) -> None:
@@ -83,6 +107,11 @@ def main(role: str, *arguments: str) -> None:
                 print(paired_tables.publish(location), flush=True)
         elif role == "hold":
             hold(location)
+        elif role == "soak":
+            while True:
+                paired_tables.publish(location, kept=100)
+        elif role == "die":
+            print(die(location, int(arguments[0])))
         elif role == "outgrow":
             outgrow(location, int(arguments[0]))
         elif role == "read":

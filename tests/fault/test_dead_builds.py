@@ -1,6 +1,9 @@
-"""Files of a killed writer are deleted unread, and only the warehouse opens database files (A13, A17, A22, A29)."""
+"""Files of a killed writer are deleted unread, and only the warehouse opens database files (A4, A13, A17, A22, A29)."""
 
 import ast
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
@@ -12,6 +15,7 @@ from metrics.store import migrate
 from metrics.store.connection import open_store
 from metrics.warehouse import Location, reading
 from tests.fault import paired_tables
+from tests.fault.conftest import Start
 
 ROOT = Path(__file__).parents[2]
 
@@ -80,3 +84,27 @@ def test_store_migration_killed_midway_is_old_or_new_and_runs_again(
         names = inspect(store).get_table_names()
         assert "audit_trail" in names
         assert not migrate.needs_migration(store)
+
+
+@pytest.mark.every_run("warehouse.rename")
+@pytest.mark.parametrize("step", ["warehouse.copy", "warehouse.checkpoint", "warehouse.hash", "warehouse.rename"])
+def test_build_that_another_process_opened_and_closed_is_deleted_unread(
+    step: str, location: Location, start: Start
+) -> None:
+    """A4: a person looks into the file of a killed run, which may change it."""
+    paired_tables.publish(location)
+    child = start("write", "1", FAILPOINT=step)
+    child.communicate(timeout=60)
+    assert child.returncode == -signal.SIGKILL
+    assert location.folder is not None
+    left = {*location.folder.glob("build-*.duckdb"), *location.folder.glob("gen-00000002.duckdb")}
+    assert left, f"no file is left at {step}"
+    look = "import sys, duckdb\nfor path in sys.argv[1:]:\n    duckdb.connect(path).execute('create table t (n int)')"
+    subprocess.run([sys.executable, "-c", look, *map(str, left)], check=True, timeout=60)
+    paired_tables.publish(location)
+    assert not list(location.folder.glob("build-*"))
+    with reading(location) as connection:
+        assert connection.info["fallback"] is None
+        assert paired_tables.runs_seen(connection) == 2
+        assert "t" not in inspect(connection).get_table_names()
+    warehouse.close(location)

@@ -11,6 +11,7 @@ import pytest
 from metrics import warehouse
 from metrics.warehouse import Location, reading
 from tests.fault import paired_tables
+from tests.support.tries import Tries
 
 
 class Disk:
@@ -76,13 +77,14 @@ def disk(location: Location, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_every_crash_state_of_a_publish_opens_a_complete_generation(
-    disk: Disk, location: Location, monkeypatch: pytest.MonkeyPatch
+    disk: Disk, location: Location, monkeypatch: pytest.MonkeyPatch, tries: Tries
 ) -> None:
     paired_tables.publish(location)
     monkeypatch.undo()
     assert len(disk.kept) >= 8
     found = []
     for state in disk.kept:
+        tries.add()
         place = Location(folder=state)
         with reading(place) as connection:
             assert connection.info["fallback"] is None, state.name

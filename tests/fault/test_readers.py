@@ -5,7 +5,6 @@ answer.
 import json
 import random
 import shutil
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,11 +16,17 @@ from metrics.errors import GenerationDamaged, SettingRefused, WarehouseBusy, War
 from metrics.warehouse import Location, current, duckdb_writer, reading, writing
 from tests.fault import paired_tables
 from tests.fault.conftest import Start
+from tests.support import tries as counts
+from tests.support.tries import Tries
 
-READS = 500
+READS = counts.number(goal=5_000, usual=500)
 """Reads by each of two readers of a folder. A server gets fewer, because the server itself keeps this promise."""
-GENERATIONS = 10
+GENERATIONS = counts.number(goal=200, usual=10)
 """Different generations that each reader must see."""
+KILLS = counts.number(goal=1_000, usual=6)
+"""Writers killed at a random time while the readers read."""
+FLIPS = counts.number(goal=500, usual=40)
+"""Bits flipped, each in a copy of its own."""
 
 
 def runs(location: Location) -> int:
@@ -37,37 +42,31 @@ def newest_file(location: Location) -> Path:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(7_200)
 def test_readers_see_no_partial_publish_while_writers_publish_and_are_killed(
-    any_location: Location, start: Start
+    any_location: Location, start: Start, tries: Tries
 ) -> None:
-    """Two readers, and a writer that is killed at a random time and restarted. `paired_tables.runs_seen` checks each
-    read.
-    """
+    """Two readers, and writers that are killed at a random time. `paired_tables.runs_seen` checks each read."""
     paired_tables.publish(any_location)
-    dice = random.Random()
-    reads, generations = (READS, GENERATIONS) if any_location.folder else (READS // 3, GENERATIONS // 2)
+    share = 1 if any_location.folder else 3
+    reads, generations, kills = READS // share, GENERATIONS // share, KILLS // share
     readers = [start("read", str(reads), str(generations)) for _ in range(2)]
-    for _ in range(3):
-        writer = start("write", "100000")
-        assert writer.stdout is not None
-        writer.stdout.readline()  # its first generation
-        time.sleep(dice.random())
-        writer.kill()
-        writer.communicate()
+    killed, stderr = start("die", str(kills)).communicate()
+    assert killed.strip() == str(kills), stderr
     writer = start("write", "100000")
     for reader in readers:
-        reader.wait(timeout=120)
-    assert writer.poll() is None
-    writer.kill()
-    writer.communicate()
-    for reader in readers:
-        out, stderr = reader.communicate(timeout=30)
+        out, stderr = reader.communicate()
         assert reader.returncode == 0, stderr
         summary = json.loads(out)
         assert summary["reads"] >= reads
         assert summary["generations"] >= generations
+        tries.add(summary["reads"])
+    assert writer.poll() is None
+    writer.kill()
+    writer.communicate()
     paired_tables.publish(any_location)
     assert not any_location.folder or not list(any_location.folder.glob("build-*"))
+    tries.add(kills)
 
 
 def test_only_one_concurrent_writer_runs_and_the_others_fail_immediately(any_location: Location, start: Start) -> None:
@@ -174,7 +173,10 @@ def test_damaged_generation_is_skipped_and_the_next_run_starts_from_the_previous
         assert paired_tables.runs_seen(connection) == 2
 
 
-def test_flipped_bit_never_gives_a_wrong_answer_and_may_cause_a_fallback(location: Location, tmp_path: Path) -> None:
+@pytest.mark.timeout(3_600)
+def test_flipped_bit_never_gives_a_wrong_answer_and_may_cause_a_fallback(
+    location: Location, tmp_path: Path, tries: Tries
+) -> None:
     """Flip random bits, each in its own copy. If a query finds the damage, the read ends and the next read gets the
     older generation.
     """
@@ -184,7 +186,8 @@ def test_flipped_bit_never_gives_a_wrong_answer_and_may_cause_a_fallback(locatio
     assert location.folder is not None
     dice = random.Random()
     fallbacks = 0
-    for case in range(40):
+    for case in range(FLIPS):
+        tries.add()
         copy = Location(folder=Path(shutil.copytree(location.folder, tmp_path / f"flipped-{case}")))
         assert copy.folder is not None
         content = bytearray((copy.folder / newest).read_bytes())
@@ -204,6 +207,7 @@ def test_flipped_bit_never_gives_a_wrong_answer_and_may_cause_a_fallback(locatio
         else:
             pytest.fail(f"bit {bit}: the generation before was not served")
         warehouse.close(copy)
+        shutil.rmtree(copy.folder)
     assert fallbacks > 0
 
 

@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import psycopg
@@ -19,7 +20,7 @@ from ingest.runs import history
 from metrics import warehouse
 from metrics.errors import BuildFailed, StorageFailed, WarehouseError, WarehouseUnreachable, storage_text
 from metrics.warehouse import Location, current, postgres, reading
-from tests.ingest.files import NOW, Source
+from tests.ingest.files import NOW, ORDERS, Source
 from tests.support.failpoints import ROOT
 from tests.support.postgres import plain
 
@@ -189,3 +190,51 @@ def test_error_for_an_unreachable_server_names_the_server_and_not_the_store(
     with pytest.raises(WarehouseError, match="the server cannot be used"):
         history.runs(warehouse.locate())
     assert "Canary-77" not in caplog.text + str(caught.value)
+
+
+@pytest.mark.long
+@pytest.mark.postgres
+@pytest.mark.both_engines
+def test_deadlock_or_serialization_failure_is_recorded_and_the_next_run_completes(
+    tmp_path: Path, server_location: Location, postgres_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A25: another session blocks the run in a circle, or changes the rows that a serializable run has read."""
+    (tmp_path / "data").mkdir()
+    source = Source(tmp_path / "data", server_location).write_all()
+    assert source.take_in().outcome == "published"
+    source.write("orders.csv", ORDERS.replace("O1,C1", "O1,C2"))
+
+    with psycopg.connect(plain(postgres_database)) as other:
+        waiting = threading.Thread(target=lambda: other.execute("lock buyerview.orders in access exclusive mode"))
+
+        def block(name: str) -> None:
+            if name == "ingest.ledger":
+                other.execute("lock buyerview.generations in share mode")  # the run will write there
+                waiting.start()
+
+        with monkeypatch.context() as patch:
+            patch.setattr("ingest.runs.ledger.failpoint", block)
+            with pytest.raises(BuildFailed, match="published data are unchanged"):
+                source.take_in()
+        waiting.join(30)
+        other.rollback()
+    assert last_run(server_location)[0] == "failed"
+
+    with psycopg.connect(plain(postgres_database), autocommit=True) as other:
+        other.execute("alter role current_user set default_transaction_isolation = 'serializable'")
+
+        def change(name: str) -> None:
+            if name == "warehouse.server_lock":
+                other.execute("begin isolation level read committed")
+                other.execute("update buyerview.orders set customer_id = customer_id")
+                other.execute("commit")
+
+        try:
+            with monkeypatch.context() as patch:
+                patch.setattr("metrics.warehouse.postgres.failpoint", change)
+                with pytest.raises(BuildFailed, match="published data are unchanged"):
+                    source.take_in()
+        finally:
+            other.execute("alter role current_user reset default_transaction_isolation")
+    assert last_run(server_location)[0] == "failed"
+    assert source.take_in().outcome == "published"
