@@ -2,6 +2,7 @@
 
 import json
 import sys
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from metrics.model.question import Question
     from metrics.provenance.changed_records import RecordChange
     from metrics.provenance.verify import Difference, Verified
+    from metrics.store.audit import Chain
 
 
 def export(
@@ -99,7 +101,9 @@ def verify(
         Path | None,
         typer.Argument(help="File written by `buyerview export` or the dashboard: CSV, Excel, Parquet, JSON or .zip."),
     ] = None,
-    audit: Annotated[bool, typer.Option("--audit", help="Check the audit trail instead of a file.")] = False,
+    audit: Annotated[
+        bool, typer.Option("--audit", help="Check the audit trail and the run ledger instead of a file.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print all differences as JSON.")] = False,
 ) -> None:
     """Check an export: is it unaltered, and are its numbers current?
@@ -108,7 +112,8 @@ def verify(
     not altered, and the newest data gives the same numbers. 1: the file is altered. Its rows do not match their
     hash, or its own data version gives other numbers. 3: the file is not altered, but the newest data gives other
     numbers. 65: the file is not an export of Buyerview, or its provenance is missing. 66: there is no published
-    data. With --audit, 1 means that an entry was changed, added or deleted by hand.
+    data. With --audit, 1 means that an entry of the
+    audit trail, or a run, was changed, added or deleted by hand.
     """
     if audit == (file is not None):
         raise typer.BadParameter("give a file or --audit", param_hint="FILE")
@@ -140,14 +145,23 @@ def verify(
 
 
 def _verify_audit_trail() -> int:
-    """Check the hash chain of the audit trail, print the result, and return the exit status."""
+    """Check the hash chains of the audit trail and the run ledger, print the result, and return the exit status."""
+    from metrics.errors import NothingPublished
+    from metrics.provenance.run_chain import check_runs
     from metrics.store.audit import check_chain
     from metrics.store.connection import open_store
-    from metrics.warehouse import locate
+    from metrics.warehouse import locate, reading
 
     with open_store(locate(), write=False) as store:
-        chain = check_chain(store)
-    _print(f"Audit trail: {chain.entries:,} entries, {chain.without_hash:,} of an earlier version without a hash")
+        altered = _print_chain("Audit trail", check_chain(store))
+    with suppress(NothingPublished), reading(locate()) as connection:
+        altered |= _print_chain("Run ledger", check_runs(connection))
+    return int(altered)
+
+
+def _print_chain(name: str, chain: "Chain") -> bool:
+    """Print the state of a hash chain. Return True if it is broken."""
+    _print(f"{name}: {chain.entries:,} entries, {chain.without_hash:,} of an earlier version without a hash")
     if chain.broken:
         first = ", ".join(map(str, chain.broken[:SHOWN_ROWS]))
         _print(
@@ -155,7 +169,7 @@ def _verify_audit_trail() -> int:
         )
     else:
         _print(f"✓ The hashes match. The last one is {chain.last}")
-    return int(bool(chain.broken))
+    return bool(chain.broken)
 
 
 def report(

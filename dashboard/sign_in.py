@@ -39,6 +39,8 @@ class Provider:
     cookie_secret: str
     claim: str
     session_hours: float
+    trusts_unverified: bool = False
+    """True if an address counts without the claim email_verified. With the claim as false it never counts."""
 
 
 @dataclass(frozen=True)
@@ -150,6 +152,7 @@ def _provider(environment: Mapping[str, str]) -> Provider:
         cookie_secret=_secret(environment, "BUYERVIEW_COOKIE_SECRET"),
         claim=environment.get("BUYERVIEW_OIDC_CLAIM", "").strip() or "email",
         session_hours=length,
+        trusts_unverified=_yes_or_no(environment, "BUYERVIEW_OIDC_TRUST_EMAIL"),
     )
 
 
@@ -165,6 +168,13 @@ def _proxy(environment: Mapping[str, str]) -> Proxy:
         secret=_secret(environment, "BUYERVIEW_PROXY_SECRET"),
         addresses=addresses,
     )
+
+
+def _yes_or_no(environment: Mapping[str, str], name: str) -> bool:
+    value = environment.get(name, "").strip().lower()
+    if value not in ("", "yes", "no"):
+        raise SettingRefused(name, f"{value!r} is unknown. Set yes or no")
+    return value == "yes"
 
 
 def _required(environment: Mapping[str, str], name: str, what: str) -> str:

@@ -36,6 +36,7 @@ from ingest.storage.scratch_database import Scratch, scratch
 from ingest.validate import row_rules
 from ingest.validate.undated_cancellations import date_cancellations
 from metrics.errors import BuyerviewError, WarehouseError
+from metrics.provenance.run_chain import hash_of_next
 from metrics.queries.outdated import missing_column
 from metrics.rebuild.consistency import check_consistency
 from metrics.rebuild.lake_facts import update_facts
@@ -338,16 +339,15 @@ def refuse_inconsistent_numbers(state: RunState, connection: Connection) -> None
 
 
 def _record_run(state: RunState, build: Build) -> int:
-    build.connection.execute(
-        insert(runs).values(
-            run_id=state.known.next_run_id,
-            source=state.mapping.name,
-            started_at=state.started_at,
-            finished_at=datetime.now(UTC).replace(tzinfo=None),
-            outcome="published",
-            data_as_of=state.as_of,
-            data_as_of_declared=state.mapping.data_as_of is not None,
-            generation=build.number,
-        )
-    )
+    values = {
+        "run_id": state.known.next_run_id,
+        "source": state.mapping.name,
+        "started_at": state.started_at,
+        "finished_at": datetime.now(UTC).replace(tzinfo=None),
+        "outcome": "published",
+        "data_as_of": state.as_of,
+        "data_as_of_declared": state.mapping.data_as_of is not None,
+        "generation": build.number,
+    }
+    build.connection.execute(insert(runs).values(**values, sha256=hash_of_next(build.connection, values)))
     return build.number

@@ -538,6 +538,7 @@ runs = Table(
         comment="true: the source declared it; false: latest accepted event",
     ),
     Column("generation", BigInteger, nullable=False, comment="number of the generation this run published"),
+    Column("sha256", String, comment="hash of the run, its files and the hash before it; empty: an earlier version"),
     comment="one row: one ingest run that published",
 )
 

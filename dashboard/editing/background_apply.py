@@ -9,6 +9,9 @@ import threading
 import time
 from collections.abc import Callable
 
+from dashboard.frame import access
+from metrics.access import Action
+
 log = logging.getLogger(__name__)
 
 BUSY = 75
@@ -42,6 +45,14 @@ def request_apply() -> bool:
             _running = True
             threading.Thread(target=_work, args=(_apply,), name="apply", daemon=True).start()
     return True
+
+
+def apply_after_save() -> bool:
+    """Start a run after a save. Return False if none starts: the person may not apply edits, or nothing is registered.
+
+    A person without this right saves only. The edit waits until an administrator applies it.
+    """
+    return access.may(Action.APPLY) and request_apply()
 
 
 def running() -> bool:

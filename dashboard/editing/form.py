@@ -223,8 +223,10 @@ def _save(kind: str, edit: Edit) -> None:
         st.session_state[f"told_{kind}"] = (str(error), True)
         return
     _discard(kind)
-    if background_apply.request_apply():
+    if background_apply.apply_after_save():
         text = "Edit saved. The numbers will update shortly."
+    elif not access.may(Action.APPLY):
+        text = "Edit saved. The numbers will update when an administrator applies it."
     else:
         text = "Edit saved. Run `buyerview apply` to update the numbers."
     st.session_state[f"told_{kind}"] = (text, False)

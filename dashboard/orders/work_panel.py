@@ -286,4 +286,4 @@ def _reopen(item: Item) -> None:
 
 def _saved(text: str) -> str:
     """Start the update of the numbers; return the message about the saved change."""
-    return f"{text} The numbers will update shortly." if background_apply.request_apply() else text
+    return f"{text} The numbers will update shortly." if background_apply.apply_after_save() else text

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import ipaddress
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from starlette.requests import HTTPConnection
@@ -66,9 +67,20 @@ def _from_cookie(cookies: dict[str, str], origin: str, provider: Provider) -> Id
     person = claims.get(provider.claim)
     if not claims.get("is_logged_in") or claims.get("origin") != origin or not isinstance(person, str):
         return None
-    if provider.claim == "email" and claims.get("email_verified") is False:
+    if provider.claim == "email" and not _is_verified(claims, provider):
         return None
     return Identity(person, session_of(cookies))
+
+
+def _is_verified(claims: Mapping[str, object], provider: Provider) -> bool:
+    """Return True if the provider has verified the address, or is trusted without a word about it.
+
+    At some providers everybody may enter any address. Some send the claim as text.
+    """
+    verified = claims.get("email_verified")
+    if verified is None:
+        return provider.trusts_unverified
+    return verified is True or str(verified).lower() == "true"
 
 
 def _from_header(connection: HTTPConnection, proxy: Proxy) -> Identity | None:

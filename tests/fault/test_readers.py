@@ -60,13 +60,13 @@ def test_readers_see_no_partial_publish_while_writers_publish_and_are_killed(
         summary = json.loads(out)
         assert summary["reads"] >= reads
         assert summary["generations"] >= generations
-        tries.add(summary["reads"])
+        tries.add(summary["reads"], fault="A18")
     assert writer.poll() is None
     writer.kill()
     writer.communicate()
     paired_tables.publish(any_location)
     assert not any_location.folder or not list(any_location.folder.glob("build-*"))
-    tries.add(kills)
+    tries.add(kills, fault="A2")
 
 
 def test_only_one_concurrent_writer_runs_and_the_others_fail_immediately(any_location: Location, start: Start) -> None:

@@ -41,7 +41,7 @@ ON_SERVER = [step for step in STEPS if step.startswith("warehouse.server")] + [
     "rebuild.rollups",
     "ingest.built",
 ]
-OWN_TIMES = {"runs": ("finished_at", "generation"), "generations": ("number", "published_at")}
+OWN_TIMES = {"runs": ("finished_at", "generation", "sha256"), "generations": ("number", "published_at")}
 """Columns with the end of a run and the number of attempts. Only these may differ."""
 
 

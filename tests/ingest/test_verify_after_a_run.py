@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 import pytest
+from sqlalchemy import Executable, delete, update
 
 from ingest import saved_edits
 from metrics.edits import edits
@@ -13,10 +14,12 @@ from metrics.edits.edits import Edit
 from metrics.edits.validation import validate_edit
 from metrics.model.question import Question
 from metrics.provenance.provenance import provenance, rows_hash
+from metrics.provenance.run_chain import check_runs
 from metrics.provenance.verify import Verified, verify
 from metrics.queries.answer_table import answer_table
+from metrics.schema import run_files, runs
 from metrics.store.connection import open_store
-from metrics.warehouse import Location, close, reading
+from metrics.warehouse import Location, close, reading, writing
 from tests.dashboard import small_warehouse
 from tests.ingest.files import LINES, ORDERS, SHIPMENTS, Source
 
@@ -104,3 +107,24 @@ def test_verify_does_not_list_a_rejected_version_that_changes_nothing(source: So
     source.take_in(now=datetime(2026, 6, 2))
     result = verify(source.location, *file)
     assert (result.is_genuine, result.newest, result.now, result.elsewhere) == (True, result.generation + 1, [], {})
+
+
+def test_c25_a_run_ledger_that_was_changed_by_hand_is_reported(source: Source) -> None:
+    for customer in ("C1", "C3", "C4"):
+        source.write("orders.csv", ORDERS.replace("O1,C1", f"O1,{customer}"))
+        assert source.take_in().outcome == "published"
+    tampered: list[tuple[Executable, tuple[int, ...]]] = [
+        (update(runs).where(runs.c.run_id == 2).values(data_as_of=datetime(2020, 1, 1)), (2,)),
+        (update(run_files).where(run_files.c.run_id == 2).values(sha256="0" * 64), (2,)),
+        (delete(run_files).where(run_files.c.run_id == 1), (1,)),
+        (delete(runs).where(runs.c.run_id == 2), (2, 3)),
+        (update(runs).where(runs.c.run_id == 3).values(sha256=None), (3,)),
+    ]
+    with writing(source.location) as build:
+        chain = check_runs(build.connection)
+        assert (chain.entries, chain.without_hash, chain.broken) == (3, 0, ())
+        for statement, broken in tampered:
+            build.connection.execute(statement)
+            assert check_runs(build.connection).broken == broken, str(statement)
+            build.connection.rollback()
+    close(source.location)

@@ -7,6 +7,7 @@ test to a file; then run `python -m tests.fault.catalogue FILE`.
 
 import json
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -25,12 +26,13 @@ class Tries:
     """Counter of the tries of a test, in the properties of its report."""
 
     def __init__(self, properties: list[tuple[str, object]]) -> None:
-        self.made, self.properties = 0, properties
+        self.properties = properties
+        self.made: Counter[str] = Counter()
 
-    def add(self, made: int = 1) -> None:
-        """Count a try that begins now, or several that have passed."""
-        self.made += made
-        self.properties[:] = [one for one in self.properties if one[0] != PROPERTY] + [(PROPERTY, self.made)]
+    def add(self, made: int = 1, *, fault: str = "") -> None:
+        """Count a try that begins now, or several that have passed. fault: its number, if the test tries several."""
+        self.made[f"{PROPERTY} {fault}".strip()] += made
+        self.properties[:] = [one for one in self.properties if one[0] not in self.made] + [*self.made.items()]
 
 
 class Recorder:
@@ -43,16 +45,18 @@ class Recorder:
         """Append the counts of a test that has ended. Skipped tests have none."""
         if report.when != "call" or report.skipped:
             return
-        tried = max(int(dict(report.user_properties).get(PROPERTY, 0)), 1)
         path, _, name = report.nodeid.partition("::")
-        counted = {
-            "test": f"{Path(path).resolve().relative_to(TESTS).as_posix()}::{name.rpartition('::')[2].split('[')[0]}",
-            "tries": tried,
-            "survived": tried if report.passed else tried - 1,
-            "seconds": round(report.duration, 2),
-        }
+        test = f"{Path(path).resolve().relative_to(TESTS).as_posix()}::{name.rpartition('::')[2].split('[')[0]}"
+        made = {name: tried for name, tried in report.user_properties if name.startswith(PROPERTY)} or {PROPERTY: 1}
         with self.file.open("a", encoding="utf-8") as lines:
-            lines.write(json.dumps(counted) + "\n")
+            for property_name, tried in made.items():
+                counted = {
+                    "test": f"{test} {property_name.removeprefix(PROPERTY)}".strip(),
+                    "tries": tried,
+                    "survived": tried if report.passed else tried - 1,
+                    "seconds": round(report.duration, 2),
+                }
+                lines.write(json.dumps(counted) + "\n")
 
 
 def record(config: pytest.Config) -> None:

@@ -26,7 +26,9 @@ from metrics.access import Access, Role
 from metrics.store import access
 from metrics.store.connection import open_store
 from metrics.warehouse import Location
+from tests.dashboard.server.routes import IN, KINDS, NO, OUT, PAGE, ROUTES, STREAM, page
 from tests.support.own_loop import run
+from tests.support.tries import Tries
 
 SECRET = "0123456789abcdef" * 2
 OIDC = {
@@ -129,7 +131,8 @@ def people(home: Path, monkeypatch: pytest.MonkeyPatch) -> Location:
 
 def cookie(person: str, *, secret: str = SECRET, **claims: object) -> dict[str, str]:
     """Return the header of a signed-in person."""
-    content = {"email": f"{person}@example.com", "origin": "https://dash.example.com", "is_logged_in": True, **claims}
+    content = {"email": f"{person}@example.com", "email_verified": True, "is_logged_in": True}
+    content |= {"origin": "https://dash.example.com", **claims}
     signed = cookies.create_signed_value(secret, "_streamlit_user", json.dumps(content)).decode()
     return {"cookie": f"_streamlit_user={signed}"}
 
@@ -139,38 +142,50 @@ COOKIES: dict[str, Callable[[], dict[str, str]]] = {
     "forged": lambda: cookie("ada", secret="x" * 32),
     "of another address": lambda: cookie("ada", origin="https://other.example.com"),
     "unverified": lambda: cookie("ada", email_verified=False),
+    "not said to be verified": lambda: cookie("ada", email_verified=None),
     "without access": lambda: cookie("eve"),
     "viewer": lambda: cookie("ben"),
     "agent": lambda: cookie("cleo"),
     "administrator": lambda: cookie("ada"),
 }
-IN, OUT, NO = 200, 401, 403
-ROUTES: dict[str, tuple[int, int, int, int]] = {
-    # route: no valid cookie, without access, viewer or agent, administrator
-    "/healthz": (IN, IN, IN, IN),
-    "/_stcore/health": (IN, IN, IN, IN),
-    "/static/js/index.js": (IN, IN, IN, IN),
-    "/assets/inter-latin.woff2": (IN, IN, IN, IN),
-    "/": (OUT, NO, IN, IN),
-    "/recovery?region=North": (OUT, NO, IN, IN),
-    "/access": (OUT, NO, IN, IN),
-    "/_stcore/host-config": (OUT, NO, IN, IN),
-    "/component/x/index.html": (OUT, NO, IN, IN),
-    "/media/ffff.xlsx": (OUT, NO, 404, 404),
-    "/metrics": (OUT, NO, NO, IN),
-    "/_stcore/metrics": (404, 404, 404, 404),
-    "/_stcore/upload_file/a/b": (OUT, NO, NO, IN),
-}
+COLUMNS = {"none": 0, "forged": 0, "of another address": 0, "unverified": 0, "not said to be verified": 0}
+"""Column of `routes.KINDS` for each kind of cookie that is not named so there."""
+
+
+def stale(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Return the header of an administrator who signed in 13 hours ago."""
+    with monkeypatch.context() as patch:
+        patch.setattr(TimestampSigner, "get_timestamp", lambda _: int(time.time()) - 13 * 3600)
+        return cookie("ada", nonce="13")
 
 
 @pytest.mark.usefixtures("people")
-def test_every_route_with_every_kind_of_cookie() -> None:
+def test_every_route_with_every_kind_of_cookie(monkeypatch: pytest.MonkeyPatch, tries: Tries) -> None:
     client = Client(gate(read_settings(OIDC)))
-    kinds = list(COOKIES)
-    columns = {kind: min(max(0, kinds.index(kind) - 3), 3) if kind != "agent" else 2 for kind in kinds}
-    columns["administrator"] = 3
-    found = {(route, kind): client.status(route, COOKIES[kind]()) for route in ROUTES for kind in kinds}
-    assert found == {(route, kind): ROUTES[route][columns[kind]] for route in ROUTES for kind in kinds}
+    cookies = {kind: make() for kind, make in COOKIES.items()} | {"stale": stale(monkeypatch)}
+    for route, statuses in ROUTES.items():
+        for kind, header in cookies.items():
+            tries.add()
+            if route == STREAM:
+                refused = client.stream(header)[0] == {"type": "websocket.close", "code": 1008}
+                found = NO if refused else IN
+            else:
+                found = client.status(route, header)
+            assert found == statuses[COLUMNS[kind] if kind in COLUMNS else KINDS.index(kind)], (route, kind)
+
+
+def test_table_of_routes_is_up_to_date() -> None:
+    assert page() == PAGE.read_text(encoding="utf-8"), "run: python -m tests.dashboard.server.routes"
+
+
+@pytest.mark.usefixtures("people")
+def test_address_counts_only_if_the_provider_calls_it_verified() -> None:
+    """Without the claim, the setting decides. "false" never counts."""
+    trusting = Client(gate(read_settings({**OIDC, "BUYERVIEW_OIDC_TRUST_EMAIL": "yes"})))
+    careful = Client(gate(read_settings(OIDC)))
+    for verified, expected in ((True, (IN, IN)), ("true", (IN, IN)), (None, (OUT, IN)), (False, (OUT, OUT))):
+        ben = cookie("ben", email_verified=verified)
+        assert (careful.status("/", ben), trusting.status("/", ben)) == expected, verified
 
 
 @pytest.mark.usefixtures("people")
