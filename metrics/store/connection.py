@@ -21,12 +21,12 @@ from sqlalchemy.exc import (
     ProgrammingError,
 )
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
-from sqlalchemy.schema import CreateSchema
 
 from metrics.errors import StoreUnusable, WarehouseUnreachable, driver_text, storage_text
 from metrics.store import migrate
 from metrics.warehouse import Location
 from metrics.warehouse.folder import make_private
+from metrics.warehouse.postgres import create_schema, may_not
 
 FILE = "store.sqlite"
 SCHEMA = "desk"
@@ -61,7 +61,7 @@ def open_store(location: Location, *, write: bool = True) -> Iterator[Connection
         with _transaction(engine, write=True) as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(select(func.pg_advisory_xact_lock(LOCK)))
-                connection.execute(CreateSchema(SCHEMA, if_not_exists=True))
+                create_schema(connection, SCHEMA)
             migrate.migrate(connection)
         with _transaction(engine, write=write) as connection:
             yield connection
@@ -70,6 +70,9 @@ def open_store(location: Location, *, write: bool = True) -> Iterator[Connection
             str(location), f"a newer version of Buyerview created it ({driver_text(error)}). Update Buyerview there"
         ) from error
     except (DatabaseError, OSError) as error:
+        if isinstance(error, DatabaseError) and may_not(error):
+            why = f"{driver_text(error)}. Run `buyerview access list` with the role that writes (docs/operations.md)"
+            raise StoreUnusable(str(location), why) from error
         if isinstance(error, (IntegrityError, ProgrammingError)):  # a defect of this program, not of the store
             raise
         if location.url is not None and isinstance(error, (OperationalError, InterfaceError)):

@@ -157,13 +157,13 @@ def _of_generation(connection: Connection, url: URL, number: int | None) -> Conn
 def writing(url: URL) -> Iterator[Build]:
     """Open the next generation for changes; see `warehouse.writing`."""
     engine = _new_engine(url, poolclass=NullPool)  # temporary tables end with the run's session
-    with _connected(engine, url) as connection:
+    with _connected(engine, url) as connection, _run_failures(url):
         for setting, value in RUN_SETTINGS.items():
             connection.exec_driver_sql(f"SET {setting} = '{value}'")
         if not connection.scalar(select(func.pg_try_advisory_xact_lock(LOCK))):
             raise WarehouseBusy(_name(url))
         failpoint("warehouse.server_lock")
-        connection.execute(CreateSchema(SCHEMA, if_not_exists=True))
+        create_schema(connection, SCHEMA)
         generations.create(connection, checkfirst=True)
         base = _newest(connection)
         number = base.number + 1 if base else 1
@@ -192,16 +192,36 @@ def writing(url: URL) -> Iterator[Build]:
             published.append(Generation(number, None, published_at, base.number if base else None))
             return published[0]
 
-        try:
-            yield Build(number, "postgresql", connection, engine, base, lambda: None, publish)
-        except DBAPIError as error:
-            if _server_failed(error):
-                raise BuildFailed(_name(url), storage_text(error)) from error
-            raise
-        except STORAGE_ERRORS as error:  # the scratch database, on this machine
-            if storage_failed(error):
-                raise BuildFailed(_name(url), storage_text(error, Path(tempfile.gettempdir()))) from error
-            raise
+        yield Build(number, "postgresql", connection, engine, base, lambda: None, publish)
+
+
+@contextmanager
+def _run_failures(url: URL) -> Iterator[None]:
+    """Raise BuildFailed for a failure of the server, of the local disk, and for a role that may not write."""
+    try:
+        yield
+    except DBAPIError as error:
+        if may_not(error):
+            why = f"{driver_text(error)}. Start it with the role that writes (docs/operations.md)"
+            raise BuildFailed(_name(url), why) from error
+        if _server_failed(error):
+            raise BuildFailed(_name(url), storage_text(error)) from error
+        raise
+    except STORAGE_ERRORS as error:  # the scratch database, on this machine
+        if storage_failed(error):
+            raise BuildFailed(_name(url), storage_text(error, Path(tempfile.gettempdir()))) from error
+        raise
+
+
+def create_schema(connection: Connection, name: str) -> None:
+    """Create a schema unless it exists. With IF NOT EXISTS, a role would need the right to create one in any case."""
+    if connection.scalar(select(func.to_regnamespace(name))) is None:
+        connection.execute(CreateSchema(name))
+
+
+def may_not(error: DBAPIError) -> bool:
+    """Return whether the role of the connection lacks a right."""
+    return getattr(error.orig, "sqlstate", None) == "42501"  # insufficient_privilege
 
 
 def close(url: URL) -> None:

@@ -1,4 +1,4 @@
-"""Take in records and draw pages: `python -m tests.fault.silent_network MAPPING`. A test watches its network calls."""
+"""Take in records and draw pages, watched by a test: `python -m tests.fault.silent_network MAPPING PAGE ...`."""
 
 import sys
 from pathlib import Path
@@ -11,14 +11,14 @@ from metrics.warehouse import locate
 ROOT = Path(__file__).parents[2]
 
 
-def main(mapping: str) -> None:
-    """Ingest, and draw every page of the menu. An error of a page ends the process."""
+def main(mapping: str, *pages: str) -> None:
+    """Ingest, and draw the pages. An error of a page ends the process."""
     assert run(Path(mapping), location=locate()).outcome == "published"
-    for page in sorted((ROOT / "pages").glob("*.py")):
+    for page in pages:
         app = AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=120).run()
-        app.switch_page(f"../pages/{page.name}").run()
-        assert not app.exception, (page.name, app.exception)
-        print(page.name)
+        app.switch_page(f"../pages/{page}").run()
+        assert not app.exception, (page, app.exception)
+        print(page)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from sample_data import generate
+from tests.support import tries as counts
 from tests.support.failpoints import ROOT
 from tests.support.programs import require
 from tests.support.tries import Tries
+
+PAGES = sorted(path.name for path in (ROOT / "pages").glob("*.py"))[:: counts.number(goal=1, usual=6)]
 
 
 @pytest.mark.long
@@ -24,11 +27,11 @@ def test_ingest_and_pages_open_no_connection(home: Path, tmp_path: Path, tries: 
     log = tmp_path / "log"
     watch = [str(strace), "-f", "--seccomp-bpf", "-qq", "-o", str(log), "-e", "trace=connect,sendto,sendmsg,sendmmsg"]
     ended = subprocess.run(
-        [*alone, *watch, sys.executable, "-m", "tests.fault.silent_network", str(mapping)],
+        [*alone, *watch, sys.executable, "-m", "tests.fault.silent_network", str(mapping), *PAGES],
         cwd=ROOT, env={**os.environ, "BUYERVIEW_HOME": str(home)}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr[-3000:]
     pages = ended.stdout.split()
-    assert len(pages) > 10
+    assert pages == PAGES
     assert [line for line in log.read_text().splitlines() if "AF_INET" in line] == []
     tries.add(1 + len(pages))

@@ -55,6 +55,7 @@ def test_memory_open_files_and_disk_stay_flat_while_generations_are_published(lo
         seen.append(use(children, location.folder))
     for child in children:
         child.kill()
+        child.wait()
     assert paired_tables.publish(location, kept=100) > first + 10
     warm, end = seen[len(seen) // 3 : len(seen) * 2 // 3], seen[len(seen) * 2 // 3 :]
     for name, most in (("memory", MOST_GROWTH), ("files", 2), ("disk", 2_000_000)):

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
@@ -215,10 +216,11 @@ def test_deadlock_or_serialization_failure_is_recorded_and_the_next_run_complete
         with monkeypatch.context() as patch:
             patch.setattr("ingest.runs.ledger.failpoint", block)
             with pytest.raises(BuildFailed, match="published data are unchanged"):
-                source.take_in()
+                source.take_in(now=NOW + timedelta(minutes=1))
         waiting.join(30)
         other.rollback()
     assert last_run(server_location)[0] == "failed"
+    assert "deadlock" in last_run(server_location)[1]
 
     with psycopg.connect(plain(postgres_database), autocommit=True) as other:
         other.execute("alter role current_user set default_transaction_isolation = 'serializable'")
@@ -233,8 +235,9 @@ def test_deadlock_or_serialization_failure_is_recorded_and_the_next_run_complete
             with monkeypatch.context() as patch:
                 patch.setattr("metrics.warehouse.postgres.failpoint", change)
                 with pytest.raises(BuildFailed, match="published data are unchanged"):
-                    source.take_in()
+                    source.take_in(now=NOW + timedelta(minutes=2))
         finally:
             other.execute("alter role current_user reset default_transaction_isolation")
     assert last_run(server_location)[0] == "failed"
-    assert source.take_in().outcome == "published"
+    assert "serialize" in last_run(server_location)[1]
+    assert source.take_in(now=NOW + timedelta(minutes=3)).outcome == "published"
