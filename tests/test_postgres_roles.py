@@ -23,7 +23,7 @@ from metrics.store import access
 from metrics.store.audit import check_chain
 from metrics.store.connection import open_store
 from metrics.warehouse import Location, reading
-from tests.ingest.files import Source
+from tests.ingest.files import ORDERS, Source
 from tests.support.postgres import plain
 from tests.support.programs import require
 
@@ -114,9 +114,10 @@ def test_roles_have_the_documented_rights_over_an_encrypted_connection(
             "create schema planted",
         ):
             refused(connection, statement)
+    source.write("orders.csv", ORDERS.replace("O1,C1", "O1,C2"))
     with pytest.raises(BuildFailed, match="Start it with the role that writes"):
         Source(tmp_path / "data", dashboard).take_in()
-    assert source.take_in().outcome == "unchanged"
+    assert source.take_in().outcome == "published"
     for one in (runs, dashboard):
         warehouse.close(one)
 

@@ -1,31 +1,49 @@
 """Sign-in with a real OpenID provider in a real browser: deep link, roles, two people at once, revocation, sign-out."""
 
 import json
+import os
+import re
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
+from email import message_from_bytes
+from email.policy import default
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
-from metrics.access import Access, Role
+from dashboard.frame import menu_entries
+from dashboard.notifications import alert_round
+from metrics.access import Access, Role, Scope
+from metrics.alerts import storage
+from metrics.alerts.rules import ABOVE, Rule
+from metrics.model.question import Question
+from metrics.queries.answer import answer
 from metrics.store import access
 from metrics.store.connection import open_store
-from metrics.warehouse import Location
-from tests.browser.conftest import Screen, Served, free_port
-from tests.dashboard.small_warehouse import publish
+from metrics.warehouse import Location, reading
+from tests.browser.conftest import ROOT, Screen, Served, free_port
+from tests.browser.test_tasks import written
+from tests.dashboard.small_warehouse import publish, records
 
 pytestmark = [pytest.mark.browser, pytest.mark.long]
 NOW = datetime(2026, 7, 1)
+COUNT = 260
 PATIENCE = 60_000
 """Milliseconds until a page is drawn. The first page of a server takes longest."""
 SECRET = "0123456789abcdef" * 2
-PEOPLE = ("ada", "ben", "cleo", "eve", "uma")
+PEOPLE = ("ada", "ben", "cleo", "eve", "uma", "nora", "sam")
+SEGMENTS = {"nora": "A", "sam": "C"}
+"""People who see one segment only."""
+NAMES = re.compile(r"\b(?:SO-\d{5}|HAND-[A-Z]+|Customer \d+|C\d{2})\b")
+"""Order ids, customers and customer ids of the small warehouse."""
 
 Visit = Callable[..., Screen]
 
@@ -54,7 +72,7 @@ def provider() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("signed") / "home"
-    publish(folder, count=260)
+    publish(folder, count=COUNT)
     return folder
 
 
@@ -74,12 +92,28 @@ def address(serve: Served, provider: str, home: Path, chromium: Browser) -> str:
 
 @pytest.fixture
 def roles(home: Path) -> Location:
-    """ada is administrator, ben viewer, cleo agent; eve has no access."""
+    """ada is administrator, ben viewer, cleo agent; nora and sam are analysts of a segment; eve has no access."""
     place = Location(folder=home)
     with open_store(place) as store:
         for name, role in (("ada", Role.ADMINISTRATOR), ("ben", Role.VIEWER), ("cleo", Role.AGENT)):
             access.grant(store, "test", Access(f"{name}@example.com", role), at=NOW)
+        for name in SEGMENTS:
+            access.grant(store, "test", Access(f"{name}@example.com", Role.ANALYST, scope_of(name)), at=NOW)
     return place
+
+
+def scope_of(name: str) -> Scope:
+    return (("segment", (SEGMENTS[name],)),)
+
+
+def own_names(name: str) -> set[str]:
+    """Return the orders and customers of a person's segment."""
+    rows = records(COUNT)
+    customers = {
+        row["customer_id"]: row["name"] for row in rows["customers"] if row["service_segment"] == SEGMENTS[name]
+    }
+    orders = {row["order_id"] for row in rows["orders"] if row["customer_id"] in customers}
+    return {*customers, *customers.values(), *orders}
 
 
 @pytest.fixture
@@ -158,3 +192,76 @@ def test_no_page_breaks_the_content_security_policy(visit: Visit) -> None:
     for path in ("/", "/export", "/stockouts", "/what-changed", "/profitability"):
         screen.go(path)
     assert faults == []
+
+
+def test_two_people_with_different_scopes_see_only_their_rows_everywhere(
+    visit: Visit, roles: Location, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both are signed in at once: pages, exports, the PDF, the digest and an alert show the rows of their segment."""
+    people = {name: visit(name).idle() for name in SEGMENTS}
+    own, seen = {name: own_names(name) for name in SEGMENTS}, {name: set[str]() for name in SEGMENTS}
+    for entry in menu_entries.ENTRIES:
+        for name, screen in people.items():
+            screen.go(f"/{entry.path}")
+            found = set(NAMES.findall(screen.page.locator("body").inner_text()))
+            assert found <= own[name], f"{name} sees {sorted(found - own[name])[:5]} on {entry.title}"
+            seen[name] |= found
+    monkeypatch.setenv("BUYERVIEW_HOME", str(home))
+    for name, screen in people.items():
+        assert len(seen[name]) > 5
+        where = scope_of(name)
+        screen.go("/")
+        expect(screen.value("otif")).to_have_text(written(home, "otif", where=where))
+        other = next(iter(own[one] for one in SEGMENTS if one != name))
+        order = next(one for one in sorted(other) if one.startswith("HAND-"))
+        screen.go(f"/failed-orders?order={order}")
+        expect(screen.page.get_by_text("No such order")).to_be_visible(timeout=PATIENCE)
+        rows = downloaded(screen, "/export?period=52W&m=judged_orders&by=customer&grain=", "Download CSV", tmp_path)
+        assert len(set(NAMES.findall(rows.decode())) & own[name]) > 5
+        assert set(NAMES.findall(rows.decode())) <= own[name]
+        report = downloaded(screen, "/?period=52W", "One-page report (PDF)", tmp_path)
+        as_person = ["--as", f"{name}@example.com"]
+        assert report.startswith(b"%PDF")
+        assert report == command(home, tmp_path / "report.pdf", "report", "--period", "52W", *as_person)
+        digest = message_from_bytes(command(home, tmp_path / "digest.eml", "digest", *as_person), policy=default)
+        text = digest.get_body(("plain",)).get_content()
+        assert NAMES.findall(text) == []
+        assert f"Segment {next(segment for one, segment in SEGMENTS.items() if one != name)}" not in text
+
+    rule = Rule("Orders", "judged_orders", ABOVE, limit=0.0, period="13 weeks", min_n=1)
+    with open_store(roles) as store:
+        mine = {name: storage.save(store, f"{name}@example.com", replace(rule, name=name), at=NOW) for name in SEGMENTS}
+    alert_round.run_alerts(roles, now=NOW)
+    with open_store(roles, write=False) as store:
+        readings = storage.last_readings(store)
+    for name, number in mine.items():
+        days = {"start": readings[number]["starts_on"], "end": readings[number]["ends_on"]}
+        with reading(roles) as connection:
+            (expected,) = answer(connection, Question(("judged_orders",), where=scope_of(name), **days))
+        assert Decimal(readings[number]["number"]) == expected.value
+
+    nora, sam = people.values()
+    with open_store(roles) as store:
+        access.revoke(store, "test", "nora@example.com")
+    nora.page.get_by_role("link", name="Failed orders", exact=True).click()
+    expect(nora.page.get_by_text("Your access has ended")).to_be_visible(timeout=PATIENCE)
+    sam.page.get_by_role("link", name="Failed orders", exact=True).click()
+    expect(sam.page.get_by_role("heading", level=1)).to_have_text("Failed orders")
+
+
+def downloaded(screen: Screen, path: str, button: str, folder: Path) -> bytes:
+    """Open a page, click a download button, and return the file."""
+    screen.go(path)
+    with screen.page.expect_download() as got:
+        screen.page.get_by_role("button", name=button).click()
+    got.value.save_as(folder / "downloaded")
+    return (folder / "downloaded").read_bytes()
+
+
+def command(home: Path, target: Path, *words: str) -> bytes:
+    """Run a command that writes a file, and return the file."""
+    environment = {**os.environ, "BUYERVIEW_HOME": str(home), "PYTHONPATH": str(ROOT)}
+    environment.pop("BUYERVIEW_WAREHOUSE", None)
+    line = [sys.executable, "-c", "import buyerview; buyerview.main()", *words, "--out", str(target)]
+    subprocess.run(line, env=environment, check=True, timeout=120, cwd=target.parent)
+    return target.read_bytes()
