@@ -5,6 +5,7 @@ from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
+from dashboard.frame import user_name
 from ingest.pipeline import run
 from metrics.warehouse import locate
 
@@ -14,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 def main(mapping: str, *pages: str) -> None:
     """Ingest, and draw the pages. An error of a page ends the process."""
     assert run(Path(mapping), location=locate()).outcome == "published"
+    user_name._remembered = lambda: ""  # AppTest invents a cookie for any name
     for page in pages:
         app = AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=120).run()
         app.switch_page(f"../pages/{page}").run()
