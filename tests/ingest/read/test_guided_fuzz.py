@@ -25,7 +25,8 @@ ROUNDS = counts.number(goal=20_000, usual=150)
 INGEST = str(Path(__file__).parents[3] / "ingest")
 WORDS = [
     b"\n", b"\r\n", b",", b";", b'"', b'""', b"'", b"\\", b"\x00", b"\xef\xbb\xbf", b"\xff\xfe", b"[", b"]", b"{", b"}",
-    b"=", b"*", b"**", b"..", b"/", b"-1", b"1e400", b"nan", b"true", b"2026-02-30", b"9" * 20, b"%d", b":cursor", b"from",
+    b"=", b"*", b"**", b"..", b"/", b"-1", b"1e400", b"nan", b"true", b"2026-02-30", b"9" * 20,
+    b"%d", b":cursor", b"from",
     b"sql", b"[source]", b"encoding", b"utf-16", b"Total", "ä€\u202e".encode(), b"\xed\xa0\x80",
 ]  # fmt: skip
 """Pieces that the code under test looks for."""
