@@ -19,7 +19,7 @@ from tests.ingest.files import LINES, ORDERS, SHIPMENT_LINES, SHIPMENTS, Source
 from tests.support import tries as counts
 from tests.support.tries import Tries
 
-ORDERS_DRAWN = counts.number(goal=1_000, usual=4)
+ORDERS_DRAWN = counts.number(goal=1_000, usual=2)
 NEWER = "2026-03-05T00:00:00Z"
 MEASURED = ("otif", "on_time", "complete", "judged_orders")
 OWN = ("file_id", "row_no", "run_id")

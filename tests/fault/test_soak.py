@@ -13,7 +13,7 @@ from metrics.warehouse import Location
 from tests.fault import paired_tables
 from tests.fault.conftest import Start
 
-SECONDS = float(os.environ.get("SOAK_HOURS", "0")) * 3_600 or 30
+SECONDS = float(os.environ.get("SOAK_HOURS", "0")) * 3_600 or 12
 MOST_GROWTH = 1_000_000 * SECONDS / 3_600 + 8_000_000
 """Bytes that a process may grow: 1 MB an hour, and 8 MB of noise."""
 

@@ -21,7 +21,7 @@ from tests.ingest.read.test_layouts import COLUMNS, HEADER, ROWS
 from tests.support import tries as counts
 from tests.support.tries import Tries
 
-ROUNDS = counts.number(goal=20_000, usual=150)
+ROUNDS = counts.number(goal=20_000, usual=100)
 INGEST = str(Path(__file__).parents[3] / "ingest")
 WORDS = [
     b"\n", b"\r\n", b",", b";", b'"', b'""', b"'", b"\\", b"\x00", b"\xef\xbb\xbf", b"\xff\xfe", b"[", b"]", b"{", b"}",

@@ -24,8 +24,8 @@ from tests.support import tries as counts
 from tests.support.failpoints import ROOT
 from tests.support.tries import Tries
 
-RANDOM_FILES = counts.number(goal=2_000, usual=60)
-MANY_LINES = counts.number(goal=5_000_000, usual=150_000)
+RANDOM_FILES = counts.number(goal=2_000, usual=40)
+MANY_LINES = counts.number(goal=5_000_000, usual=60_000)
 SIGNS = [b"\n", b"\r\n", b",", b'"', b"\x00", b"\xef\xbb\xbf", b"NO,BY,COST\n", b"S1,DHL,5\n", b"[{", b"PAR1", b"\xff"]
 """Pieces of files, among random bytes, so that files get beyond the first checks."""
 
