@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.frame.menu_entries import ENTRIES
 from sample_data import generate
 from tests.support import tries as counts
 from tests.support.failpoints import ROOT
 from tests.support.programs import require
 from tests.support.tries import Tries
 
-PAGES = sorted(path.name for path in (ROOT / "pages").glob("*.py"))[:: counts.number(goal=1, usual=6)]
+PAGES = [entry.file.removesuffix(".py") for entry in ENTRIES if entry.needs is None][:: counts.number(goal=1, usual=6)]
 
 
 @pytest.mark.long

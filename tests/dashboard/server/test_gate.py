@@ -297,6 +297,19 @@ def test_requests_of_other_pages_and_to_other_addresses_are_refused() -> None:
     assert client.status("/" + "x" * 2_049, ben) == 414
 
 
+@pytest.mark.usefixtures("people")
+def test_long_address_in_a_message_of_a_page_is_left_out() -> None:
+    """C11: sessions keep the address, also for some time after the page is closed."""
+    asked = BackMsg()
+    asked.rerun_script.query_string, asked.rerun_script.page_script_hash = "x" * 8_193, "page"
+    signed_in, alone = Client(gate(read_settings(OIDC))), Client(gate(SignIn()), host="localhost:8501")
+    for client, headers in ((signed_in, cookie("ben")), (alone, {"origin": "http://localhost:8501"})):
+        answers = client.stream(headers, asked.SerializeToString(), b"no message" * 1_000)
+        found = BackMsg.FromString(answers[2]["bytes"])
+        assert (found.rerun_script.query_string, found.rerun_script.page_script_hash) == ("", "page")
+        assert answers[3]["bytes"] == b"no message" * 1_000
+
+
 def test_without_sign_in_only_pages_of_this_server_and_port_get_answers() -> None:
     client = Client(gate(SignIn()), host="localhost:8501", address="127.0.0.1")
     assert client.status("/") == IN
