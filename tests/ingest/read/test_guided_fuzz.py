@@ -21,7 +21,7 @@ from tests.ingest.read.test_layouts import COLUMNS, HEADER, ROWS
 from tests.support import tries as counts
 from tests.support.tries import Tries
 
-ROUNDS = counts.number(goal=20_000, usual=100)
+ROUNDS = counts.number(goal=20_000, usual=400)
 INGEST = str(Path(__file__).parents[3] / "ingest")
 WORDS = [
     b"\n", b"\r\n", b",", b";", b'"', b'""', b"'", b"\\", b"\x00", b"\xef\xbb\xbf", b"\xff\xfe", b"[", b"]", b"{", b"}",
@@ -93,16 +93,17 @@ def test_guided_fuzz_of_mappings_ends_in_a_mapping_or_a_refusal(tmp_path: Path, 
         path.write_bytes(content)
         load_mapping(path)
 
-    assert len(fuzz(GOOD.encode(), try_one, tries)) > 5
+    assert len(fuzz(GOOD.encode(), try_one, tries)) > 3
 
 
 @pytest.mark.long
 @pytest.mark.timeout(7_200)
 def test_guided_fuzz_of_files_ends_in_rows_or_a_refusal(tmp_path: Path, tries: Tries) -> None:
+    (tmp_path / "scratch").mkdir()
     with reader(tmp_path / "scratch") as read:
 
         def try_one(content: bytes) -> None:
             (tmp_path / "f.csv").write_bytes(content)
             read.read(tmp_path, "shipments", {"read": "f.csv", "columns": COLUMNS})
 
-        assert len(fuzz((HEADER + ROWS).encode(), try_one, tries)) > 5
+        assert len(fuzz((HEADER + ROWS).encode(), try_one, tries)) > 3
