@@ -51,7 +51,7 @@ class Recorder:
         with self.file.open("a", encoding="utf-8") as lines:
             for property_name, tried in made.items():
                 counted = {
-                    "test": f"{test} {property_name.removeprefix(PROPERTY)}".strip(),
+                    "test": f"{test} {property_name.removeprefix(PROPERTY).strip()}".strip(),
                     "tries": tried,
                     "survived": tried if report.passed else tried - 1,
                     "seconds": round(report.duration, 2),
