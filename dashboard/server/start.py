@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 from dashboard.sign_in import LOOPBACK, PERSON_HEADER, SESSION_HEADER, Mode, check_host, read_settings
 
 ROOT = Path(__file__).resolve().parents[2]
+LONGEST_MESSAGE = 1 << 20
+"""Most bytes of a message of a browser. Clicks and texts are short, and files come by HTTP. uvicorn takes 16 MB."""
 READY_WITHIN = 120.0
 """Seconds to wait for the server to accept requests."""
 
@@ -50,6 +52,7 @@ def serve(*, host: str = "127.0.0.1", port: int = 8501, ready: Callable[[str], N
         log_level="warning",
         access_log=False,
         proxy_headers=False,  # the gate must see who connects, not who a header names
+        ws_max_size=LONGEST_MESSAGE,
         ws_ping_interval=20,
         ws_ping_timeout=20,
         timeout_graceful_shutdown=3,

@@ -263,7 +263,7 @@ def downloaded(screen: Screen, path: str, button: str, folder: Path) -> bytes:
     """Open a page, click a download button, and return the file."""
     screen.go(path)
     with screen.page.expect_download() as got:
-        screen.page.get_by_role("button", name=button).click()
+        screen.page.get_by_test_id("stDownloadButton").get_by_role("button", name=button).click()
     got.value.save_as(folder / "downloaded")
     return (folder / "downloaded").read_bytes()
 

@@ -172,7 +172,7 @@ def test_download_equals_the_command_line_export_byte_for_byte(
 ) -> None:
     screen.go("/export?segment=B&segment=C&period=26W&m=otif&m=cycle_days&m=ordered_value&grain=month")
     screen.page.get_by_role("radio", name=write.TITLES[name], exact=True).click()
-    button = screen.page.get_by_role("button", name=f"Download {write.TITLES[name]}")
+    button = screen.page.get_by_test_id("stDownloadButton").get_by_role("button", name=f"Download {write.TITLES[name]}")
     button.wait_for()
     screen.idle()
     with screen.page.expect_download() as got:

@@ -202,7 +202,7 @@ def test_analyst_downloads_a_table_and_verifies_it_later(desk: Screen, command: 
     desk.page.get_by_role("radio", name="CSV", exact=True).click()
     desk.idle()
     with desk.page.expect_download() as got:
-        desk.page.get_by_role("button", name="Download CSV").click()
+        desk.page.get_by_test_id("stDownloadButton").get_by_role("button", name="Download CSV").click()
     archive = tmp_path / got.value.suggested_filename
     got.value.save_as(archive)
     shutil.unpack_archive(archive, tmp_path / "out")
