@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from metrics.errors import WarehouseBusy
 from metrics.redaction import redacted
 from metrics.warehouse.instances import host_memory
 
@@ -30,6 +31,8 @@ MOST_OUTPUT = 32 << 20
 """Bytes of output that are read."""
 AT_ONCE = 2
 """Children that run at the same time; others wait."""
+BUSY_SECONDS = 2.0
+"""Pause before a child runs again that found the warehouse busy."""
 CANCELLED = "Cancelled."
 FAILED = "It ended without a message. Try again, or run `buyerview init` on the command line."
 
@@ -89,7 +92,11 @@ def cancel(name: str) -> None:
 def _work(name: str, job: Job, words: Sequence[str], seconds: int, done: Callable[[Finished], None]) -> None:
     try:
         with _places:
-            done(_run(job, words, seconds))
+            finished = _run(job, words, seconds)
+            while finished.status == WarehouseBusy.exit_code and not job.cancelled and job.seconds() < seconds:
+                time.sleep(BUSY_SECONDS)  # somebody else publishes
+                finished = _run(job, words, seconds)
+            done(finished)
     except Exception:  # any failure; the source must become free
         log.exception("the child process of %s failed", name)
     finally:

@@ -23,6 +23,10 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "if what == 'spin':\n"
         "    while True: pass\n"
         "if what == 'memory': bytearray(1 << 40)\n"
+        "if what == 'busy':\n"
+        "    import pathlib; seen = pathlib.Path(__file__).with_name('seen')\n"
+        "    if not seen.exists(): seen.touch(); print('buyerview: busy', file=sys.stderr); sys.exit(75)\n"
+        "    print('second')\n"
     )
     monkeypatch.setattr(children, "ENTRY", path)
     return path
@@ -41,8 +45,13 @@ def run(name: str, what: str, seconds: int = 20) -> Finished:
     return ended[0]
 
 
-def test_results_and_messages_of_children_without_their_secrets(program: Path) -> None:  # noqa: ARG001
+def test_results_and_messages_of_children_without_their_secrets(
+    program: Path,  # noqa: ARG001
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     assert run("a", "print") == Finished(0, '{"a": 1}\n', "")
+    monkeypatch.setattr(children, "BUSY_SECONDS", 0.0)
+    assert run("a", "busy").output == "second\n", "a child that finds the warehouse busy runs again"
     failed = run("b", "fail")
     assert (failed.status, failed.error) == (65, "x://u:***@h is down")
 
