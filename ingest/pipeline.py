@@ -271,7 +271,7 @@ def _feeds_to_load(state: RunState) -> Collection[str]:
 def _reject_rule_breaks(state: RunState, clean: dict[str, Table], connection: Connection) -> None:
     """Add rows that break a cross-row rule to the rejected records."""
     first = state.known.next_file_id
-    for feed, kept_out in state.loaded.held.items():
+    for feed, kept_out in state.loaded.kept_out.items():
         if not kept_out:
             continue
         table = clean[feed]

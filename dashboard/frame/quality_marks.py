@@ -46,7 +46,7 @@ def mark_for(measure: str) -> Mark:
 
 def mostly_withheld(measures: Sequence[str]) -> bool:
     """Return True if most of the measures are withheld. One note (`withheld_note`) then replaces their words."""
-    count = sum(mark_for(name).held for name in measures)
+    count = sum(mark_for(name).withheld for name in measures)
     return count >= FEW_WITHHELD and count > len(measures) / 2
 
 
@@ -54,7 +54,7 @@ def withheld_note(measures: Sequence[str]) -> str:
     """Return the note above measures that are mostly withheld; "" if they are not."""
     if not mostly_withheld(measures):
         return ""
-    withheld = [mark_for(name) for name in measures if mark_for(name).held]
+    withheld = [mark_for(name) for name in measures if mark_for(name).withheld]
     count = f"{len(withheld)} of {len(measures)}" if len(withheld) < len(measures) else f"All {len(withheld)}"
     feeds = sorted(
         {
@@ -86,13 +86,13 @@ def mark_link(measure: str, *, small: bool = False) -> str:
     mark = mark_for(measure)
     if not _is_visible(mark):
         return ""
-    if mark.held:
+    if mark.withheld:
         css, sign, word = ("bv-mark-small", "▲", "") if small else ("bv-mark-held", "▲", "Withheld")
     elif mark.late:
         css, sign, word = "bv-mark-late", "◆", "Late data"
     else:
         css, sign, word = "", "⚑", formatting.integer(mark.records)
-    meaning = "Withheld from its target: too many records are rejected" if mark.held else _rejected(mark)
+    meaning = "Withheld from its target: too many records are rejected" if mark.withheld else _rejected(mark)
     late = [f"{feed.feed} last received {formatting.moment(feed.last)}" for feed in mark.late]
     tooltip = formatting.html(f"{meaning}. {'; '.join([*_failed_checks(mark), *late])}")
     href = formatting.html(links.page_url("data-quality", {}))
@@ -129,4 +129,4 @@ def _failed_checks(mark: Mark) -> list[str]:
 
 def target_in_view(targets: list[Row], measure: str, where: Where) -> Target | None:
     """Return the target of a measure for some filters; None while the measure is withheld."""
-    return None if mark_for(measure).held else target_for(targets, measure, where)
+    return None if mark_for(measure).withheld else target_for(targets, measure, where)

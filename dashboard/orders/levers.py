@@ -78,8 +78,8 @@ def levers_table(
 
 def _row(found: Levers, lever: Lever) -> list[Cell]:
     name = formatting.html(name_of(lever.reason, lever.dimension, lever.of))
-    said = f"<span class='bv-said'> orders that failed only because: {name}</span>"
-    words = f"{formatting.integer(lever.orders)}{said}"
+    hidden = f"<span class='bv-said'> orders that failed only because: {name}</span>"
+    words = f"{formatting.integer(lever.orders)}{hidden}"
     undecided = lever.orders - lever.perfect
     return [
         Cell(Shown(reason(lever.reason), lever.reason), small=place_of(lever.dimension, lever.of)),

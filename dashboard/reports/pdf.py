@@ -91,7 +91,7 @@ def report_text(shown: Scorecard, as_of: datetime | None, measure: str) -> dict[
     """Return everything the report shows as plain data (JSON)."""
     view, filters = shown.view, shown.view.filters
     marks = quality_marks.read_marks(view.generation)
-    withheld = {name for name in TILES if name in marks and marks[name].held}
+    withheld = {name for name in TILES if name in marks and marks[name].withheld}
     spec, alternative = trend.chart(shown.trend, measure, is_dark=False)
     return {
         "title": "Scorecard",

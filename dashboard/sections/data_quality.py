@@ -51,7 +51,7 @@ def headline() -> str:
     rows = _feeds()
     came, kept_out = (sum(int(row[name]) for row in rows) for name in ("rows_in", "rows_quarantined"))
     concerned = {name for names in touched.values() for name in names}
-    held = [name for name in concerned if quality_marks.mark_for(name).held]
+    withheld = [name for name in concerned if quality_marks.mark_for(name).withheld]
     wrong = [row for row in rows if not reconciliation(row)]
     declared = "as the source declared" if status.data_as_of_declared else "the latest accepted event"
     sentences = [f"Data as of <strong>{formatting.html(formatting.moment(status.data_as_of))}</strong>, {declared}."]
@@ -64,9 +64,9 @@ def headline() -> str:
         else f"All <strong>{formatting.integer(came)}</strong> records were accepted."
     )
     sentences.append(
-        f"<strong>{formatting.count(len(held), 'measure')} withheld from targets</strong>: too many records are "
+        f"<strong>{formatting.count(len(withheld), 'measure')} withheld from targets</strong>: too many records are "
         "kept out."
-        if held
+        if withheld
         else ""
     )
     sentences.append(

@@ -37,6 +37,9 @@ from ingest.storage.bulk_insert import create_temporary, insert_rows
 from ingest.storage.run_warnings import RunWarning
 from metrics.schema import FEEDS, quarantine, restatements, run_files
 
+NAMED = 3
+"""Missing records that the warning names."""
+
 
 @dataclass(frozen=True)
 class Extract:
@@ -86,7 +89,7 @@ def withdraw_missing(connection: Connection, extract: Extract, result: LoadResul
             _withdraw(connection, extract, missing, result)
         _drop_quarantined(connection, extract, present, result, touched)
         return []
-    return [_warning(extract, count, total)] if count else []
+    return [_warning(extract, _some_keys(connection, missing, feed), count, total)] if count else []
 
 
 def _present_keys(connection: Connection, extract: Extract) -> Table:
@@ -205,10 +208,18 @@ def _drop_quarantined(
             result.counts.superseded[file_id] += n
 
 
-def _warning(extract: Extract, count: int, total: int) -> RunWarning:
+def _some_keys(connection: Connection, missing: Table, feed: str) -> list[str]:
+    """Return the first keys of the missing records, each as text."""
+    key = [missing.c[name] for name in FEEDS[feed].key]
+    found = connection.execute(select(*key).order_by(*key).limit(NAMED))
+    return [" / ".join(map(str, row)) for row in found]
+
+
+def _warning(extract: Extract, keys: list[str], count: int, total: int) -> RunWarning:
     names = ", ".join(extract.names)
+    named = ", ".join(keys) + (f" and {count - len(keys):,} more" if count > len(keys) else "")
     message = (
-        f"{names} no longer contains {count:,} of the {total:,} records that it had before. They stay loaded. "
+        f"{names} no longer contains {count:,} of the {total:,} records that it had before: {named}. They stay loaded. "
         f"If it is a full extract, write full = true for [{extract.feed}]. If it has changes only, full = false."
     )
     return RunWarning(extract.feed, "records_are_gone", message, extract.names[0], count)

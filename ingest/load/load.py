@@ -86,7 +86,7 @@ def _merge_feed(
         if units is not None:
             units.drop(connection)
         kept_out.drop(connection)
-        result.held[feed] = new
+        result.kept_out[feed] = new
     drop_original(connection, feed)
 
 

@@ -44,7 +44,7 @@ class LoadResult:
     """Result of loading, for the run ledger, the quarantine and the rebuild."""
 
     counts: Counts = field(default_factory=Counts)
-    held: dict[str, dict[RowId, RuleBreaks]] = field(default_factory=dict)
+    kept_out: dict[str, dict[RowId, RuleBreaks]] = field(default_factory=dict)
     """New rows kept out, by feed."""
     checks: list[Check] = field(default_factory=list)
     changed: dict[str, FromClause] = field(default_factory=dict)

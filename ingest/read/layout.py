@@ -124,24 +124,24 @@ def without_footer(
 
     A totals row starts a footer. The rows after it belong to it unless one of them can be a record.
     """
-    held: list[T] = []
+    waiting: list[T] = []
     fixed = origin.footer if isinstance(origin.footer, int) else 0
     word = origin.footer if isinstance(origin.footer, str) else None
     for row in rows:
         if origin.footer is not None and word is None:
-            held.append(row)
-            if len(held) > fixed:
-                yield held.pop(0)
+            waiting.append(row)
+            if len(waiting) > fixed:
+                yield waiting.pop(0)
             continue
         content = cells(row)
         if word is not None:
             starts = next((cell for cell in content if cell), "").startswith(word)
         else:
             starts = is_totals_row(content, needed, width)
-        if starts or (held and cannot_be_record(content, needed, width)):
-            held.append(row)
+        if starts or (waiting and cannot_be_record(content, needed, width)):
+            waiting.append(row)
             continue
-        yield from held
-        held.clear()
+        yield from waiting
+        waiting.clear()
         yield row
-    skipped.extend(held)
+    skipped.extend(waiting)

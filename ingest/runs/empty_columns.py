@@ -66,7 +66,7 @@ def _warning(feed: str, column: str, rows: int) -> RunWarning:
     named = ", ".join(measures[:NAMED]) + (f" and {len(measures) - NAMED} more" if len(measures) > NAMED else "")
     concerned = f"{len(measures)} measures depend on it: {named}. " if measures else "No measure depends on it. "
     message = (
-        f"{column} is mapped and empty in all {rows:,} records. {concerned}"
+        f"{column} is mapped and empty in all {rows:,} loaded records. {concerned}"
         "Map the column that has the values, or remove it from the mapping if the source does not know them."
     )
     return RunWarning(feed, "column_is_empty", message, rows=rows, column=column, measures=measures)

@@ -125,4 +125,4 @@ def effective_feeds(state: RunState) -> dict[str, FeedMap]:
 def was_kept_out(state: RunState, row: Rejected) -> bool:
     """Return True if a rejected record broke a cross-row rule: it was staged, but kept out of the load."""
     file_id = state.known.next_file_id + row.object_no
-    return any((file_id, row.row_no) in kept_out for kept_out in state.loaded.held.values())
+    return any((file_id, row.row_no) in kept_out for kept_out in state.loaded.kept_out.values())

@@ -73,11 +73,11 @@ def broken_rules(connection: Connection) -> list[Row]:
     A record that broke two rules counts under both. Reads the first `RULES_READ` records.
     """
     table = quarantine.c
-    held = select(table.feed, table.rules, func.count().label("records")).where(
+    open_records = select(table.feed, table.rules, func.count().label("records")).where(
         table.status.in_(("rejected", "waiting"))
     )
     found: Counter[tuple[str, str, str]] = Counter()
-    for row in rows_of(connection, held.group_by(table.feed, table.rules).limit(RULES_READ)):
+    for row in rows_of(connection, open_records.group_by(table.feed, table.rules).limit(RULES_READ)):
         for rule in {(load.get("rule") or "", load.get("column") or "") for load in json.loads(row["rules"])}:
             found[(row["feed"], *rule)] += int(row["records"])
     return [

@@ -216,7 +216,7 @@ class Mark:
     late: tuple[Late, ...] = ()
 
     @property
-    def held(self) -> bool:
+    def withheld(self) -> bool:
         """True if the number is withheld: shown, but not judged."""
         return any(check.share > WITHHELD_SHARE for check in self.failed)
 

@@ -37,7 +37,7 @@ FOR_ALL = ("calendars", "fx_rates", "unit_factors", "service_packages", "policie
 AT_ONCE = 1_000
 OPEN = ("rejected", "waiting")
 
-ARRIVED, RELEASED, HELD = "arrived", "released from quarantine", "put into quarantine"
+ARRIVED, RELEASED, QUARANTINED = "arrived", "released from quarantine", "put into quarantine"
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ def changes_since(connection: Connection, run_id: int, then: Connection | None) 
     listed.
     """
     q = quarantine.c
-    held = select(q.file_id, q.row_no).where(q.status.in_(OPEN))
-    before = set(map(tuple, then.execute(held))) if then is not None else set()
+    open_records = select(q.file_id, q.row_no).where(q.status.in_(OPEN))
+    before = set(map(tuple, then.execute(open_records))) if then is not None else set()
     out = set(map(tuple, connection.execute(select(q.file_id, q.row_no).where(q.status == "released"))))
     return RecordChanges(connection, run_id, frozenset(before & out))
 
@@ -122,12 +122,12 @@ def _of(found: RecordChanges, order_ids: Sequence[str]) -> Iterator[RecordChange
         if "order_id" in rows.selected_columns:
             yield from _changes(found, feed, rows.where(rows.selected_columns.order_id.in_(order_ids)))
     q = quarantine.c
-    held = select(q.feed, q.key, q.order_id, q.rules).where(
+    rejected = select(q.feed, q.key, q.order_id, q.rules).where(
         q.run_id > found.run_id, q.status.in_(OPEN), q.order_id.in_(order_ids)
     )
-    for row in found.connection.execute(held):
+    for row in found.connection.execute(rejected):
         yield RecordChange(
-            row.feed, row.key or "", row.order_id, HELD, after="; ".join(map(_refused, json.loads(row.rules)))
+            row.feed, row.key or "", row.order_id, QUARANTINED, after="; ".join(map(_refused, json.loads(row.rules)))
         )
     wanted = set(order_ids)
     yield from (

@@ -18,7 +18,7 @@ def test_without_settings_nobody_signs_in_and_only_this_machine_is_served() -> N
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "reason"),
     [
         ({"BUYERVIEW_AUTH": "saml"}, "Set none, oidc or proxy"),
         ({"BUYERVIEW_ALLOWED_HOSTS": "dash.example.com"}, "Set BUYERVIEW_AUTH=oidc or BUYERVIEW_AUTH=proxy"),
@@ -34,6 +34,6 @@ def test_without_settings_nobody_signs_in_and_only_this_machine_is_served() -> N
         ({**PROXY, "BUYERVIEW_PROXY_ADDRESSES": "nginx"}, "Write addresses like"),
     ],
 )
-def test_unusable_setting_is_refused_with_the_reason_and_the_remedy(settings: dict[str, str], said: str) -> None:
-    with pytest.raises(SettingRefused, match=said):
+def test_unusable_setting_is_refused_with_the_reason_and_the_remedy(settings: dict[str, str], reason: str) -> None:
+    with pytest.raises(SettingRefused, match=reason):
         read_settings(settings)

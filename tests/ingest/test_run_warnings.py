@@ -19,7 +19,7 @@ def test_i15_mapped_and_empty_columns_are_listed_with_their_measures(any_source:
     assert {*found} == {("shipments", "shipped_at"), ("shipments", "received_at"), ("orders", "ship_to_time_zone")}
     received = found["shipments", "received_at"]
     assert (received.code, received.rows) == ("column_is_empty", 2)
-    assert received.message.startswith("received_at is mapped and empty in all 2 records.")
+    assert received.message.startswith("received_at is mapped and empty in all 2 loaded records.")
     assert {"on_time", "otif", "complete"} <= {*received.measures}
     assert "days_late" not in received.message.partition("Map the column")[2]
     assert [one["measures"] for one in report.to_json()["warnings"] if one["column"] == "received_at"] == [

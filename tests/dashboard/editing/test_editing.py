@@ -141,7 +141,7 @@ def wait_until(done: Callable[[], bool]) -> None:
 
 @pytest.mark.usefixtures("no_apply")
 def test_edits_saved_during_a_run_start_one_more_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not background_apply.request_apply(), "nobody said how"
+    assert not background_apply.request_apply(), "nobody has set how"
     gate, ran = threading.Event(), []
     answers = iter([(0, ""), (background_apply.BUSY, "busy"), (0, "")])
 

@@ -195,9 +195,9 @@ def test_all_channels_receive_payloads_that_their_vendors_accept(hook: tuple[lis
     for payload in (card, teams_test):
         check_teams(payload)
     assert "&lt;!channel&gt;" in blocks["text"]
-    said = str(blocks), str(card)
+    messages = str(blocks), str(card)
     for part in ("60.0% (6 of 10)", "segment A", "95.0%", "Data version 7", "https://service.example.org/behind?v=7"):
-        assert all(part in one for one in said), part
+        assert all(part in one for one in messages), part
 
 
 def test_payloads_of_very_long_texts_stay_within_the_limits() -> None:

@@ -144,6 +144,6 @@ def test_export_page_shows_no_target_status_for_a_withheld_measure(
         return markup(at).split('aria-label="Answers"', 1)[1].split("</table>")[0].count('class="bv-state')
 
     assert judged() == 2
-    held = Mark((Failed("shipments", "received_at_fits_type", "received_at", 300, 0.2),))
-    monkeypatch.setattr(quality_marks, "read_marks", lambda _: {"on_time": held})
+    mark = Mark((Failed("shipments", "received_at_fits_type", "received_at", 300, 0.2),))
+    monkeypatch.setattr(quality_marks, "read_marks", lambda _: {"on_time": mark})
     assert judged() == 1

@@ -116,7 +116,8 @@ def test_i8_run_warns_about_missing_records_if_full_is_not_declared(source: Sour
     source.write("order_lines.csv", LINES.replace("O1,2,P2,5\n", ""))
     (warning,) = source.take_in().warnings
     assert (warning.code, warning.rows) == ("records_are_gone", 1)
-    assert "no longer contains 1 of the 3 records" in warning.message
+    assert "order_lines.csv no longer contains 1 of the 3 records that it had before: O1 / 2." in warning.message
+    assert "write full = true for [order_lines]" in warning.message
     full(source, "false")
     source.write("order_lines.csv", HEADER + "O1,1,P1,10\n")
     assert source.take_in().warnings == ()

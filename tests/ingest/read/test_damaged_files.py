@@ -1,6 +1,7 @@
 """Thousands of drawn files, whole and damaged, against an independent reader: nothing is lost, and nothing is misread.
 
 A file is either refused with file, reason and remedy, or every record is there: with the same values, or rejected.
+FILES=n draws n files in the long run, SEED=n others.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from tests.ingest.read import plain_reader
 from tests.ingest.read.damaged_files import Drawn, draw
 from tests.ingest.read.reading import Reader, Staged, reader
 
-DRAWN = 2500
+DRAWN = int(os.environ.get("FILES", "2500"))
 OFTEN = 80
 SEED = int(os.environ.get("SEED", "0"))
 

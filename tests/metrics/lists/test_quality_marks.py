@@ -64,7 +64,7 @@ def keep_out(connection: Connection, feed: str, column: str, records: int, *, st
     }
     connection.execute(insert(checks), found)
     rules = json.dumps([{"rule": rule, "column": f"their_{column}", "value": "?", "message": ""}])
-    held = {
+    rejected = {
         "file_id": 5,
         "run_id": 5,
         "feed": feed,
@@ -73,7 +73,7 @@ def keep_out(connection: Connection, feed: str, column: str, records: int, *, st
         "rules": rules,
         "status": status,
     }
-    connection.execute(insert(quarantine), [{**held, "row_no": at} for at in range(records)])
+    connection.execute(insert(quarantine), [{**rejected, "row_no": at} for at in range(records)])
 
 
 def marked(connection: Connection) -> dict[str, Mark]:
@@ -124,15 +124,15 @@ def test_failed_check_marks_exactly_the_measures_that_use_its_column(
     assert marks_these <= set(found)
     assert not leaves_these & set(found)
     assert set(found) == {name for name, measure in MEASURES.items() if f"{feed}.{column}" in columns_behind(measure)}
-    assert all(one.records == 3 and not one.held for one in found.values())
+    assert all(one.records == 3 and not one.withheld for one in found.values())
 
 
 def test_affected_measures_are_withheld_if_over_a_tenth_of_a_feed_is_quarantined(connection: Connection) -> None:
     keep_out(connection, "shipments", "received_at", 100)
-    assert not marked(connection)["otif"].held  # a tenth is not more than a tenth
+    assert not marked(connection)["otif"].withheld  # a tenth is not more than a tenth
     keep_out(connection, "shipments", "received_at", 1)
     found = marked(connection)
-    assert found["otif"].held
+    assert found["otif"].withheld
     assert "product_cost" not in found
 
 
