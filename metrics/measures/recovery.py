@@ -32,6 +32,8 @@ cost = recovery_cost_facts_table.c
 
 NEEDS_CHAIN = Need(tuple(sorted(CHAIN)))
 NEEDS_NOTICES = Need((("messages.order_id", "messages.kind", "messages.sent_at"),))
+NEEDS_CASES_OF_ORDERS = Need(("service_cases.order_id",))
+"""Without the buyers' cases, every detected failure would be detected by us."""
 NEEDS_ACKNOWLEDGED = Need(("service_cases.acknowledged_at",), when="service_cases.opened_at")
 NEEDS_CASE_COSTS = Need(("service_cases.cost_amount",))
 CHAIN_FEEDS = (*CORE_FEEDS, *BILLING_FEEDS, "messages", "service_cases")
@@ -147,7 +149,7 @@ MEASURES: tuple[Measure, ...] = (
         exclusions=f"{PENDING} Also undetected failures (failures_undetected counts them).",
         source="own definition",
         feeds=CHAIN_FEEDS,
-        needs=(NEEDS_CHAIN, NEEDS_MESSAGES, NEEDS_NOTICES, NEEDS_RECEIPT),
+        needs=(NEEDS_CHAIN, NEEDS_MESSAGES, NEEDS_NOTICES, NEEDS_CASES_OF_ORDERS, NEEDS_RECEIPT),
         product_rows=(14,),
     ),
     Measure(

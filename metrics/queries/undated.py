@@ -9,6 +9,7 @@ from dataclasses import replace
 from sqlalchemy import Connection, func, literal, select
 
 from metrics.facts.anchor_dates import anchor_facts_table
+from metrics.facts.mapped_columns import mapped
 from metrics.facts.orders import order_facts_table
 from metrics.measures.catalog import find
 from metrics.measures.needs import NEEDS_PROMISE, NEEDS_PROMISE_HISTORY, NEEDS_REQUEST
@@ -59,6 +60,8 @@ def _empty_dates(connection: Connection, columns: tuple[Alternative, ...], histo
 
 
 def _is_empty(connection: Connection, name: str) -> bool:
+    if name not in mapped(connection):
+        return True
     feed, _, column = name.partition(".")
     table = FEEDS[feed].table
     return connection.execute(select(literal(1)).where(table.c[column].is_not(None)).limit(1)).first() is None
