@@ -1,6 +1,8 @@
 """Refuse a generation whose tables lack a column of this version of Buyerview."""
 
-from sqlalchemy import Connection
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import Connection, Engine
 
 from metrics.errors import GenerationOutdated
 from metrics.facts.orders import facts_metadata
@@ -10,8 +12,8 @@ from metrics.warehouse.missing_columns import stored_columns
 
 DECLARED = {one.name: one for tables in (metadata, facts_metadata, rollup_metadata) for one in tables.sorted_tables}
 """All tables that a reader may ask, by name."""
-CHECKED = "columns_checked"
-"""Key in a connection's `info`: the generation whose columns were checked. A pooled connection keeps it."""
+_checked: WeakKeyDictionary[Engine, int] = WeakKeyDictionary()
+"""The generation of each engine whose columns were checked."""
 
 
 def refuse_outdated(connection: Connection, where: str) -> None:
@@ -20,10 +22,12 @@ def refuse_outdated(connection: Connection, where: str) -> None:
     where: the warehouse, for the message.
     """
     generation: int | None = connection.info.get("generation")
-    if generation is None or connection.info.get(CHECKED) != generation:
-        if missing := missing_column(connection):
-            raise GenerationOutdated(where, generation, missing)
-        connection.info[CHECKED] = generation
+    if generation is not None and _checked.get(connection.engine) == generation:
+        return
+    if missing := missing_column(connection):
+        raise GenerationOutdated(where, generation, missing)
+    if generation is not None:
+        _checked[connection.engine] = generation
 
 
 def missing_column(connection: Connection) -> str | None:
