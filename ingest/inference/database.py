@@ -20,6 +20,8 @@ MOST_TABLES = 60
 """Tables of a database that are all looked at. In a larger database, only those with a known name are."""
 VARIABLE = "SOURCE_URL"
 """Environment variable that the mapping names if the URL itself was given."""
+WITH_SCHEMAS = ("postgresql", "mssql")
+"""Systems whose database has schemas of its own. In others, a schema is another database or user."""
 OF_THE_SYSTEM = ("information_schema", "pg_", "mysql", "performance_schema", "sys", "db_", "guest", "system.", "temp.")
 """Starts of the names of schemas without records of people."""
 
@@ -78,9 +80,10 @@ def find_database_tables(search: Search, place: str, known: Callable[[str], bool
 def _tables(inspector: Inspector) -> list[tuple[str | None, str]]:
     """Return the schema and the name of all tables and views: those of the default schema first, without a schema."""
     default = inspector.default_schema_name
+    all_schemas = inspector.get_schema_names() if inspector.dialect.name in WITH_SCHEMAS else []
     others = [
         schema
-        for schema in sorted(inspector.get_schema_names())
+        for schema in sorted(all_schemas)
         if schema.rpartition(".")[2] != default and not schema.casefold().startswith(OF_THE_SYSTEM)
     ]
     listed: list[tuple[str | None, str]] = []
