@@ -5,9 +5,10 @@ from datetime import datetime
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, literal, select
 
-from metrics.schema import FEEDS
+from metrics.schema import EXACT_AMOUNT, FACTOR, FEEDS
+from metrics.sql.exchange_rates import converted
 from tests.support.builders import Row, everything, fx_rate, order, order_line, records
 from tests.support.engines import memory
 from tests.support.sql_facts import ask, load
@@ -69,3 +70,9 @@ def test_r25_the_latest_rate_on_or_before_the_day_and_at_most_seven_days_old(con
 @pytest.mark.parametrize("mapped", [FED, NOT_FED], ids=["mapped and empty", "not mapped"])
 def test_without_any_rate_no_currency_is_converted(connection: Connection, mapped: frozenset[str]) -> None:
     assert rates_of(connection, [("AED", "2026-03-05")], mapped=mapped) == [1]
+
+
+def test_converted_amounts_keep_all_decimals(connection: Connection) -> None:
+    """A CASE with the amount in it rounds the product to twelve decimals on DuckDB."""
+    amount, rate = literal(Decimal("0.123456789012"), EXACT_AMOUNT), literal(Decimal("1.00000001"), FACTOR)
+    assert connection.scalar(select(converted(amount, rate))) == Decimal("0.12345679024656789012")
