@@ -24,8 +24,6 @@ from metrics.warehouse import spark_session
 from metrics.warehouse.spark_session import STEP, Columns, Cursor, Parameters, Session
 
 PORT = 15002
-MONTH_OF = "ordered_day"
-"""Column whose month divides a table into files."""
 
 
 class _Preparer(IdentifierPreparer):
@@ -196,11 +194,10 @@ def tables_of(connection: Connection) -> Mapping[str, Columns]:
 
 
 def columns_of(table: Table) -> Columns:
-    """Return the columns of a table as Spark stores them. A temporary table is not divided by month."""
+    """Return the columns of a table as Spark stores them. The first day of a fact table divides it into months."""
     types = {column.name: column.type.compile(SparkDialect()) for column in table.columns}
-    day = table.columns.get(MONTH_OF)
-    divided = day is not None and isinstance(day.type, Date) and not table._prefixes
-    return Columns(types, MONTH_OF if divided else None)
+    days = [column.name for column in table.columns if isinstance(column.type, Date)]
+    return Columns(types, days[0] if days and "grain" in table.info else None)
 
 
 registry.register("spark", __name__, SparkDialect.__name__)
