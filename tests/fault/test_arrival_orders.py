@@ -27,7 +27,10 @@ OWN = ("file_id", "row_no", "run_id")
 
 
 def parts() -> dict[str, str]:
-    """Return the files: the records of the small source one by one, and two newer versions."""
+    """Return the files: the records of the small source one by one, and two newer versions.
+
+    No version changes a quantity: R14 (quantity changes) asks when a run learned of the change.
+    """
     found: dict[str, str] = {}
     for feed, content in (
         ("orders", ORDERS),
@@ -39,7 +42,7 @@ def parts() -> dict[str, str]:
         for at, record in enumerate(records):
             found[f"{feed}-{at}.csv"] = f"{header},changed\n{record},2026-03-01T00:00:00Z\n"
     found["orders-9.csv"] = f"no,customer,placed,promised,changed\nO1,C1,2026-03-02T10:00:00,2026-03-08,{NEWER}\n"
-    found["order_lines-9.csv"] = f"no,pos,item,qty,changed\nO1,2,P2,6,{NEWER}\n"
+    found["order_lines-9.csv"] = f"no,pos,item,qty,changed\nO1,2,P3,5,{NEWER}\n"
     return found
 
 
