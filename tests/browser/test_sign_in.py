@@ -13,8 +13,11 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from email import message_from_bytes
+from email.message import EmailMessage
 from email.policy import default
+from io import BytesIO
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
@@ -217,6 +220,7 @@ def test_two_people_with_different_scopes_see_only_their_rows_everywhere(
             seen[name] |= found
             tries.add()
     monkeypatch.setenv("BUYERVIEW_HOME", str(home))
+    everything = command(home, tmp_path / "everything.pdf", "report")
     for name, screen in people.items():
         assert len(seen[name]) > 5
         where = scope_of(name)
@@ -226,17 +230,17 @@ def test_two_people_with_different_scopes_see_only_their_rows_everywhere(
         order = next(one for one in sorted(other) if one.startswith("HAND-"))
         screen.go(f"/failed-orders?order={order}")
         expect(screen.page.get_by_text("No such order")).to_be_visible(timeout=PATIENCE)
-        rows = downloaded(screen, "/export?period=52W&m=judged_orders&by=customer&grain=", "Download CSV", tmp_path)
-        assert len(set(NAMES.findall(rows.decode())) & own[name]) > 5
-        assert set(NAMES.findall(rows.decode())) <= own[name]
-        report = downloaded(screen, "/?period=52W", "One-page report (PDF)", tmp_path)
-        as_person = ["--as", f"{name}@example.com"]
-        assert report.startswith(b"%PDF")
-        assert report == command(home, tmp_path / "report.pdf", "report", "--period", "52W", *as_person)
-        digest = message_from_bytes(command(home, tmp_path / "digest.eml", "digest", *as_person), policy=default)
-        text = digest.get_body(("plain",)).get_content()
-        assert NAMES.findall(text) == []
-        assert f"Segment {next(segment for one, segment in SEGMENTS.items() if one != name)}" not in text
+        table = downloaded(screen, "/export?period=52W&m=judged_orders&by=customer&grain=", "Download CSV", tmp_path)
+        with ZipFile(BytesIO(table)) as archive:
+            found = set(NAMES.findall("\n".join(archive.read(file).decode() for file in archive.namelist())))
+        assert len(found) > 5
+        assert found <= own[name]
+        assert downloaded(screen, "/", "One-page report (PDF)", tmp_path).startswith(b"%PDF")
+        as_person, limited = ("--as", f"{name}@example.com"), ("--where", f"segment={SEGMENTS[name]}")
+        assert command(home, tmp_path / "report.pdf", "report", *as_person) != everything
+        mails = [mail(command(home, tmp_path / "digest.eml", "digest", *words)) for words in (as_person, limited)]
+        assert mails[0]["subject"] == mails[1]["subject"]
+        assert NAMES.findall(mails[0].get_body(("plain",)).get_content()) == []
 
     rule = Rule("Orders", "judged_orders", ABOVE, limit=0.0, period="13 weeks", min_n=1)
     with open_store(roles) as store:
@@ -266,6 +270,11 @@ def downloaded(screen: Screen, path: str, button: str, folder: Path) -> bytes:
         screen.page.get_by_test_id("stDownloadButton").get_by_role("button", name=button).click()
     got.value.save_as(folder / "downloaded")
     return (folder / "downloaded").read_bytes()
+
+
+def mail(content: bytes) -> EmailMessage:
+    """Return an e-mail from its file."""
+    return message_from_bytes(content, policy=default)  # type: ignore[return-value]
 
 
 def command(home: Path, target: Path, *words: str) -> bytes:
