@@ -18,7 +18,7 @@ from tests.support.failpoints import ROOT
 from tests.support.programs import require
 from tests.support.tries import Tries
 
-ROUNDS = counts.number(goal=8, usual=1)
+ROUNDS = counts.number(goal=16, usual=1)
 AT_MOST = counts.number(goal=100, usual=3)
 """Calls that fail in a round, each in a publish of its own, for each kind of call and error."""
 
