@@ -206,6 +206,7 @@ def test_no_page_breaks_the_content_security_policy(visit: Visit) -> None:
     assert faults == []
 
 
+@pytest.mark.timeout(900)
 def test_two_people_with_different_scopes_see_only_their_rows_everywhere(
     visit: Visit, roles: Location, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tries: Tries
 ) -> None:
