@@ -190,7 +190,8 @@ def _plausible_formats(values: Sequence[str]) -> list[str | None]:
 
 def _shape(text: str) -> str:
     """Return a text with numbers as 0, 0000 or 9, and words as a. Formats are tried on values of their shape only."""
-    words = re.sub(r"[A-Za-z]{2,}", "a", re.sub(r"(?<=\d)T(?=\d)", "t", text.strip()))
+    ahead = re.sub(r"-(?=\d\d:?\d\d$)", "+", text.strip())  # an offset of the zone may be behind
+    words = re.sub(r"[A-Za-z]{2,}", "a", re.sub(r"(?<=\d)T(?=\d)", "t", ahead))
     return re.sub(r"\d+", lambda found: {4: "0000", 8: "00000000"}.get(len(found[0]), "0"), words)
 
 

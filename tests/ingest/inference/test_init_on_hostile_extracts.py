@@ -33,6 +33,7 @@ def rows() -> list[dict[str, object]]:
                 "invoiced": day + timedelta(days=11), "due": day + timedelta(days=41), "gross": sent * price * 1.2,
                 "shipment": f"L{20000 + number}", "name": f"Thing {product}", "other": number * 7 % 5,
                 "yes": "N" if number % 9 else "Y", "early": date(2026, 1 + number % 3, 1 + number % 12),
+                "zoned": f"{day} 10:15:00 -0400",
             })  # fmt: skip
     return result
 
@@ -43,6 +44,7 @@ MEANINGS = {
     "received": "received_at", "product": "product_id", "product_no": "product_id", "name": "products.name",
     "quantity": "ordered_qty", "sent": "shipped_qty", "price": "order_lines.unit_price_amount", "invoice": "invoice_id",
     "invoiced": "invoiced_at", "due": "due_on", "net": "line_amount", "shipment": "shipment_id",
+    "zoned": "source_updated_at",
 }  # fmt: skip
 """Meaning of a value. Values that are not listed have none."""
 START = "Order No=order;Line=line;Customer=customer;Order Date=ordered;Item Code=product;Ordered Qty=quantity;"
@@ -91,6 +93,8 @@ CASES: Mapping[str, str] = {
     "Payment Due Date=due",
     "weeks as columns": "Item=product;Customer=customer;2026-W01=quantity;2026-W02=sent;2026-W03=other;Total=gross",
     "remarks": START + "Remark=name;Promised Date=promised;Received on=received;Received Qty=sent",
+    "addresses of the bill": START + "Country Code (Billing)=other;Postcode (Billing)=number;Promised Date=promised;"
+    "Received on=received;Received Qty=sent;Updated=zoned",
     "names of its own": "Order=order;Line=line;Party=customer;Booked=ordered;SKU=product;Wanted=quantity;Gone=sent;"
     "Promised Date=promised;Out=left",
 }
