@@ -5,7 +5,7 @@ import sys
 import zoneinfo
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -38,6 +38,8 @@ class FoundMapping:
     """Questions without an answer."""
     lacking: tuple[str, ...]
     """Needed feeds without a table."""
+    nearly: str = ""
+    """Which known system the tables look like, and the columns that they lack."""
 
 
 def init(
@@ -168,11 +170,14 @@ def _tables(files: Sequence[Path], folder: Path, databases: Sequence[str], *, qu
 
 def _mapping_of(search: "Search", system: str, source: str, time_zone: str, asking: Asking) -> FoundMapping:
     """Return a known system's mapping, or a proposed one. Asks what is open."""
-    from ingest.systems.recognise import fitted_mapping, recognise
+    from ingest.systems.recognise import GENERIC, fitted_mapping, nearly_recognised, recognise
 
     match = recognise(search.tables, system)
     if match is None:
-        return _proposed(search, source, time_zone, asking)
+        nearly = "" if system == GENERIC else nearly_recognised(search.tables)
+        if nearly and not asking.quiet:
+            screen.print(nearly, markup=False, soft_wrap=True, style="yellow")
+        return replace(_proposed(search, source, time_zone, asking), nearly=nearly)
     if not asking.quiet:
         screen.print(f"recognised: {match.signature.title} (docs/systems.md)")
     text, questions = _answered(partial(fitted_mapping, match, source=source, time_zone=time_zone), asking)
@@ -248,6 +253,7 @@ def _json_of(found: FoundMapping) -> dict[str, object]:
     feeds = [] if proposal is None else [_feed_json(name, feed) for name, feed in proposal.feeds.items()]
     return {
         "recognised": found.title,
+        "nearly": found.nearly,
         "questions": [asdict(question) for question in found.questions],
         "lacking": found.lacking,
         "feeds": feeds,

@@ -58,7 +58,9 @@ def upload() -> None:
         st.button("Discard source", key="bring_discard", on_click=_delete, args=(source,))
     st.caption(
         "One flat extract with a row per order line, or several files: CSV, Excel, Parquet, JSON. "
-        "The files stay on this server. Nothing is published before you have seen the result."
+        "The files stay on this server. Nothing is published before you have seen the result. "
+        f"If a file is larger than {sources.upload_limit()} MB, compress it with gzip or save it as Parquet. "
+        f"An administrator can raise the limit ({sources.UPLOAD_MB})."
     )
     names = sources.connections()
     if names and not adding:

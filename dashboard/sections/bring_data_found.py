@@ -27,6 +27,8 @@ def recognised(source: Source) -> None:
         count = len(found["tables"])
         what = f"{formatting.count(rows, 'record')} in {formatting.count(count, 'table')}"
         st.caption(formatting.markdown(f"{found['recognised']}: {what}" if found["recognised"] else what))
+        if found.get("nearly"):
+            theme.show_html(f'<div role="status">{cards.banner(formatting.html(found["nearly"]))}</div>')
         if found["lacking"] and not source.is_edited:
             _lacking(source)
         if found["feeds"]:

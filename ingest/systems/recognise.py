@@ -21,6 +21,9 @@ SECTION = re.compile(r"^\[(?P<name>[\w.]+)\]$", re.MULTILINE)
 STAND_IN = "#? "
 """Start of a line of a mapping that is used if the ship date may stand in for the receipt."""
 
+MOST_LACKING = 0.35
+"""Share of a system's columns that a table may lack to be named as nearly recognised."""
+
 
 @dataclass(frozen=True)
 class Signature:
@@ -92,6 +95,24 @@ def recognise(tables: Sequence[Found], wanted: str) -> Match | None:
             lacking = [f"{name} with {', '.join(signature.needed[name])}" for name, one in found.items() if one is None]
             raise SettingRefused("--system", f"these tables of {signature.title} are missing: {'; '.join(lacking)}")
     return None
+
+
+def nearly_recognised(tables: Sequence[Found]) -> str:
+    """Return which system the tables look like, and the columns that they lack. Empty: they look like none."""
+    for signature in signatures().values():
+        lacking: dict[str, list[str]] = {}
+        for name, columns in signature.needed.items():
+            missing = [
+                [one for one in columns if one.casefold() not in {column.casefold() for column in table.columns}]
+                for table in tables
+            ]
+            lacking[name] = min(missing, key=len, default=list(columns))
+            if len(lacking[name]) > MOST_LACKING * len(columns):
+                break
+        else:
+            listed = "; ".join(f"{name}: {', '.join(columns)}" for name, columns in lacking.items() if columns)
+            return f"These records look like {signature.title}, but columns are missing. {listed}. See docs/systems.md."
+    return ""
 
 
 def _table(tables: Sequence[Found], name: str, columns: Sequence[str]) -> Found | None:

@@ -166,6 +166,22 @@ def test_a_shipped_mapping_is_valid_as_it_is(name: str) -> None:
     assert set(mapping.staged) == {*signature.needed, *signature.optional}
 
 
+def test_system_with_missing_columns_is_named_with_them(tmp_path: Path) -> None:
+    with (HERE / "woocommerce" / "orders.csv").open(encoding="utf-8", newline="") as source:
+        records = list(csv.DictReader(source))
+    with (tmp_path / "orders.csv").open("w", encoding="utf-8", newline="") as target:
+        names = [name for name in records[0] if name not in ("Completed Date", "Order Currency")]
+        rows = csv.DictWriter(target, names, extrasaction="ignore")
+        rows.writeheader()
+        rows.writerows(records)
+    with scratch() as place:
+        tables = search_files(place.connect(), tmp_path).tables
+    assert recognise.recognise(tables, "") is None
+    assert "WooCommerce (Advanced Order Export), but columns are missing" in recognise.nearly_recognised(tables)
+    assert "woocommerce_orders: Completed Date, Order Currency." in recognise.nearly_recognised(tables)
+    assert recognise.nearly_recognised([]) == ""
+
+
 def test_every_system_is_described() -> None:
     page = (Path(__file__).parents[3] / "docs" / "systems.md").read_text(encoding="utf-8")
     assert [line.split("`")[1] for line in page.splitlines() if line.startswith("## `")] == list(recognise.signatures())
