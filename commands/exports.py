@@ -10,7 +10,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from commands.imports import without_pandas
-from commands.options import As, DateBy, Format, From, Grain, To, Where, day_of, filters_of, scope_of_person, words_of
+from commands.options import (
+    As,
+    DateBy,
+    Format,
+    From,
+    Grain,
+    To,
+    Where,
+    access_of_person,
+    day_of,
+    filters_of,
+    scope_of_person,
+    words_of,
+)
 from commands.output import out, screen, silence_streamlit
 
 if TYPE_CHECKING:
@@ -183,13 +196,22 @@ def report(
     ] = None,
     end: To = None,
     where: Where = None,
+    page: Annotated[
+        str, typer.Option("--page", help="Another page, with its address: 'availability?period=26W&segment=A'.")
+    ] = "",
     person: As = "",
 ) -> None:
-    """Write the scorecard as a one-page PDF.
+    """Write the scorecard as a one-page PDF, or any page.
 
-    The page shows the tiles, the trend, the segments and notes on the data.
+    The one-page scorecard shows the tiles, the trend, the segments and notes on the data. `--page` writes a page as the
+    browser shows it, without its controls. Its address then has the period and the filters.
     """
     silence_streamlit()
+    if page:
+        from dashboard.reports.page_pdf import page_pdf
+
+        target.write_bytes(page_pdf(page, access_of_person(person)))
+        return
     from dashboard import queries
     from dashboard.frame.period import CHOICES, DATES
     from dashboard.reports.pdf import write

@@ -3,13 +3,16 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
 from commands.options import As, Filters, Where, filters_of, scope_of_person, scope_of_recipient
 from commands.output import out, screen, silence_streamlit
+
+if TYPE_CHECKING:
+    from metrics.access import Access
 
 
 def alerts(
@@ -69,10 +72,10 @@ def digest(
     ] = None,
     where: Where = None,
     view: Annotated[
-        str, typer.Option("--view", help="Name of a shared view: use its filters, and its period in the PDF.")
+        str, typer.Option("--view", help="Name of a shared view: use its filters, and attach its page with --pdf.")
     ] = "",
     with_pdf: Annotated[
-        bool, typer.Option("--pdf", help="Attach the one-page scorecard as PDF to the e-mail.")
+        bool, typer.Option("--pdf", help="Attach the one-page scorecard, or the page of the view, as PDF.")
     ] = False,
     person: As = "",
 ) -> None:
@@ -84,6 +87,7 @@ def digest(
     """
     silence_streamlit()
     from dashboard import queries
+    from metrics.access import Access, Role
     from metrics.alerts.rules import WEBHOOKS
 
     is_channel = to.partition(":")[0] in WEBHOOKS
@@ -95,24 +99,44 @@ def digest(
         raise typer.BadParameter("give --view or --where", param_hint="--view")
     if with_pdf and is_channel and target is None:
         raise typer.BadParameter("only an e-mail can have a PDF attached", param_hint="--pdf")
-    with queries.reading_as(scope_of_person(person) if person else scope_of_recipient(to)):
-        _write_digest(to, target, filters_of(where or []), view, with_pdf=with_pdf, is_channel=is_channel)
+    scope = scope_of_person(person) if person else scope_of_recipient(to)
+    with queries.reading_as(scope):
+        _write_digest(
+            to,
+            target,
+            filters_of(where or []),
+            view,
+            reader=Access(person or to, Role.VIEWER, scope) if scope else None,
+            with_pdf=with_pdf,
+            is_channel=is_channel,
+        )
     if to:
         screen.print(f"Sent to {to}.", markup=False, soft_wrap=True)
 
 
 def _write_digest(
-    to: str, target: Path | None, filters: Filters, view: str, *, with_pdf: bool, is_channel: bool
+    to: str,
+    target: Path | None,
+    filters: Filters,
+    view: str,
+    *,
+    reader: "Access | None",
+    with_pdf: bool,
+    is_channel: bool,
 ) -> None:
     """Write the digest to the file, and send it."""
     from dashboard.reports import digest as weekly
     from dashboard.reports import digest_extras
 
-    filters, days = digest_extras.saved_view(view) if view else (filters, None)
+    saved = digest_extras.saved_view(view) if view else None
+    filters = saved.where if saved else filters
     if target is not None or not is_channel:
         message = weekly.made(filters, to="" if is_channel else to)
         if with_pdf:
-            digest_extras.attach_report(message, filters, days)
+            if saved:
+                digest_extras.attach_page(message, saved, reader)
+            else:
+                digest_extras.attach_report(message, filters)
         if target is not None:
             weekly.write(target, message)
             screen.print(f"Written to {target}.", markup=False, soft_wrap=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from metrics.access import Scope
+    from metrics.access import Access, Scope
     from metrics.policy import Policy
 
 
@@ -125,6 +125,13 @@ def policy_of(changes: list[str]) -> "Policy":
             like = "true or false" if isinstance(strict, bool) else f"a value like {strict}"
             raise ValueError(f"{change!r}: write {key}= and {like}") from None
     return Policy(**chosen)
+
+
+def access_of_person(person: str) -> "Access | None":
+    """Return the access of the person of `--as`, as a viewer; None without a person. Raises UnknownName."""
+    from metrics.access import Access, Role
+
+    return Access(person, Role.VIEWER, scope_of_person(person)) if person else None
 
 
 def scope_of_person(person: str) -> "Scope":

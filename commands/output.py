@@ -132,5 +132,5 @@ def silence_streamlit() -> None:
 
     This adds a filter, because Streamlit sets the levels of its loggers again.
     """
-    logger = logging.getLogger("streamlit.runtime.caching.cache_data_api")
-    logger.addFilter(lambda record: record.levelno > logging.WARNING)
+    for name in ("caching.cache_data_api", "scriptrunner_utils.script_run_context"):
+        logging.getLogger(f"streamlit.runtime.{name}").addFilter(lambda record: record.levelno > logging.WARNING)

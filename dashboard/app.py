@@ -8,7 +8,18 @@ from streamlit.errors import StreamlitAPIException
 
 from dashboard import queries
 from dashboard.components import cards, formatting, latency, theme
-from dashboard.frame import access, filters, live_refresh, menu, messages, notes, quality_marks, search, user_name
+from dashboard.frame import (
+    access,
+    filters,
+    live_refresh,
+    menu,
+    messages,
+    notes,
+    page_pdf,
+    quality_marks,
+    search,
+    user_name,
+)
 from dashboard.sign_in import Mode, read_settings
 from metrics.errors import AccessEnded, BuyerviewError, GenerationGone, StorageFailed, WarehouseUnreachable
 from metrics.lists.data_status import DataStatus, data_status
@@ -52,12 +63,20 @@ if whole := filters.dropped_values(entry.path):
     st.switch_page(page, query_params=whole)
 
 
+titled: list[str] = []
+"""The title, once this run has drawn it."""
+
+
 def head(generation: int | None = None) -> None:
-    """Draw the title, keep a place for the subtitle, and draw the search in a generation."""
+    """Draw the title unless it is drawn, keep a place for the subtitle, and draw the search in a generation."""
+    if titled:
+        return
+    titled.append(entry.title)
     with st.container(horizontal=True, vertical_alignment="top", gap="small", key="head"):
         with st.container(gap=None, key="head_title"):
             st.title(entry.title, anchor=False)
             st.session_state["_subtitle"] = st.empty()
+        st.session_state["_pdf"] = st.container(key="page_pdf", width="content")
         if generation is not None:
             search.search_field(generation)
 
@@ -140,6 +159,8 @@ def run(generation: Generation, newest: int) -> None:
     quality_marks.load_marks(generation.number)
     notes.forget()
     page.run()
+    with st.session_state["_pdf"]:
+        page_pdf.button(entry, generation.number)
     with st.sidebar:
         live_refresh.data_badge(newest, status.data_as_of)
         user_name.remember_user_name()
@@ -159,6 +180,7 @@ def sign_out() -> None:
 
 def show_error(error: BuyerviewError) -> None:
     """Draw the page of an error. It refreshes once newer data can be read."""
+    head()
     with theme.card("error"):
         theme.show_html(cards.empty("Buyerview cannot show this page", formatting.html(error)))
     with st.sidebar:
@@ -181,6 +203,7 @@ try:
 except GenerationGone as gone:
     if "_pin" not in st.session_state:  # removed between two reads; the newest exists
         st.rerun()
+    head()
     with theme.card("gone"):
         kept = ", ".join(map(str, gone.kept)) or "none"
         theme.show_html(

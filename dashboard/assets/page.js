@@ -52,9 +52,54 @@ if (!window.buyerviewPage) {
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   };
 
+  const copy = async button => {
+    const link = button.dataset.link, label = button.querySelector("[role=status]");
+    try {
+      await navigator.clipboard.writeText(link);
+      label.textContent = "Link copied";
+    } catch { // without https the browser offers no clipboard
+      window.prompt("Copy this link:", link);
+    }
+    setTimeout(() => { label.textContent = "Copy link"; }, 3000);
+  };
+
+  const KEYS = [
+    ["/", "Search order, customer or product"], ["Enter", "Open the first match of the search"],
+    ["Esc", "Leave the search"], ["p", "Previous order"], ["n", "Next order"], ["?", "Show these shortcuts"],
+  ];
+  const make = (tag, ...parts) => { // no markup: Streamlit removes a script whose text contains tags
+    const made = document.createElement(tag);
+    made.append(...parts);
+    return made;
+  };
+  const shortcuts = () => {
+    document.querySelector(".bv-shortcuts")?.remove();
+    const dialog = document.createElement("dialog");
+    dialog.className = "bv-shortcuts";
+    dialog.setAttribute("aria-label", "Keyboard shortcuts");
+    const list = make("dl", ...KEYS.flatMap(([key, what]) => [make("dt", make("kbd", key)), make("dd", what)]));
+    const close = make("button", "Close");
+    close.className = "bv-button";
+    close.addEventListener("click", () => dialog.close());
+    dialog.append(make("h2", "Keyboard shortcuts"), list, close);
+    document.body.append(dialog);
+    dialog.showModal();
+  };
+  const press = name => [...document.querySelectorAll("button:not(:disabled)")]
+    .find(button => button.textContent.trim().endsWith(name))?.click();
+
+  document.addEventListener("keydown", event => {
+    const at = event.target, isTyping = at.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(at.tagName);
+    if (isTyping || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+    if (event.key === "?") { event.preventDefault(); shortcuts(); }
+    else if (event.key === "p") press("Previous order");
+    else if (event.key === "n") press("Next order");
+  });
+
+  const ACTIONS = { "bv-sort": sort, "bv-csv": save, "bv-copy": copy, "bv-keys": shortcuts };
   document.addEventListener("click", event => {
-    const button = event.target.closest?.(".bv-sort, .bv-csv");
-    if (button) (button.matches(".bv-sort") ? sort : save)(button);
+    const button = event.target.closest?.("button[class*=bv-]");
+    for (const name in ACTIONS) if (button?.classList.contains(name)) ACTIONS[name](button);
   });
   document.addEventListener("input", event => { if (event.target.matches?.(".bv-find")) find(event.target); });
 }

@@ -12,7 +12,7 @@ from dashboard.components import formatting
 from dashboard.components.status import Status, better_or_worse
 from dashboard.components.theme import palette
 from metrics.model.measure import Direction, Measure, Unit
-from metrics.model.point import comparable, range_of
+from metrics.model.point import INCONCLUSIVE, comparable, range_of
 from metrics.model.question import Answer
 from metrics.model.statistics import differ
 from metrics.policy import MIN_COVERAGE, MIN_N
@@ -63,6 +63,15 @@ def is_told(answer: Answer) -> bool:
     return answer.value is not None or range_of(answer) is not None
 
 
+def why_missing(answer: Answer | None) -> str:
+    """Return the reason why an answer has no value, with its coverage in the reader's format."""
+    reason = (answer.no_data if answer else None) or "no data"
+    if answer is None or answer.coverage is None or not reason.startswith(INCONCLUSIVE):
+        return reason
+    known, needed = formatting.percent(float(answer.coverage)), formatting.percent(MIN_COVERAGE, 0)
+    return f"{INCONCLUSIVE}: {known} of the verdicts are known, {needed} needed"
+
+
 def value(answer: Answer, measure: Measure) -> str:
     """Return an answer's value as text: a range if the point is withheld, else a dash if there is no value.
 
@@ -103,8 +112,7 @@ def _tile(tile: Tile, colour: dict[str, str]) -> str:
     shown = formatting.DASH if tile.now is None else value(tile.now, measure)
     parts = [heading, f'<div class="bv-value"{_tooltip(tile)}>{_number(tile, shown)}{tile.mark}</div>']
     if tile.now is None or shown == formatting.DASH:
-        reason = (tile.now.no_data if tile.now else None) or "no data"
-        parts.append(f'<div class="bv-note">{formatting.html(_missing(reason))}</div>')
+        parts.append(f'<div class="bv-note">{formatting.html(_missing(why_missing(tile.now)))}</div>')
         return f'<li class="{classes}">{"".join(parts)}</li>'
     if status is not Status.NO_TARGET:
         target = ""

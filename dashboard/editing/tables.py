@@ -138,7 +138,7 @@ def _side(answer: Answer | None, measure: Measure, target: Target | None) -> Cel
     if target is not None and target.tolerance:
         note += f" ± {formatting.difference(target.tolerance, measure.unit)}"
     mark = f" {cards.state(status)}" if status not in (Status.NO_TARGET, Status.NO_DATA) else ""
-    why = "none" if answer is None else (answer.no_data or "") if answer.value is None else ""
+    why = "none" if answer is None else cards.why_missing(answer) if answer.value is None else ""
     return Cell(markup=f"{formatting.html(shown)}{mark}", small=note or why)
 
 

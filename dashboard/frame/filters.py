@@ -12,9 +12,10 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from dashboard.components import cards, formatting, theme
 from dashboard.components.locale import reader
-from dashboard.frame import live_refresh, save_view
+from dashboard.frame import access, live_refresh, save_view
 from dashboard.frame import period as periods
 from dashboard.frame.period import Period
+from metrics.access import Action
 
 MAX_PILLS = 8
 """With more segments, a list replaces the pills."""
@@ -33,8 +34,8 @@ MORE = {
 }
 """Dimensions under "More filters": label and placeholder."""
 
-SHARE = "Share or save"
-"""Label of the menu with the permanent link and the form that saves a view."""
+SAVE_VIEW = "Save view"
+"""Label of the menu with the form that saves a view."""
 
 KEPT_PARAMETERS = ("period", "dates", "segment", *MORE, "compare", "grain", live_refresh.PIN)
 """Query parameters of the frame, kept from page to page."""
@@ -115,15 +116,11 @@ def bar(options: dict[str, list[str]], *, as_of: date, first: date, last: date, 
             where = [("segment", _segment(options["segment"]))]
             more, compare, grain = _more(options)
             where += more
-            with st.popover(
-                SHARE,
-                icon=":material/link:",
-                key="copy_link",
-                help="Permanent link to these numbers, and saved views",
-            ):
-                st.caption("This link always shows these numbers, even after newer data is published.")
-                st.code(link, language=None, wrap_lines=True)
-                save_view.save_view_form()
+            with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="share", width="content"):
+                theme.show_html(live_refresh.copy_button(link), width="content")
+                if access.may(Action.SAVE_VIEWS):
+                    with st.popover(SAVE_VIEW, icon=":material/bookmark_add:", key="save_view"):
+                        save_view.save_view_form()
         period = periods.choose(choice or periods.DEFAULT, as_of=as_of, first=first, days=days, grain=grain)
         _chips(period, where, compare, grain)
     # sorted, so that the order of clicks makes no difference

@@ -35,6 +35,15 @@ def link_to(generation: int) -> str:
     return f"{st.context.url or ''}?{urlencode({**chosen, PIN: generation}, doseq=True)}"
 
 
+def copy_button(link: str) -> str:
+    """Return the button that copies a permanent link; `assets/page.js` copies it."""
+    tooltip = "Copy a permanent link: it always shows these numbers, even after newer data is published"
+    return (
+        f'<button type="button" class="bv bv-button bv-copy" data-link="{formatting.html(link)}" title="{tooltip}">'
+        '<span role="status">Copy link</span></button>'
+    )
+
+
 def _side(now: Generation | None, as_of: datetime | None) -> str:
     if now is None:
         return '<div class="bv-side" role="status"><p>Waiting for the first data …</p></div>'
@@ -46,5 +55,6 @@ def _side(now: Generation | None, as_of: datetime | None) -> str:
         else "",
         f"<p>Published {formatting.age(now.published_at, clock)} · Data version {now.number}</p>",
         "<p>Refreshes automatically</p>",
+        '<p><button type="button" class="bv-keys">Keyboard shortcuts (?)</button></p>',
     ]
     return f'<div class="bv-side" role="status" data-generation="{now.number}">{"".join(lines)}</div>'

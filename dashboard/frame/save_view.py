@@ -23,8 +23,6 @@ def now() -> datetime:
 
 def save_view_form() -> None:
     """Draw the form that saves the current page and filters under a name."""
-    if not access.may(Action.SAVE_VIEWS):
-        return
     with st.form("keep_view", border=False):
         if access.signed_in() is None:
             st.text_input(
@@ -71,5 +69,7 @@ def _save() -> None:
 
 def _owner() -> str:
     """Return the signed-in person; without sign-in, the name typed in this form or elsewhere."""
-    typed = st.session_state.get("view_by") if access.signed_in() is None else None
-    return (typed or user_name.user_name()).strip()
+    typed = (st.session_state.get("view_by") or "").strip() if access.signed_in() is None else ""
+    if typed:
+        user_name.use(typed)
+    return typed or user_name.user_name()

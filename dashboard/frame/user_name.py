@@ -32,6 +32,11 @@ def has_user_name() -> bool:
     return user_name() != NOBODY
 
 
+def use(name: str) -> None:
+    """Use a name that was typed in another field. The next page run remembers it."""
+    st.session_state["who"] = name
+
+
 def _remembered() -> str:
     """Return the name in the browser's cookie; "" if there is none."""
     return unquote(st.context.cookies.get(COOKIE, ""))[:LONGEST]

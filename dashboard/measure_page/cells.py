@@ -19,7 +19,7 @@ def value_cell(answer: Answer | None, measure: Measure, target: Target | None = 
     """Return the value with its state, or a dash that shows the reason on hover."""
     shown = formatting.DASH if answer is None else cards.value(answer, measure)
     if answer is None or shown == formatting.DASH:
-        why = formatting.html((answer.no_data if answer else None) or "no data")
+        why = formatting.html(cards.why_missing(answer))
         return Cell(
             formatting.DASH,
             markup=(

@@ -208,7 +208,7 @@ def _worse(one: Worse, base: str, generation: int, week: period.Period, where: W
 
 
 def _behind(base: str, generation: int, measure: str, week: period.Period, where: Where) -> str:
-    return _address(base, "behind", generation, week, where, (("measure", measure), ("part", "counted")))
+    return _address(base, "behind", generation, week, where, (("measure", measure),))
 
 
 def _address(

@@ -1,6 +1,7 @@
 """The digest beyond plain e-mail: Slack, Teams and webhooks, the attached PDF, and the filters of saved views."""
 
 import os
+from dataclasses import dataclass
 from datetime import date
 from email.message import EmailMessage
 from typing import Any
@@ -10,7 +11,8 @@ from dashboard import queries
 from dashboard.frame import period
 from dashboard.notifications import delivery
 from dashboard.notifications.messages import Notice
-from dashboard.reports import digest, pdf
+from dashboard.reports import digest, page_pdf, pdf
+from metrics.access import Access
 from metrics.alerts.rules import last_full_period
 from metrics.errors import NothingPublished, SettingRefused, UnknownName
 from metrics.lists.data_status import data_status
@@ -18,6 +20,9 @@ from metrics.model.dimensions import DIMENSIONS
 from metrics.store import saved_views
 from metrics.store.connection import open_store
 from metrics.warehouse import locate
+
+SCORECARDS = ("", "scorecard")
+"""Paths of the scorecard in a saved view."""
 
 
 def send_to_channel(channel: str, where: digest.Where = ()) -> None:
@@ -53,6 +58,26 @@ def content(view: dict[str, Any]) -> dict[str, Any]:
     return {"event": "digest", **{name: view[name] for name in names}}
 
 
+@dataclass(frozen=True)
+class View:
+    """A shared view: its filters, its days as of the newest generation, and its page with the query of its address."""
+
+    where: digest.Where
+    days: tuple[date, date]
+    page: str
+    query: str
+
+
+def attach_page(message: EmailMessage, view: View, person: Access | None) -> None:
+    """Attach the page of a view as PDF, with the rows that the person sees; a scorecard is the one-page report."""
+    if view.page in SCORECARDS:
+        attach_report(message, view.where, view.days)
+        return
+    name = f"buyerview_{view.page.replace('-', '_')}_{view.days[0]}_{view.days[1]}.pdf"
+    made = page_pdf.page_pdf(f"{view.page}?{view.query}", person)
+    message.add_attachment(made, "application", "pdf", filename=name)
+
+
 def attach_report(message: EmailMessage, where: digest.Where, days: tuple[date, date] | None = None) -> None:
     """Attach the one-page scorecard as PDF, for the days of a saved view or for the digest's week."""
     start, end = days or _last_week()
@@ -60,11 +85,8 @@ def attach_report(message: EmailMessage, where: digest.Where, days: tuple[date, 
     message.add_attachment(made, "application", "pdf", filename=f"buyerview_scorecard_{start}_{end}.pdf")
 
 
-def saved_view(name: str) -> tuple[digest.Where, tuple[date, date]]:
-    """Return the filters of a shared view, and its days as of the newest generation. Raises UnknownName.
-
-    The page of the view does not matter: filters and period mean the same on all pages.
-    """
+def saved_view(name: str) -> View:
+    """Return a shared view. Raises UnknownName."""
     with open_store(locate(), write=False) as store:
         shared = {view["name"]: view for view in saved_views.views(store, "") if view["shared"]}
     if name not in shared:
@@ -77,7 +99,8 @@ def saved_view(name: str) -> tuple[digest.Where, tuple[date, date]]:
     as_of, first = _days_of_data()
     dates = tuple(date.fromisoformat(value) for part, value in asked if part == "dates")
     chosen = period.choose(dict(asked).get("period", period.DEFAULT), as_of=as_of, first=first, days=dates)
-    return tuple((part, tuple(found)) for part, found in values.items()), (chosen.start, chosen.end)
+    where = tuple((part, tuple(found)) for part, found in values.items())
+    return View(where, (chosen.start, chosen.end), shared[name]["page"], shared[name]["query"])
 
 
 def _last_week() -> tuple[date, date]:

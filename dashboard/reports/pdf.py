@@ -141,7 +141,7 @@ def _tile(tile: Tile, is_withheld: bool) -> dict[str, str]:
             "word": "",
             "css": "none",
             "against": "",
-            "note": _why(tile.now),
+            "note": cards.why_missing(tile.now),
         }
     target = None if is_withheld else tile.target
     stands = cards.status_of(tile.now, measure, target)
@@ -159,10 +159,6 @@ def _tile(tile: Tile, is_withheld: bool) -> dict[str, str]:
         "against": f"target {formatting.number(target.value, measure.unit)}" if target else "",
         "note": "; ".join(note for note in notes if note),
     }
-
-
-def _why(answer: Answer | None) -> str:
-    return (answer.no_data if answer else None) or "no data"
 
 
 def _segments(view: MeasureView, withheld: set[str]) -> dict[str, Any]:

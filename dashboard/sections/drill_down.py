@@ -130,7 +130,11 @@ def number(found: DrillDown, one: DrillDownRequest) -> str:
     """Return the number as markup: value, definition, parts as links, and further links."""
     answer, measure = found.answer, one.measure
     shown = cards.value(answer, measure)
-    why = f'<span class="bv-muted">{formatting.html(answer.no_data)}</span>' if shown == formatting.DASH else ""
+    why = (
+        f'<span class="bv-muted">{formatting.html(cards.why_missing(answer))}</span>'
+        if shown == formatting.DASH
+        else ""
+    )
     quality = quality_marks.tooltip(measure.name)
     notes = "".join(
         f'<p class="bv-muted">{note}</p>'

@@ -19,7 +19,10 @@ def column_title(name: str, measure: Measure) -> str:
         return Shown("Original currency", name)  # amounts are converted if rates exist
     if name == ADDED:
         return {Unit.HOURS: "Hours", Unit.DAYS: "Days", Unit.MONEY: "Amount"}.get(measure.unit, "Adds")
-    return Shown(formatting.in_words(name.removesuffix("_id").removesuffix("_amount")), name)
+    if name == f"{measure.name}_reason":
+        return Shown("Reason", name)
+    words = name.removesuffix("_id").removesuffix("_amount").removesuffix("_reason")  # a cell has the reason in words
+    return Shown(formatting.in_words(words), name)
 
 
 def row_cell(name: str, row: Row, measure: Measure) -> Cell | str:

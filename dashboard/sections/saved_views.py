@@ -10,7 +10,7 @@ from dashboard import queries
 from dashboard.components import cards, formatting, tables, theme
 from dashboard.components.tables import Cell
 from dashboard.frame import access, menu_entries, messages, page, save_view, user_name
-from dashboard.frame.filters import SHARE
+from dashboard.frame.filters import SAVE_VIEW
 from dashboard.measure_page.cells import link_cell
 from metrics.access import Action
 from metrics.errors import StoreUnusable
@@ -39,9 +39,7 @@ def list_views() -> None:
         return
     if not listed:
         theme.show_html(
-            cards.empty(
-                "No saved views yet", f"Open a page, choose period and filters, then <b>{SHARE} → Save view</b>."
-            )
+            cards.empty("No saved views yet", f"Open a page, choose period and filters, then <b>{SAVE_VIEW}</b>.")
         )
         return
     rows = [

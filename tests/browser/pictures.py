@@ -36,7 +36,7 @@ def addresses(home: Path) -> Iterator[tuple[str, str]]:
         failed = connection.scalars(
             select(facts.order_id).where(facts.otif.is_(False), facts.damage_free.is_(False)).order_by(facts.order_id)
         ).first()
-    named = {"order-story": f"?order={failed}", "behind": "?measure=otif&part=counted"}
+    named = {"order-story": f"?order={failed}", "behind": "?measure=otif"}
     for entry in menu_entries.ENTRIES:
         yield entry.path or "scorecard", f"/{entry.path}{named.get(entry.path, '')}"
 

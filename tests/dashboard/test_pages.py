@@ -239,6 +239,7 @@ def test_link_with_a_data_version_shows_the_numbers_of_that_version(
     gone = open_page(v="99")
     assert not gone.exception
     assert "has been deleted" in markup(gone)
+    assert gone.title[0].value == "Scorecard"
     assert "Version 99 is not kept. Available: " in markup(gone)
     assert str(home) not in markup(gone)
     ignored = open_page(v="abc")

@@ -80,7 +80,7 @@ def test_digest_links_contain_the_dates_and_the_data_version(small: Path) -> Non
     view = digest.digest_text(1, (("segment", ("A & B",)),), "https://service.example.org")
     asked = parse_qs(urlsplit(view["link"]).query)
     assert asked == {"period": ["Dates"], "dates": [str(START), str(END)], "segment": ["A & B"], "v": ["1"]}
-    assert view["tiles"][0]["link"].startswith("https://service.example.org/behind?measure=perfect_order&part=counted")
+    assert view["tiles"][0]["link"].startswith("https://service.example.org/behind?measure=perfect_order")
 
 
 def test_digest_lists_only_significant_declines_largest_first() -> None:

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from dashboard.reports import digest, digest_extras
+from metrics.access import Access, Role
 from metrics.errors import SettingRefused, UnknownName
 from metrics.store import saved_views
 from metrics.store.connection import open_store
@@ -17,6 +19,8 @@ from tests.dashboard.notifications.payloads import check_slack, check_teams
 from tests.dashboard.notifications.test_delivery import hook  # noqa: F401 - a fixture
 from tests.dashboard.reports.test_digest import START
 from tests.dashboard.small_warehouse import AS_OF
+
+IN_A = Access("ann@example.org", Role.VIEWER, (("segment", ("A",)),))
 
 
 def test_digest_reaches_slack_teams_and_webhooks_in_their_formats(
@@ -49,19 +53,22 @@ def test_digest_of_a_saved_view_has_its_filters_and_its_report_as_pdf(
         query = "period=4W&segment=A&segment=B&measure=otif"
         saved_views.save(store, "Ada", "Mine", "scorecard", query, shared=True, at=AS_OF.replace(tzinfo=None))
         saved_views.save(store, "Ada", "Private", "scorecard", "", shared=False, at=datetime(2026, 1, 1))
-    where, days = digest_extras.saved_view("Mine")
+    view = digest_extras.saved_view("Mine")
+    where, days = view.where, view.days
     assert where == (("segment", ("A", "B")),)
     assert (days[1] - days[0]).days == 27
     for unknown in ("Private", "None"):
         with pytest.raises(UnknownName):
             digest_extras.saved_view(unknown)
     message = digest.made(where, to="", setting={})
-    digest_extras.attach_report(message, where, days)
+    digest_extras.attach_page(message, view, None)
     digest_extras.attach_report(message, where)
-    first, second = message.iter_attachments()
+    digest_extras.attach_page(message, replace(view, page="levers"), IN_A)
+    first, second, third = message.iter_attachments()
+    assert third.get_filename() == f"buyerview_levers_{days[0]}_{days[1]}.pdf"
     assert first.get_filename() == f"buyerview_scorecard_{days[0]}_{days[1]}.pdf"
     assert str(START) in str(second.get_filename())
-    for attached in (first, second):
+    for attached in (first, second, third):
         assert attached.get_content_type() == "application/pdf"
         assert attached.get_content().startswith(b"%PDF-")
     assert "segment" in message.get_body(("plain",)).get_content().lower()  # type: ignore[union-attr]
