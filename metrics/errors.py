@@ -3,6 +3,7 @@
     BuyerviewError                  the root: `exit_code` is the exit status of the command
     ├── UnknownName                 there is no measure, dimension, feed ... of that name; suggests the nearest one
     ├── ChangedMeanwhile            another user saved the same thing first
+    ├── ReportFailed                a page could not be written as PDF
     ├── NotYours                    only the person who wrote something changes or deletes it
     ├── SettingRefused              an environment variable or a path that cannot be used
     ├── AccessDenied                the person's role does not allow the action
@@ -132,6 +133,17 @@ class NotYours(BuyerviewError):
         self.thing = thing
         self.who = who
         super().__init__(f"{who} wrote {thing}. Ask {who} to change it, or add a note of your own.")
+
+
+class ReportFailed(BuyerviewError):
+    """The page `page` could not be written as PDF. `why` says what failed."""
+
+    exit_code = 70
+
+    def __init__(self, page: str, why: str) -> None:
+        self.page = page
+        self.why = why
+        super().__init__(f"The page {page} could not be written as PDF: {why.rstrip('.')}. Open it in the browser.")
 
 
 class SettingRefused(BuyerviewError):

@@ -53,7 +53,7 @@ if (!window.buyerviewPage) {
   };
 
   const copy = async button => {
-    const link = button.dataset.link, label = button.querySelector("[role=status]");
+    const link = button.dataset.link, label = button.querySelector("[aria-live]");
     try {
       await navigator.clipboard.writeText(link);
       label.textContent = "Link copied";

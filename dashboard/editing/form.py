@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from dashboard import queries
 from dashboard.components import cards, formatting, theme
+from dashboard.components.locale import reader
 from dashboard.editing import background_apply, tables
 from dashboard.editing.state import FORMS, EditForm, EditState, load_state
 from dashboard.frame import access, messages, page, user_name
@@ -104,6 +105,7 @@ def _form(kind: str, form: EditForm, state: EditState) -> None:
                 min(_today(), page.current_filters().period.elapsed) if kind == "targets" else _today(),
                 min_value=FIRST,
                 max_value=LAST,
+                format=reader().date_input,
                 key=f"{kind}_since",
                 width=150,
             )

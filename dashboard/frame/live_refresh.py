@@ -40,7 +40,7 @@ def copy_button(link: str) -> str:
     tooltip = "Copy a permanent link: it always shows these numbers, even after newer data is published"
     return (
         f'<button type="button" class="bv bv-button bv-copy" data-link="{formatting.html(link)}" title="{tooltip}">'
-        '<span role="status">Copy link</span></button>'
+        '<span aria-live="polite">Copy link</span></button>'
     )
 
 

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import tempfile
+import threading
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlencode
@@ -16,6 +17,8 @@ from metrics.errors import ReportFailed
 ENTRY = Path(__file__).resolve().parents[2] / "buyerview.py"
 SECONDS = 90
 """Longest time to draw a page."""
+_places = threading.BoundedSemaphore(2)
+"""Pages drawn at the same time; others wait, because each takes a few seconds of processor time."""
 
 
 def button(entry: Entry, generation: int) -> None:
@@ -37,7 +40,7 @@ def button(entry: Entry, generation: int) -> None:
 
 def drawn(title: str, address: str, person: str) -> bytes:
     """Return the PDF of the page at an address, with the rows that the person sees. Raises ReportFailed."""
-    with tempfile.TemporaryDirectory() as folder:
+    with _places, tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "page.pdf"
         words = ["report", "--page", address, "--out", str(target), *(["--as", person] if person else [])]
         try:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from dashboard.components import formatting, theme
-from dashboard.components.locale import to_business_time, to_utc, zone
+from dashboard.components.locale import reader, to_business_time, to_utc, zone
 from dashboard.editing import background_apply
 from dashboard.frame import access, messages, user_name
 from dashboard.orders.work_list import current_moment, set_message, show_message
@@ -206,7 +206,7 @@ def _resolution_form(item: Item, detected_at: datetime | None, acknowledged_at: 
                     key=_key(f"{name}_at", item),
                     step=300,
                     width=190,
-                    format="DD.MM.YYYY",
+                    format=reader().date_input,
                 )
         if problem:
             st.error(formatting.markdown(problem), icon=":material/error:")

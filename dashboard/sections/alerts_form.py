@@ -8,6 +8,7 @@ import streamlit as st
 
 from dashboard import queries
 from dashboard.components import cards, formatting, tables, theme
+from dashboard.components.locale import reader
 from dashboard.components.tables import Cell
 from dashboard.frame import access, messages, page, save_view, user_name
 from dashboard.notifications import delivery
@@ -185,7 +186,9 @@ def _recipients(rule: Rule, key: str) -> Rule:
         quiet = st.toggle("Quiet hours", rule.quiet_from is not None, key=f"rule_quiet_{key}")
         start = st.time_input("From", rule.quiet_from or time(20), key=f"rule_from_{key}", width=110) if quiet else None
         end = st.time_input("To", rule.quiet_to or time(7), key=f"rule_to_{key}", width=110) if quiet else None
-        muted = st.date_input("Muted until", rule.muted_until, key=f"rule_muted_{key}", width=150)
+        muted = st.date_input(
+            "Muted until", rule.muted_until, key=f"rule_muted_{key}", format=reader().date_input, width=150
+        )
     return replace(
         rule, where=where, quiet_from=start, quiet_to=end,
         channels=(*_channels("mailto", to), *(one for kind, typed in names.items() for one in _channels(kind, typed))),

@@ -221,7 +221,7 @@ def notification_text(rule: Rule, result: RuleCheck, generation: int, base: str 
 
 def link(rule: Rule, reading: Reading, generation: int, base: str = "") -> str:
     """Return the address of the page that shows the rows behind this reading."""
-    parameters: list[tuple[str, str]] = [("measure", rule.measure), ("part", "counted"), ("period", "Dates")]
+    parameters: list[tuple[str, str]] = [("measure", rule.measure), ("period", "Dates")]
     parameters += [("dates", str(day)) for day in (reading.start, reading.end)]
     parameters += [(name, value) for name, values in rule.where for value in values]
     return f"{base.rstrip('/')}/behind?{urlencode([*parameters, ('v', str(generation))])}"

@@ -127,7 +127,7 @@ def test_every_generation_is_checked_once_and_its_messages_are_written_once(
         body = messages[f"rule {number} generation 7 {FIRED} webhook:OPS"]["body"]
         assert (body["value"], body["numerator"], body["denominator"], body["generation"]) == (0.6, 6, 10, 7)
         assert body["link"].startswith(
-            "https://service.example.org/behind?measure=on_time&part=counted&period=Dates&dates=2026-03-16"
+            "https://service.example.org/behind?measure=on_time&period=Dates&dates=2026-03-16"
         )
         assert body["link"].endswith("v=7")
         assert [one["event"] for one in storage.reading_log(store)] == [OVER, FIRED]
