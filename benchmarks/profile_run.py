@@ -12,8 +12,12 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from unittest.mock import patch
 
+import duckdb
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import Engine
 from sqlalchemy.engine.interfaces import DBAPICursor
@@ -52,23 +56,54 @@ class Profile:
         self._began = now
 
     def _before(self, *_: object) -> None:
-        self._of_statement = time.perf_counter()
+        self._of_statement = time.process_time()
 
     def _after(self, _: Connection, cursor: DBAPICursor, statement: str, *__: object) -> None:
+        self.add(statement, time.process_time() - self._of_statement, cursor.rowcount)
+
+    def add(self, statement: str, seconds: float, rows: int) -> None:
+        """Add a statement that has run."""
         text = f"{len(statement) / 1000:5.1f}k {re.sub(r'[0-9]+', '#', ' '.join(statement[:400].split()))[:WIDTH]}"
-        self.seconds[text] += time.perf_counter() - self._of_statement
+        self.seconds[text] += seconds
         self.calls[text] += 1
-        self.rows[text] += max(cursor.rowcount, 0)
+        self.rows[text] += max(rows, 0)
 
     def table(self, top: int) -> str:
-        """Return the steps, and the statements that took longest, as text."""
+        """Return the steps, and the statements that took most processor time, as text."""
         lines = [f"{'step':12}{'seconds':>9}{'CPU':>8}{'statements':>12}"]
         lines += [f"{step:12}{took:9.2f}{cpu:8.2f}{calls:12.0f}" for step, (took, cpu, calls) in self.steps.items()]
-        lines += ["", f"{'seconds':>8}{'calls':>7}{'rows':>9}  statement, with its size in thousands of characters"]
+        lines += ["", f"{'CPU':>8}{'calls':>7}{'rows':>9}  statement, with its size in thousands of characters"]
         for text, seconds in sorted(self.seconds.items(), key=lambda one: -one[1])[:top]:
             lines.append(f"{seconds:8.3f}{self.calls[text]:7}{self.rows[text]:9}  {text}")
         lines.append(f"{sum(self.seconds.values()):8.3f}{self.calls.total():7}{self.rows.total():9}  all statements")
         return "\n".join(lines)
+
+
+class TimedConnection:
+    """A connection to the staging database that adds its statements to a profile."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, profile: Profile) -> None:
+        self._connection, self._profile = connection, profile
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._connection, name)
+
+    def execute(self, statement: str, *parameters: object) -> duckdb.DuckDBPyConnection:
+        """Run a statement."""
+        spent = time.process_time()
+        result = self._connection.execute(statement, *parameters)
+        self._profile.add(statement, time.process_time() - spent, -1)
+        return result
+
+
+@contextmanager
+def timed_staging(profile: Profile) -> Iterator[None]:
+    """Add the statements of the staging database to a profile."""
+    from ingest.storage.scratch_database import Scratch
+
+    connect = Scratch.connect
+    with patch.object(Scratch, "connect", lambda scratch: TimedConnection(connect(scratch), profile)):
+        yield
 
 
 def profile(mapping: Path, runs: int, top: int) -> None:
@@ -82,7 +117,8 @@ def profile(mapping: Path, runs: int, top: int) -> None:
             began, spent = time.perf_counter(), time.process_time()
             measured = Profile() if number in (1, runs) else None
             place = Location(folder=Path(folder) / "home")
-            run(mapping, location=place, progress=measured.progress if measured else None)
+            with timed_staging(measured) if measured else nullcontext():
+                run(mapping, location=place, progress=measured.progress if measured else None)
             close(place)
             print(f"run {number}: {time.perf_counter() - began:.2f} s, {time.process_time() - spent:.2f} s of CPU")
             if measured:

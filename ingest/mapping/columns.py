@@ -2,7 +2,8 @@
 
 Every typed column `x` comes with `ok_x`. It is false if there is text that does not fit the type, format or code list.
 Validation quarantines such a row; no value silently becomes null. Staging always uses DuckDB, so this is DuckDB SQL.
-The conversion happens in the pass that reads the source (docs/speed.md, S1).
+The conversion happens in the pass that reads the source (docs/speed.md, S1). A check is a CASE, because DuckDB
+evaluates every part of an AND or OR for every row, unless it filters.
 """
 
 from collections.abc import Collection, Iterable
@@ -191,7 +192,10 @@ def _plain(
             StagedColumn(column, "VARCHAR", source),
             *([StagedColumn(f"ok_{column}", "BOOLEAN", listed)] if listed else []),
         ]
-    fits = "true" if source == "NULL::VARCHAR" else f"({source} IS NULL OR ({fits} AND ({value}) IS NOT NULL))"
+    if source == "NULL::VARCHAR":
+        fits = "true"
+    else:
+        fits = f"(CASE WHEN {source} IS NULL THEN true WHEN ({value}) IS NULL THEN false ELSE {fits} END)"
     return [
         StagedColumn(column, typed, value),
         StagedColumn(f"ok_{column}", "BOOLEAN", f"{listed} AND {fits}" if listed else fits),
@@ -212,7 +216,8 @@ def _number(source: str, mapped: ColumnMap | None, precision: int, scale: int, m
     fits = _full_match(source, rf"-?{digits}(\Q{point}\E\d{{1,{scale}}}0*)?")
     noise = _full_match(source, rf"-?{digits}\Q{point}\E\d{{{scale + 1},40}}")
     significant = f"length(ltrim(translate({text}, '-.', ''), '0')) >= {FLOAT_DIGITS}"
-    value, fits = f"TRY_CAST({text} AS DECIMAL({precision},{scale}))", f"({fits} OR ({noise} AND {significant}))"
+    value = f"TRY_CAST({text} AS DECIMAL({precision},{scale}))"
+    fits = f"(CASE WHEN {fits} THEN true ELSE {noise} AND {significant} END)"
     if mark is None:
         return value, fits
     plain, plain_fits = _number(source, None, precision, scale, None) if mapped else (value, fits)
@@ -269,12 +274,13 @@ def _instant(source: str, mapped: ColumnMap | None, time_zone: str, mark: str | 
     parsed = f"TRY_CAST({source} AS TIMESTAMP)"
     has_offset = f"regexp_matches({source}, {sql_literal(OFFSET)})"
     with_offset = f"TRY_CAST({source} AS TIMESTAMPTZ)"
+    without_offset = f"length({source}) = 10 OR ends_with({source}, 'Z')"
     fits = (
-        f"({source} IS NULL OR (regexp_full_match({source}, {sql_literal(ISO_MOMENT)}) AND {parsed} IS NOT NULL "
-        f"AND (NOT {has_offset} OR {with_offset} IS NOT NULL)))"
+        f"(CASE WHEN {source} IS NULL THEN true WHEN {parsed} IS NULL OR NOT {_full_match(source, ISO_MOMENT)} "
+        f"THEN false WHEN {without_offset} OR NOT {has_offset} THEN true ELSE {with_offset} IS NOT NULL END)"
     )
     value = (
-        f"CASE WHEN length({source}) = 10 OR ends_with({source}, 'Z') THEN {parsed} "
+        f"CASE WHEN {without_offset} THEN {parsed} "
         # A cast to TIMESTAMP silently drops an offset. A cast to TIMESTAMPTZ applies it (the connection uses UTC).
         f"WHEN {has_offset} THEN CAST({with_offset} AS TIMESTAMP) "
         f"ELSE {to_utc(parsed, time_zone)} END"

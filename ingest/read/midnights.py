@@ -13,6 +13,9 @@ from ingest.storage.run_warnings import RunWarning
 from ingest.storage.scratch_database import quoted
 from metrics.schema import FEEDS
 
+FIRST_ROWS = 1000
+"""Rows that usually show a time of day in each column, so that the other rows need not be read."""
+
 
 def read_midnights_as_days(reading: Reading, feed: str, feed_map: FeedMap, object_name: str) -> list[RunWarning]:
     """Change the last staged object's columns of midnights to days. Returns a note for each.
@@ -28,16 +31,10 @@ def read_midnights_as_days(reading: Reading, feed: str, feed_map: FeedMap, objec
     ]
     if not moments:
         return []
-    parts = []
-    for column in moments:
-        value = quoted(column)
-        midnight = f"{value} = {to_utc(_day(value, zone), zone)}"
-        timed = f"NOT {quoted(f'{column}_is_date')} AND {quoted(f'ok_{column}')}"
-        parts += [f"count(*) FILTER ({timed})", f"count(*) FILTER ({timed} AND NOT {midnight})"]
-    counts = reading.connection.execute(
-        f"SELECT {', '.join(parts)} FROM {table} WHERE _object = {number}"
-    ).fetchone() or [0] * len(parts)
-    days = {column: counts[2 * at] for at, column in enumerate(moments) if counts[2 * at] and not counts[2 * at + 1]}
+    first = _count_times(reading, f"{table} WHERE _object = {number} LIMIT {FIRST_ROWS}", moments)
+    undecided = [column for column in moments if not first[column][1]]
+    counts = _count_times(reading, f"{table} WHERE _object = {number}", undecided)
+    days = {column: timed for column, (timed, others) in counts.items() if timed and not others}
     for column in days:
         value, flag = quoted(column), quoted(f"{column}_is_date")
         reading.connection.execute(
@@ -55,6 +52,21 @@ def read_midnights_as_days(reading: Reading, feed: str, feed_map: FeedMap, objec
         )
         for column, count in days.items()
     ]
+
+
+def _count_times(reading: Reading, rows: str, columns: list[str]) -> dict[str, tuple[int, int]]:
+    """Return the number of date-times of each column, and the number of those that are no local midnight."""
+    if not columns:
+        return {}
+    zone, parts = reading.mapping.time_zone, []
+    for column in columns:
+        value = quoted(column)
+        midnight = f"{value} = {to_utc(_day(value, zone), zone)}"
+        timed = f"NOT {quoted(f'{column}_is_date')} AND {quoted(f'ok_{column}')}"
+        parts += [f"count(*) FILTER ({timed})", f"count(*) FILTER ({timed} AND NOT {midnight})"]
+    found = reading.connection.execute(f"SELECT {', '.join(parts)} FROM (SELECT * FROM {rows})").fetchone()
+    counts = found or [0] * len(parts)
+    return {column: (counts[2 * at], counts[2 * at + 1]) for at, column in enumerate(columns)}
 
 
 def _day(value: str, time_zone: str) -> str:

@@ -4,16 +4,20 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+NEW_OBJECTS = 1_000_000
+"""Number of new objects that starts a garbage collection."""
+
 
 @contextmanager
 def rare_garbage_collection() -> Iterator[None]:
     """Collect garbage seldom during a run.
 
-    SQLAlchemy's statements are hundreds of thousands of objects, which each collection would visit.
+    SQLAlchemy's statements and the imports of Great Expectations are millions of objects, which each collection would
+    visit, and hardly any of them is garbage.
     """
     usual = gc.get_threshold()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(NEW_OBJECTS, 20, 100)
     try:
         yield
     finally:
