@@ -71,9 +71,8 @@ def start(folder: Path, *, workers: int = 2, memory: str = "1g", port: int = CON
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if any(running(folder).values()):
         raise ClusterError(f"A cluster is running in {folder}. Stop it first: python -m benchmarks.cluster stop")
-    with socket.socket() as probe:
-        if probe.connect_ex((HOST, port)) == 0:
-            raise ClusterError(f"Port {port} is taken. Choose another: python -m benchmarks.cluster start --port PORT")
+    if _listens(port):
+        raise ClusterError(f"Port {port} is taken. Choose another: python -m benchmarks.cluster start --port PORT")
     cluster = Cluster(folder, port, _free_port(), memory, {})
     try:
         start_part(cluster, "master")
@@ -110,6 +109,9 @@ def start_part(cluster: Cluster, name: str) -> None:
 
 def restart_connect(cluster: Cluster) -> None:
     """Start the Connect server again after it was killed, and wait for it."""
+    end = time.monotonic() + SECONDS_TO_STOP
+    while _listens(cluster.port) and time.monotonic() < end:  # the kernel closes the ports of a killed process late
+        time.sleep(0.1)
     start_part(cluster, "connect")
     _wait_for_port(cluster, "connect", cluster.port)
 
@@ -241,9 +243,8 @@ def _wait_for_port(cluster: Cluster, name: str, port: int) -> None:
     end = time.monotonic() + SECONDS_TO_START
     seen = False
     while time.monotonic() < end:
-        with socket.socket() as probe:
-            if probe.connect_ex((HOST, port)) == 0:
-                return
+        if _listens(port):
+            return
         alive = is_spark(cluster.processes[name])
         if seen and not alive:
             break
@@ -253,6 +254,11 @@ def _wait_for_port(cluster: Cluster, name: str, port: int) -> None:
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines() or ["The log is empty."]
     reason = next((line for line in reversed(lines) if "Exception" in line), lines[-1])
     raise ClusterError(f"The {name} of the cluster does not listen on port {port}. See {log}: {reason}")
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((HOST, port)) == 0
 
 
 def _free_port() -> int:

@@ -1,0 +1,109 @@
+"""Parts of a Spark cluster, and the run that uses it, killed at random moments of a build.
+
+A run completes if Spark can continue, and otherwise publishes nothing. Readers always see a whole generation. KILLS is
+the number of kills of each part.
+"""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from benchmarks import cluster
+from benchmarks.cluster import Cluster
+from metrics import warehouse
+from metrics.facts.orders import order_facts_table
+from metrics.warehouse import Lake, Location, lake, reading
+from tests.fault.lake_process import ORDERS
+from tests.support.failpoints import ROOT
+
+KILLS = int(os.environ.get("KILLS", "1"))
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600 + 600 * KILLS)]
+
+
+class Runs:
+    """Runs of lake_process.py on one warehouse."""
+
+    def __init__(self, folder: Path, parts: Cluster) -> None:
+        self.parts = parts
+        self.home, self.lake = folder / "home", folder / "lake"
+        self.place = Location(folder=self.home, lake=Lake(self.lake))
+        self.complete()
+
+    def start(self) -> subprocess.Popen[bytes]:
+        words = [sys.executable, "-m", "tests.fault.lake_process", str(self.home), str(self.lake), self.parts.url]
+        return subprocess.Popen(words, cwd=ROOT, stderr=subprocess.PIPE)
+
+    def complete(self) -> None:
+        """Run until the end, which must be a publish. `seconds` is the time it took."""
+        began = time.monotonic()
+        with self.start() as run:
+            assert run.stderr is not None
+            message = run.stderr.read().decode()
+        assert run.returncode == 0, message
+        self.seconds = time.monotonic() - began
+
+    def number(self) -> int:
+        """The published generation. It has the facts of every order, once, and the lake has all of its files."""
+        with reading(self.place) as connection:
+            found: int = connection.info["generation"]
+            facts = connection.scalars(select(order_facts_table.c.order_id)).all()
+        assert sorted(facts) == sorted(f"O{number}" for number in range(ORDERS))
+        manifest = lake.parsed((self.lake / (self.lake / "CURRENT").read_text().strip()).read_text())
+        assert all((self.lake / name).exists() for name in manifest.files())
+        return found
+
+
+@pytest.fixture(scope="module")
+def runs(spark_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    found = Runs(tmp_path_factory.mktemp("killed"), spark_cluster)
+    assert found.number() == 1
+    return found
+
+
+def killed_during_a_run(runs: Runs, part: str) -> tuple[int, int, str]:
+    """Kill a part in a run. Return the run's exit status, the number of new generations, and its last message."""
+    before, parts = runs.number(), runs.parts
+    with runs.start() as run:
+        end = time.monotonic() + random.uniform(0.2, 0.9) * runs.seconds
+        while time.monotonic() < end and run.poll() is None:
+            assert runs.number() >= before  # a reader in the middle of the run
+            time.sleep(0.5)
+        if part == "executor":
+            victim = random.choice(cluster.executors(parts))
+        else:
+            victim = run.pid if part == "run" else parts.processes[part]
+        os.kill(victim, signal.SIGKILL)
+        assert run.stderr is not None
+        message = run.stderr.read().decode()
+        status = run.wait()
+    return status, runs.number() - before, message
+
+
+@pytest.mark.parametrize("part", ["executor", "worker-1"])
+def test_a_run_completes_without_an_executor_or_a_worker(runs: Runs, part: str) -> None:
+    for _ in range(KILLS):
+        status, published, message = killed_during_a_run(runs, part)
+        assert (status, published) == (0, 1), message
+        if part != "executor":
+            cluster.start_part(runs.parts, part)
+
+
+@pytest.mark.parametrize("part", ["connect", "run"])
+def test_nothing_is_published_without_server_or_run_and_the_next_run_completes(runs: Runs, part: str) -> None:
+    for _ in range(KILLS):
+        status, published, message = killed_during_a_run(runs, part)
+        assert published == (status == 0)
+        if part == "connect":
+            assert status == 0 or runs.parts.url in message
+            cluster.restart_connect(runs.parts)
+        before = runs.number()
+        runs.complete()
+        assert runs.number() == before + 1
+    warehouse.close(runs.place)
