@@ -4,7 +4,7 @@ Reading and mapping take one pass per source object. Validation runs on staged r
 transaction. A run that fails publishes nothing, and the next run starts from the last published data.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -226,7 +226,7 @@ def validate(state: RunState) -> None:
 
 def load_clean(state: RunState, staging: Scratch, build: Build) -> Table | None:
     """Merge the clean rows. Returns the table of touched order_ids, or None if all facts must be rebuilt."""
-    connection, first = build.connection, state.known.next_file_id
+    connection, first, is_edit = build.connection, state.known.next_file_id, state.mapping.store is not None
     arrived = {first + source.number: source.rows_in for source in state.objects}
     for rejected in state.rejected.values():
         for number, _ in rejected:
@@ -245,7 +245,7 @@ def load_clean(state: RunState, staging: Scratch, build: Build) -> Table | None:
             run_id=state.known.next_run_id,
             touched=touched,
             first_load=empty,
-            feeds=_feeds_to_load(state),
+            feeds=state.mapping.feeds if is_edit else FEEDS,  # rows wait for parents, but never for a user edit
             after_merge=withdraw_missing_records(state, clean, connection, touched),
         )
         report_conflicting_records(state, connection)
@@ -258,14 +258,6 @@ def load_clean(state: RunState, staging: Scratch, build: Build) -> Table | None:
     analyze(connection, touched)
     state.reading.connection = staging.connect()
     return None if everything else touched
-
-
-def _feeds_to_load(state: RunState) -> Collection[str]:
-    """Return the feeds whose rows a run merges: all, because rows wait for parents, or only those of user edits.
-
-    A user edit is no parent of a waiting row.
-    """
-    return state.mapping.feeds if state.mapping.store is not None else FEEDS
 
 
 def _reject_rule_breaks(state: RunState, clean: dict[str, Table], connection: Connection) -> None:

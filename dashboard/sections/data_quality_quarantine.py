@@ -1,7 +1,8 @@
 """Quarantine on the data quality page: the broken rules, and the rejected records as received."""
 
 import json
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypedDict
 
 import pandas as pd
 import streamlit as st
@@ -27,82 +28,77 @@ def quarantine() -> None:
     if not rules:
         theme.show_html(cards.empty("Nothing in quarantine", "Every record of every feed was accepted."))
         return
-    most = rules[0]["records"]
     left, right = st.columns([2, 3], gap="medium")
     with left:
-        st.caption("Records by broken rule. Records that broke several rules are counted under each.")
-        bars = [
-            (
-                f"{formatting.in_words(row['rule'])} · {row['feed']}{'.' + row['column'] if row['column'] else ''}",
-                formatting.integer(row["records"]),
-                row["records"] / most,
-            )
-            for row in rules
-        ]
-        theme.show_html(tables.bars(bars[:12], label="Broken rules with the number of records"))
+        _bars_of_rules(rules)
     with right:
-        with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
-            feeds_with_records = sorted(
-                {row["feed"] for row in queries.cached(data_quality.quarantine_counts, page.generation())}
-            )
-            feeds_wanted = st.multiselect(
-                "Feed",
-                feeds_with_records,
-                format_func=formatting.in_words,
-                key="quarantine_feeds",
-                placeholder="All feeds",
-                width=220,
-            )
-            statuses = st.multiselect(
-                "Status",
-                list(STATUSES),
-                format_func=STATUSES.__getitem__,
-                key="quarantine_statuses",
-                placeholder="Any",
-                width=220,
-            )
-            rule = st.selectbox(
-                "Rule",
-                sorted({row["rule"] for row in rules}),
-                index=None,
-                format_func=formatting.in_words,
-                key="quarantine_rule",
-                placeholder="Any rule",
-                width=220,
-            )
-        at = int(st.session_state.get("quarantine_page", 1))
-        held = queries.cached(
-            data_quality.quarantined,
-            page.generation(),
-            feeds=tuple(feeds_wanted),
-            statuses=tuple(statuses),
-            rule=rule,
-            page=at,
-            size=SIZE,
-        )
-        generation = page.generation()
+        wanted = _filters(sorted({row["rule"] for row in rules}))
+        generation, at = page.generation(), int(st.session_state.get("quarantine_page", 1))
+        shown = queries.cached(data_quality.quarantined, generation, **wanted, page=at, size=SIZE)
         _records(
-            held,
-            lambda: (
-                queries.read(
-                    data_quality.quarantined,
-                    generation,
-                    feeds=tuple(feeds_wanted),
-                    statuses=tuple(statuses),
-                    rule=rule,
-                    size=list_file.FILE_ROWS,
-                ).rows
-            ),
+            shown,
+            lambda: queries.read(data_quality.quarantined, generation, **wanted, size=list_file.FILE_ROWS).rows,
         )
 
 
-def _records(held: Listing, every: list_file.Rows) -> None:
-    if not held.total:
+def _bars_of_rules(rules: list[Row]) -> None:
+    most = rules[0]["records"]
+    st.caption("Records by broken rule. Records that broke several rules are counted under each.")
+    bars = [
+        (
+            f"{formatting.in_words(row['rule'])} · {row['feed']}{'.' + row['column'] if row['column'] else ''}",
+            formatting.integer(row["records"]),
+            row["records"] / most,
+        )
+        for row in rules
+    ]
+    theme.show_html(tables.bars(bars[:12], label="Broken rules with the number of records"))
+
+
+class _Wanted(TypedDict):
+    feeds: tuple[str, ...]
+    statuses: tuple[str, ...]
+    rule: str | None
+
+
+def _filters(rules: Sequence[str]) -> _Wanted:
+    """Draw the filters of the records, and return what they are set to."""
+    with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
+        feeds = st.multiselect(
+            "Feed",
+            sorted({row["feed"] for row in queries.cached(data_quality.quarantine_counts, page.generation())}),
+            format_func=formatting.in_words,
+            key="quarantine_feeds",
+            placeholder="All feeds",
+            width=220,
+        )
+        statuses = st.multiselect(
+            "Status",
+            list(STATUSES),
+            format_func=STATUSES.__getitem__,
+            key="quarantine_statuses",
+            placeholder="Any",
+            width=220,
+        )
+        rule = st.selectbox(
+            "Rule",
+            rules,
+            index=None,
+            format_func=formatting.in_words,
+            key="quarantine_rule",
+            placeholder="Any rule",
+            width=220,
+        )
+    return {"feeds": tuple(feeds), "statuses": tuple(statuses), "rule": rule}
+
+
+def _records(shown: Listing, every: list_file.Rows) -> None:
+    if not shown.total:
         theme.show_html(
             cards.empty("No matching records", "No quarantined record matches these filters. Remove a filter.")
         )
         return
-    table = pd.DataFrame([_listed(row) for row in held.rows])
+    table = pd.DataFrame([_listed(row) for row in shown.rows])
     event: Any = st.dataframe(
         table,
         key="quarantine_grid",
@@ -119,13 +115,13 @@ def _records(held: Listing, every: list_file.Rows) -> None:
             "why": st.column_config.TextColumn("Problem", width="large"),
         },
     )
-    page.pager(held.total, SIZE, key="quarantine_page", rows=every)
-    names = [f"{row['object_name']}, row {row['row_no']}" for row in held.rows]
+    page.pager(shown.total, SIZE, key="quarantine_page", rows=every)
+    names = [f"{row['object_name']}, row {row['row_no']}" for row in shown.rows]
     chosen = event.selection.rows[0] if event.selection.rows else 0
     at = st.selectbox(
         "Record", range(len(names)), index=min(chosen, len(names) - 1), format_func=names.__getitem__, width=380
     )
-    theme.show_html(_record(held.rows[at]))
+    theme.show_html(_record(shown.rows[at]))
 
 
 def _listed(row: Row) -> Row:

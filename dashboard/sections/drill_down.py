@@ -31,8 +31,7 @@ SIZE = 25
 FILE_ROWS = 500_000
 """Most rows of a file; the page then asks for filters."""
 VALUES_SHOWN, VALUES_IN_FILE = 10, 500
-FIRST = "otif"
-"""The measure if the address names none."""
+FIRST = "otif"  # the measure if the address names none
 
 NAMES = {"counted": "Counted", "out_of": "Out of", "rest": "Not counted", "unknown": "Unknown"}
 PASS_NAMES = NAMES | {"counted": "Passed", "rest": "Failed"}

@@ -1,5 +1,6 @@
 """A lake whose canonical tables another tool fills: its rows are used as they are, or refused."""
 
+import shutil
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -28,7 +29,8 @@ def filled(sample: Location, tmp_path: Path) -> Iterator[Location]:
     """A lake with the feeds of the sample, one Parquet file each, and an empty home."""
     assert sample.folder is not None
     (stored,) = sample.folder.glob(GENERATION)
-    with duckdb.connect(str(stored), read_only=True) as database:
+    copy = shutil.copy(stored, tmp_path / "copy.duckdb")  # another test may have opened the sample's own file
+    with duckdb.connect(copy, read_only=True) as database:
         for feed in FEEDS:
             file = tmp_path / "lake" / "canonical" / feed / "part.parquet"
             file.parent.mkdir(parents=True)
