@@ -24,6 +24,7 @@ def test_every_error_names_the_next_step(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.long
+@pytest.mark.spark
 def test_every_process_listens_on_loopback_only(spark_cluster: Cluster) -> None:
     assert cluster.running(spark_cluster.folder) == dict.fromkeys(("master", "worker-1", "worker-2", "connect"), True)
     addresses = {address for pid in spark_cluster.processes.values() for address in listening(pid)}

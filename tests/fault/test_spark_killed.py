@@ -24,7 +24,7 @@ from tests.fault.lake_process import ORDERS
 from tests.support.failpoints import ROOT
 
 KILLS = int(os.environ.get("KILLS", "1"))
-pytestmark = [pytest.mark.long, pytest.mark.timeout(600 + 600 * KILLS)]
+pytestmark = [pytest.mark.long, pytest.mark.spark, pytest.mark.timeout(600 + 600 * KILLS)]
 
 
 class Runs:

@@ -206,6 +206,7 @@ def test_deadlock_or_serialization_failure_is_recorded_and_the_next_run_complete
     source.write("orders.csv", ORDERS.replace("O1,C1", "O1,C2"))
 
     with psycopg.connect(plain(postgres_database)) as other:
+        other.execute("set deadlock_timeout = '1min'")  # the session that detects the deadlock fails: the run
         waiting = threading.Thread(target=lambda: other.execute("lock buyerview.orders in access exclusive mode"))
 
         def block(name: str) -> None:

@@ -25,7 +25,7 @@ def touched_orders(monkeypatch: pytest.MonkeyPatch) -> list[set[str] | None]:
             None if touched is None else set(connection.scalars(select(column("order_id")).select_from(table(touched))))
         )
 
-    monkeypatch.setattr("ingest.pipeline.rebuild", rebuilt)
+    monkeypatch.setattr("metrics.rebuild.lake_facts.rebuild", rebuilt)
     return found
 
 

@@ -21,7 +21,7 @@ from tests.support.engines import memory
 from tests.support.every_case import EVERY_CASE
 from tests.support.sql_facts import build
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.long, pytest.mark.spark, pytest.mark.timeout(1800)]
 
 HISTORIES = 200
 Files = dict[str, list[str]]
