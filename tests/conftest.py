@@ -97,6 +97,15 @@ def _no_wait_for_writers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BUYERVIEW_SETTLE", "0")
 
 
+@pytest.fixture(autouse=True)
+def _own_umask() -> Iterator[None]:
+    """Restore the umask after each test: `buyerview.main` sets a private one for the whole process."""
+    before = os.umask(0o077)
+    os.umask(before)
+    yield
+    os.umask(before)
+
+
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder for the embedded warehouse, set in BUYERVIEW_HOME. No server is set."""

@@ -56,8 +56,9 @@ def certificate(postgres_url: str, tmp_path: Path) -> Iterator[Path]:
         names = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", data / "server.key", "-out", data / "server.crt"]
         subprocess.run([*made, *names], check=True, capture_output=True, timeout=60)
         (data / "server.key").chmod(0o600)
-        with suppress(PermissionError):  # only root may, and only root must
-            os.chown(data / "server.key", data.stat().st_uid, data.stat().st_gid)
+        for name in ("server.key", "server.crt"):  # the umask can make both private
+            with suppress(PermissionError):  # only root may, and only root must
+                os.chown(data / name, data.stat().st_uid, data.stat().st_gid)
         connection.execute("alter system set ssl = on")
         connection.execute("select pg_reload_conf()")
         own = tmp_path / "ca.pem"
