@@ -23,6 +23,9 @@ from tests.support import postgres, spark, tries
 
 _numbers = itertools.count(1)
 
+UMASK = os.umask(0o077)
+os.umask(UMASK)
+
 if importlib.util.find_spec("pyspark") is None:  # the extra `cluster` has it, for the long run
     collect_ignore = ["metrics/rebuild/test_spark_facts.py"]
 
@@ -99,11 +102,9 @@ def _no_wait_for_writers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _own_umask() -> Iterator[None]:
-    """Restore the umask after each test: `buyerview.main` sets a private one for the whole process."""
-    before = os.umask(0o077)
-    os.umask(before)
+    """Restore the first umask after each test: `buyerview.main` sets a private one, also in a fixture of a module."""
     yield
-    os.umask(before)
+    os.umask(UMASK)
 
 
 @pytest.fixture
