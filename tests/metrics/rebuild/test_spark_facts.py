@@ -21,7 +21,12 @@ from tests.support.engines import memory
 from tests.support.every_case import EVERY_CASE
 from tests.support.sql_facts import build
 
-pytestmark = [pytest.mark.long, pytest.mark.spark, pytest.mark.timeout(1800)]
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.spark,
+    pytest.mark.timeout(1800),
+    pytest.mark.skipif(not EVERY_CASE, reason="takes ten minutes; EVERY_CASE=1 runs it"),
+]
 
 HISTORIES = 200
 Files = dict[str, list[str]]
@@ -41,7 +46,6 @@ def test_spark_builds_the_sample_as_duckdb_does(sample: Location, spark_cluster:
     assert changed <= rewritten_months(whole, partly) < months
 
 
-@pytest.mark.skipif(not EVERY_CASE, reason="takes minutes; EVERY_CASE=1 runs it")
 def test_spark_builds_random_histories_as_duckdb_does(spark_cluster: Cluster, tmp_path: Path) -> None:
     (world,) = drawn_worlds(1, HISTORIES)
     with memory().connect() as connection:
