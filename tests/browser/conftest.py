@@ -30,6 +30,15 @@ FLAGS = (
 )
 START = "import sys; from dashboard.server.start import serve; serve(port=int(sys.argv[1]))"
 Served = Callable[..., str]
+SETTLED = """() => {
+  const app = document.querySelector('[data-testid="stApp"]'), now = performance.now();
+  const seen = `${document.querySelectorAll("*").length} ${app?.textContent.length}`;
+  const moves = document.getAnimations().some(one => one.playState === "running");
+  const busy = app?.dataset.testScriptState !== "notRunning" || document.querySelector('[data-testid="stSkeleton"]');
+  if (busy || moves || window.testsSaw?.seen !== seen) window.testsSaw = { seen, since: now };
+  return now - window.testsSaw.since >= 400;
+}"""
+"""True once nothing has changed or moved for 0.4 s. The browser draws the last elements after the script has ended."""
 
 expect.set_options(timeout=20_000)
 
@@ -104,10 +113,11 @@ class Screen:
         return self.idle()
 
     def idle(self) -> "Screen":
-        """Wait until the script has run to its end."""
+        """Wait until the script has run to its end and the browser has drawn all of it."""
         self.page.get_by_role("heading", level=1).first.wait_for(timeout=30_000)
         self.page.wait_for_timeout(150)
         self.page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for(timeout=30_000)
+        self.page.wait_for_function(SETTLED, polling=100, timeout=30_000)
         return self
 
     def click_until(self, button: str, seen: Locator) -> None:

@@ -78,6 +78,7 @@ def test_note_is_added_changed_and_deleted_on_a_phone(phone: Screen) -> None:
     mark = phone.page.locator(".bv-mark", has_text="1 note")
     expect(mark).to_have_count(1)
     mark.click()
+    expect(phone.page.get_by_role("heading", level=1)).to_have_text("Behind the number")
     phone.idle()
     expect(phone.page.get_by_text("Strike at the port").first).to_be_visible()
     phone.page.get_by_role("combobox", name=re.compile("Add or change")).click()
