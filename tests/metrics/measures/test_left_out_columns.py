@@ -63,7 +63,7 @@ def without(sample: Location, column: str) -> Iterator[Connection]:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("column", COLUMNS if EVERY_CASE else COLUMNS[::4])
+@pytest.mark.parametrize("column", COLUMNS if EVERY_CASE else COLUMNS[::8])
 def test_n14_without_a_column_a_number_is_named_or_stands_on_other_columns(column: str, sample: Location) -> None:
     with reading(sample) as connection:
         known = {f"{row.feed}.{row.column_name}" for row in connection.execute(select(mapped_columns))}
