@@ -41,3 +41,11 @@ def listening(pid: int) -> set[str]:
         for line in Path(f"/proc/{pid}/net/{name}").read_text().splitlines()[1:]
     ]
     return {row[1].partition(":")[0] for row in rows if row[3] == "0A" and row[9] in sockets}
+
+
+@pytest.mark.long
+@pytest.mark.spark
+def test_a_server_that_does_not_respond_is_named_in_plain_words(tmp_path: Path) -> None:
+    session = pytest.importorskip("metrics.warehouse.spark_session", reason="PySpark is not installed")
+    with pytest.warns(UserWarning, match="RETRIES_EXCEEDED"), pytest.raises(session.Error, match=r"^the Spark Connect"):
+        session.Session("sc://127.0.0.1:1", str(tmp_path))

@@ -265,7 +265,10 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except PySparkException as error:
-        raise Error(str(error).partition("\n\nJVM stacktrace")[0]) from error
+        text = str(error).partition("\n\nJVM stacktrace")[0]
+        if "StatusCode.UNAVAILABLE" in text:  # the text of gRPC says no more to a user
+            text = "the Spark Connect server does not respond"
+        raise Error(text) from error
 
 
 def _path(address: str) -> str:
