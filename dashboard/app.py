@@ -32,14 +32,21 @@ st.set_page_config(
     page_title="Buyerview", page_icon=str(theme.ASSETS / "icon.svg"), layout="wide", initial_sidebar_state="auto"
 )
 st.logo(str(theme.ASSETS / "logo.svg"), size="medium", icon_image=str(theme.ASSETS / "icon.svg"))
-try:
-    allowed = access.current_access()
-except BuyerviewError as error:
-    theme.style()
+
+
+def no_access(error: BuyerviewError) -> None:
+    """Draw the card of a person whose access has ended or cannot be checked."""
     with theme.card("ended"):
         title = "Your access has ended" if isinstance(error, AccessEnded) else "Buyerview cannot check your access"
         link = '<a href="/" target="_self">Open the dashboard again</a>'
         theme.show_html(cards.empty(title, f"{formatting.html(error)}<br>{link}"))
+
+
+try:
+    allowed = access.current_access()
+except BuyerviewError as error:
+    theme.style()
+    no_access(error)
     st.stop()
 published: Generation | None = None
 failure: BuyerviewError | None = None
@@ -48,14 +55,14 @@ try:
 except BuyerviewError as error:
     failure = error
 has_data = published is not None or failure is not None
-theme.style(menu.headings(has_data=has_data))
+theme.style(menu.headings(allowed, has_data=has_data))
 theme.page_script()
 for name in list(st.query_params):
     if len(name) + sum(map(len, st.query_params.get_all(name))) > ADDRESS_LIMIT:
         with suppress(StreamlitAPIException):  # a filter has bound it, and ignores unknown values
             del st.query_params[name]
 
-st.session_state["_pages"] = menu.build_pages(has_data=has_data)
+st.session_state["_pages"] = menu.build_pages(allowed, has_data=has_data)
 page = st.navigation(list(st.session_state["_pages"].values()), expanded=True)
 entry = menu.entry(page.title)
 st.set_page_config(page_title=f"{entry.title} · Buyerview")
@@ -216,6 +223,8 @@ except (WarehouseUnreachable, StorageFailed) as error:
         st.session_state["_retried"] = True
         st.rerun()
     show_error(error)
+except AccessEnded as error:  # since the page began
+    no_access(error)
 except BuyerviewError as error:
     show_error(error)
 else:

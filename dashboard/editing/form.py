@@ -15,7 +15,7 @@ from dashboard.components import cards, formatting, theme
 from dashboard.components.locale import reader
 from dashboard.editing import background_apply, tables
 from dashboard.editing.state import FORMS, EditForm, EditState, load_state
-from dashboard.frame import access, messages, page, user_name
+from dashboard.frame import access, live_refresh, messages, page, user_name
 from metrics import warehouse
 from metrics.access import Action
 from metrics.edits import edits
@@ -242,7 +242,7 @@ def _show_message(kind: str) -> None:
         st.toast(text, icon=":material/check:")
 
 
-@st.fragment(run_every=SECONDS)
+@live_refresh.every(SECONDS)
 def _waiting(kind: str) -> None:
     """Draw the pending edits with the reason of a failure. Refreshes automatically."""
     state = load_state(FORMS[kind])

@@ -84,8 +84,11 @@ def current_access() -> Access:
 
 
 def may(action: Action) -> bool:
-    """Return True if the person may do the action, so that a page offers it."""
-    return current_access().may(action)
+    """Return True if the person may do the action, so that a page offers it. If the access has ended, it is False."""
+    try:
+        return current_access().may(action)
+    except AccessEnded:
+        return False
 
 
 def require(action: Action) -> None:

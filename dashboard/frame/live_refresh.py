@@ -1,6 +1,9 @@
 """Data status in the sidebar, and automatic refresh when a new generation is published."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import wraps
+from typing import ParamSpec
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -15,15 +18,35 @@ PIN = "v"
 SECONDS = 5
 """Seconds between two reads of `CURRENT`, a file of a few bytes."""
 
+P = ParamSpec("P")
 
-@st.fragment(run_every=SECONDS)
+
+def every(seconds: int) -> Callable[[Callable[P, None]], Callable[P, None]]:
+    """Decorate a function that draws a part of a page: the part is drawn again every few seconds.
+
+    An error is a line in place of the part, because the page, which shows errors, does not run; the next time tries
+    again.
+    """
+
+    def decorate(draw: Callable[P, None]) -> Callable[P, None]:
+        @st.fragment(run_every=seconds)
+        @wraps(draw)
+        def part(*args: P.args, **kwargs: P.kwargs) -> None:
+            try:
+                draw(*args, **kwargs)
+            except BuyerviewError:
+                line = '<div class="bv-side" role="status"><p>This cannot be read now. Trying again …</p></div>'
+                theme.show_html(line)
+
+        return part
+
+    return decorate
+
+
+@every(SECONDS)
 def data_badge(newest: int | None, as_of: datetime | None) -> None:
     """Draw the status of the data. Rerun the whole page if the newest generation is no longer `newest`."""
-    try:
-        now = queries.current()
-    except BuyerviewError:  # the page shows the error; the next tick tries again
-        theme.show_html('<div class="bv-side" role="status"><p>The warehouse cannot be read. Trying again …</p></div>')
-        return
+    now = queries.current()
     if (now.number if now else None) != newest:
         st.rerun(scope="app")
     theme.show_html(_side(now, as_of))

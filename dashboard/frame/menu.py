@@ -8,6 +8,7 @@ from streamlit.navigation.page import StreamlitPage
 
 from dashboard.frame import access
 from dashboard.frame.menu_entries import ENTRIES, Entry
+from metrics.access import Access
 
 FOLDER = Path(__file__).resolve().parents[2] / "pages"
 """Next to `dashboard`, both in the source tree and in an installed wheel."""
@@ -21,14 +22,14 @@ def in_order(*, has_data: bool) -> list[Entry]:
     return [*first, *(entry for entry in ENTRIES if not entry.without_data)]
 
 
-def _is_listed(entry: Entry) -> bool:
+def _is_listed(entry: Entry, reader: Access) -> bool:
     if entry.needs is None:
         return entry.listed
-    return access.signed_in() is not None and access.may(entry.needs)
+    return access.signed_in() is not None and reader.may(entry.needs)
 
 
-def build_pages(*, has_data: bool) -> dict[str, StreamlitPage]:
-    """Return the pages by path, for the menu and for links.
+def build_pages(reader: Access, *, has_data: bool) -> dict[str, StreamlitPage]:
+    """Return the pages by path, for the menu and for links. The menu lists those that the reader may open.
 
     The menu is a single list with headings made by `headings`, because Streamlit 1.67 breaks the list markup of a menu
     with sections.
@@ -41,15 +42,15 @@ def build_pages(*, has_data: bool) -> dict[str, StreamlitPage]:
             default=not entry.path,
             url_path=entry.path or None,
             help=entry.summary,
-            visibility="visible" if _is_listed(entry) else "hidden",
+            visibility="visible" if _is_listed(entry, reader) else "hidden",
         )
         for entry in in_order(has_data=has_data)
     }
 
 
-def headings(*, has_data: bool) -> str:
+def headings(reader: Access, *, has_data: bool) -> str:
     """Return the style rules that put a heading above the first page of each group."""
-    listed = [entry for entry in in_order(has_data=has_data) if _is_listed(entry)]
+    listed = [entry for entry in in_order(has_data=has_data) if _is_listed(entry, reader)]
     places = [(at, entry.group) for at, entry in enumerate(listed, start=1) if entry.group]
     return "".join(
         f'[data-testid="stSidebarNavItems"] > li:nth-child({at})::before{{content:"{group}"}}' for at, group in places

@@ -14,7 +14,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from dashboard.bring_data import children, sources, steps
 from dashboard.bring_data.sources import Source, UploadRefused
 from dashboard.components import cards, formatting, theme
-from dashboard.frame import access, menu
+from dashboard.frame import access, live_refresh, menu
 from dashboard.sections import bring_data_found, bring_data_missing, bring_data_preview
 from metrics.access import Action
 
@@ -188,7 +188,7 @@ def source_in_work() -> None:
             st.button("Delete source", key="bring_delete", on_click=_delete, args=(source,))
 
 
-@st.fragment(run_every=SECONDS)
+@live_refresh.every(SECONDS)
 def _progress(name: str) -> None:
     """Draw what the child process does. Draws the page again once it has ended."""
     job = children.running(name)

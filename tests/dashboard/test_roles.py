@@ -93,6 +93,29 @@ def test_page_without_access_shows_nothing_of_the_data(
     assert 'data-measure="' not in markup(at)
 
 
+def test_access_that_ends_while_a_page_is_drawn_is_no_raw_error(
+    place: Location,  # noqa: ARG001
+    become: Become,
+    open_page: Open,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Access ends after each look-up of a page run in turn."""
+    become(Role.ADMINISTRATOR)
+    found, looked_up = lookups.look_up("ben@example.com", ""), list[str]()
+    for last in range(1, 100):
+        looked_up.clear()
+        monkeypatch.setattr(
+            lookups,
+            "look_up",
+            lambda person, _, last=last: looked_up.append(person) or found if len(looked_up) < last else None,
+        )
+        at = open_page("definitions")
+        assert not at.exception
+        if len(looked_up) < last:
+            break
+    assert 2 < last < 100
+
+
 def test_access_given_and_removed_on_the_page_is_in_the_audit_trail_under_the_signed_in_name(
     place: Location, become: Become, open_page: Open
 ) -> None:
