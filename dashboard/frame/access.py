@@ -101,7 +101,8 @@ def require(action: Action) -> None:
 def guarded(action: Action) -> Callable[[Callable[P, None]], Callable[P, None]]:
     """Decorate the function of a click that changes something: it runs only if the person may do the action.
 
-    Otherwise the page shows the reason (`refusal`).
+    Otherwise the page shows the reason (`refusal`), and so it does if the function raises a BuyerviewError: Streamlit
+    calls it before the page, which shows errors.
     """
 
     def decorate(click: Callable[P, None]) -> Callable[P, None]:
@@ -109,10 +110,9 @@ def guarded(action: Action) -> Callable[[Callable[P, None]], Callable[P, None]]:
         def checked(*args: P.args, **kwargs: P.kwargs) -> None:
             try:
                 require(action)
+                click(*args, **kwargs)
             except BuyerviewError as error:
                 st.session_state["_refusal"] = str(error)
-                return
-            click(*args, **kwargs)
 
         return checked
 

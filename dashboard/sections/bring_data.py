@@ -23,6 +23,8 @@ SOURCE = "source"
 UPLOADS = "_uploads"
 """Number of uploads of this visit. A new number empties the upload field, and frees its memory."""
 SECONDS = 1
+_change = access.guarded(Action.APPLY)
+"""Decorate the function of a click that changes a source. It runs only if the person may publish."""
 
 
 def may_publish() -> bool:
@@ -81,10 +83,9 @@ def _upload_key() -> str:
     return f"bring_files_{st.session_state.get(UPLOADS, 0)}"
 
 
+@_change
 def _received() -> None:
     """Keep dropped files and read them. While a source of files is not published, they are added to it."""
-    if not may_publish():
-        return
     files = st.session_state[_upload_key()]
     if not files:
         return
@@ -114,8 +115,9 @@ def _free(files: Sequence[UploadedFile]) -> None:
             context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
 
 
+@_change
 def _connect(name: str) -> None:
-    if not may_publish() or name not in sources.connections():
+    if name not in sources.connections():
         return
     try:
         source = sources.create(name, connection=name)
@@ -197,7 +199,7 @@ def _progress(name: str) -> None:
     else:
         st.header(f"{job.title} …", anchor=False)
         theme.show_html(f'<p class="bv" role="status">{formatting.count(job.seconds(), "second")} so far.</p>')
-        st.button("Cancel", key="bring_cancel", on_click=children.cancel, args=(name,))
+        st.button("Cancel", key="bring_cancel", on_click=_cancel, args=(name,))
 
 
 def _failed(source: Source) -> None:
@@ -206,9 +208,9 @@ def _failed(source: Source) -> None:
         theme.show_html(f'<div role="alert">{cards.banner(text)}</div>')
         with st.container(horizontal=True, gap="small"):
             if source.mapping and (source.is_edited or source.run):
-                st.button("Try again", key="bring_again", on_click=steps.preview, args=(source,))
+                st.button("Try again", key="bring_again", on_click=_preview, args=(source,))
             else:
-                st.button("Read again", key="bring_again", on_click=steps.read, args=(source,))
+                st.button("Read again", key="bring_again", on_click=_read, args=(source,))
 
 
 def _recurring(source: Source, kept: Source) -> None:
@@ -224,7 +226,7 @@ def _recurring(source: Source, kept: Source) -> None:
             st.button(
                 "Treat as a new source",
                 key="bring_new",
-                on_click=sources.note,
+                on_click=_note,
                 args=(source.name,),
                 kwargs={"new": True},
             )
@@ -246,22 +248,21 @@ def _similar(source: Source) -> None:
         theme.show_html(f'<div role="status">{cards.banner(text)}</div>')
 
 
+@_change
 def _add(source: Source, kept: Source) -> None:
-    if may_publish():
-        steps.add_to(source, kept)
-        _open(kept)
+    steps.add_to(source, kept)
+    _open(kept)
 
 
 def _publish_buttons(source: Source) -> None:
     st.button("Publish data", type="primary", key="bring_publish", on_click=_publish, args=(source,))
 
 
-def _publish(source: Source) -> None:
-    if may_publish():
-        steps.publish(source)
+_publish, _preview, _read = _change(steps.publish), _change(steps.preview), _change(steps.read)
+_note, _cancel = _change(sources.note), _change(children.cancel)
 
 
-@access.guarded(Action.APPLY)
+@_change
 def _delete(source: Source) -> None:
     children.cancel(source.name)
     sources.delete(source.name)
@@ -278,4 +279,4 @@ def _published(source: Source) -> None:
             menu.link("", "Open the scorecard")
             menu.link("data-quality", "See rejected records")
             if source.connection:
-                st.button("Read new records", key="bring_newer", on_click=steps.preview, args=(source,))
+                st.button("Read new records", key="bring_newer", on_click=_preview, args=(source,))

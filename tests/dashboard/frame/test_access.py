@@ -1,0 +1,68 @@
+"""Clicks that change something ask for the person's right first, and show their errors."""
+
+import ast
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import dashboard
+from dashboard.frame import access
+from metrics.access import Access, Action, Role
+from metrics.errors import WarehouseUnreachable
+
+FOLDER = Path(dashboard.__file__).parent
+GUARDED = access.guarded(Action.APPLY)(lambda: None).__code__
+VIEW = {
+    "_choose_all",
+    "_close_story",
+    "_discard",
+    "_find",
+    "_open",
+    "clear",
+    "clear_all",
+    "draw_frame",
+    "open_rule",
+    "failed_orders._remove",
+    "unpin",
+}
+"""Functions of clicks that change only what the person sees."""
+
+
+def clicks() -> Iterator[tuple[str, str]]:
+    """Yield the module and the expression of every function that a control calls."""
+    for file in sorted(FOLDER.rglob("*.py")):
+        module = ".".join(("dashboard", *file.relative_to(FOLDER).with_suffix("").parts))
+        for node in ast.walk(ast.parse(file.read_text())):
+            is_click = isinstance(node, ast.keyword) and node.arg in ("on_click", "on_change")
+            if is_click and not isinstance(node.value, ast.Constant):
+                yield module, ast.unparse(node.value)
+
+
+def test_every_click_that_changes_something_is_guarded() -> None:
+    unguarded = []
+    for module, function in clicks():
+        name = function.rpartition(".")[2]
+        if name in VIEW or f"{module.rpartition('.')[2]}.{name}" in VIEW:
+            continue
+        called = eval(function, vars(importlib.import_module(module)))
+        if called.__code__ is not GUARDED:
+            unguarded.append(f"{module}: {function}")
+    assert unguarded == []
+
+
+@pytest.mark.parametrize("role", [Role.EDITOR, Role.VIEWER])
+def test_error_of_a_click_is_shown_by_the_page(role: Role, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: dict[str, str] = {}
+    monkeypatch.setattr(access.st, "session_state", kept)
+
+    @access.guarded(Action.WORK_ORDERS)
+    def click() -> None:
+        raise WarehouseUnreachable("postgresql://server/db", "the server does not respond")
+
+    with access.acting(Access("ben@example.com", role)):
+        click()
+    expected = "the server does not respond" if role is Role.EDITOR else "ben@example.com may not work on orders"
+    assert expected in access.refusal()
+    assert kept == {}
