@@ -73,17 +73,6 @@ def reading_as(rows: Scope) -> Iterator[None]:
         _run.scope = before
 
 
-def in_this_scope(work: Callable[[], T]) -> Callable[[], T]:
-    """Return a function that reads with the scope of this page run, for a thread that has no page run."""
-    rows = _scope()
-
-    def bound() -> T:
-        with reading_as(rows):
-            return work()
-
-    return bound
-
-
 def sees_every_row() -> bool:
     """Return True if the person of this page run has no row scope."""
     return not _scope()

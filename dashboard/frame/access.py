@@ -4,11 +4,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
-from typing import ParamSpec
+from typing import ParamSpec, TypeVar
 from urllib.parse import unquote
 
 import streamlit as st
 
+from dashboard import queries
 from dashboard.sign_in import Mode, read_settings
 from metrics.access import Access, Action, Role
 from metrics.errors import AccessDenied, AccessEnded, BuyerviewError, SettingRefused
@@ -22,6 +23,7 @@ FRESH_SECONDS = 0.25
 """Longest time for which a page run and the gate share one look-up: less than the time between two clicks."""
 
 P = ParamSpec("P")
+T = TypeVar("T")
 
 _recent: dict[tuple[str, str], tuple[float, Access | None]] = {}
 """The last look-up of each person and sign-in, and its time."""
@@ -72,9 +74,11 @@ def current_access() -> Access:
 
     Raises AccessEnded if the person has no access, or has signed out.
     """
-    if _acting:
-        return _acting[-1]
-    named = signed_in()
+    return _acting[-1] if _acting else _access_of(signed_in())
+
+
+def _access_of(named: tuple[str, str] | None) -> Access:
+    """Return the access of a person and sign-in; None: of the local administrator."""
     if named is None:
         return Access(LOCAL, Role.ADMINISTRATOR)
     found = look_up(*named)
@@ -117,6 +121,21 @@ def guarded(action: Action) -> Callable[[Callable[P, None]], Callable[P, None]]:
         return checked
 
     return decorate
+
+
+def at_download(work: Callable[[], T]) -> Callable[[], T]:
+    """Return a function that reads the rows that this page run's person may see when it is called.
+
+    For downloads: a thread without a page run calls it after the click, and the access may have changed since the page
+    was drawn. Raises AccessEnded if it has ended.
+    """
+    named = signed_in()
+
+    def bound() -> T:
+        with queries.reading_as(_access_of(named).scope):
+            return work()
+
+    return bound
 
 
 def refusal() -> str:

@@ -9,8 +9,8 @@ from decimal import Decimal
 
 import streamlit as st
 
-from dashboard import queries
 from dashboard.components import formatting
+from dashboard.frame import access
 from metrics.provenance.provenance import formula
 
 FILE_ROWS = 200_000
@@ -26,7 +26,7 @@ def download(rows: Rows, total: int, *, name: str) -> None:
         f"More than {formatting.integer(FILE_ROWS)} rows: add filters to download"
         if too_many
         else f"Download all {formatting.integer(total)} as CSV",
-        data=queries.in_this_scope(lambda: csv_file(rows())),
+        data=access.at_download(lambda: csv_file(rows())),
         file_name=f"buyerview_{name}.csv",
         mime="text/csv",
         icon=":material/download:",

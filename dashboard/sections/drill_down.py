@@ -13,7 +13,7 @@ from dashboard import queries
 from dashboard.components import cards, formatting, tables, theme
 from dashboard.components.tables import Cell
 from dashboard.exports import write
-from dashboard.frame import links, menu, page, quality_marks
+from dashboard.frame import access, links, menu, page, quality_marks
 from dashboard.frame.filters import Filters
 from dashboard.frame.links import At, Days
 from dashboard.measure_page.cells import link_cell, value_cell
@@ -263,7 +263,7 @@ def _download(found: DrillDown, one: DrillDownRequest) -> None:
         f"More than {formatting.integer(FILE_ROWS)} rows: add filters to download"
         if too_many
         else f"Download all {formatting.integer(found.total)} as CSV",
-        data=queries.in_this_scope(lambda: file_of(generation, one)),
+        data=access.at_download(lambda: file_of(generation, one)),
         file_name=f"buyerview_{one.measure.name}_{one.part}_{one.start}_{one.end}.csv",
         mime="text/csv",
         icon=":material/download:",

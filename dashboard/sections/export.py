@@ -11,7 +11,7 @@ import streamlit as st
 from dashboard import queries
 from dashboard.components import cards, charts, formatting, theme
 from dashboard.exports import write
-from dashboard.frame import chart_download, page
+from dashboard.frame import access, chart_download, page
 from dashboard.frame.filters import Filters
 from dashboard.frame.period import periods
 from dashboard.sections import export_charts, export_table
@@ -149,17 +149,15 @@ def download(question: Question, *, count: int, exact: bool) -> None:
         )
         form = form or "csv"
         name = write.download_name(_name(question), form)
-        # Read now, because a thread without a session writes the file after the click.
-        source = queries.cached(provenance, number, question)
         limit = SHEET_ROWS_HERE if form == "xlsx" else ROWS_HERE
         st.download_button(
             f"Download {write.TITLES[form]}",
-            data=queries.in_this_scope(
+            data=access.at_download(
                 lambda: write.download(
                     queries.read(answer_table, number, question),
                     form,
                     _name(question) + write.FORMATS[form][0],
-                    source,
+                    queries.read(provenance, number, question),
                 )
             ),
             file_name=name,

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -95,15 +94,6 @@ def test_two_persons_with_different_scopes_never_share_a_result() -> None:
     (every,) = queries.answers(1, Question(("judged_orders",)))
     assert nothing.value == 0
     assert every.value
-
-
-@pytest.mark.usefixtures("small")
-def test_a_download_in_another_thread_reads_with_the_scope_of_its_page() -> None:
-    rows: Scope = (("segment", ("A",)),)
-    with queries.reading_as(rows), queries.one_generation(1):
-        download = queries.in_this_scope(lambda: queries.read(visible_rows, 1))
-    with ThreadPoolExecutor() as threads:
-        assert threads.submit(download).result()[0] == rows
 
 
 @pytest.mark.usefixtures("small")

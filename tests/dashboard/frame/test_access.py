@@ -3,16 +3,19 @@
 import ast
 import importlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 import dashboard
+from dashboard import queries
 from dashboard.frame import access
-from metrics.access import Access, Action, Role
-from metrics.errors import WarehouseUnreachable
+from metrics.access import Access, Action, Role, Scope
+from metrics.errors import AccessEnded, WarehouseUnreachable
 
 FOLDER = Path(dashboard.__file__).parent
+WEST: Scope = (("region", ("West",)),)
 GUARDED = access.guarded(Action.APPLY)(lambda: None).__code__
 VIEW = {
     "_choose_all",
@@ -66,3 +69,18 @@ def test_error_of_a_click_is_shown_by_the_page(role: Role, monkeypatch: pytest.M
     expected = "the server does not respond" if role is Role.EDITOR else "ben@example.com may not work on orders"
     assert expected in access.refusal()
     assert kept == {}
+
+
+def test_download_reads_with_the_access_at_the_click(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not with the access when its page was drawn, and in a thread without a page."""
+    known = [Access("ben@example.com", Role.ANALYST), Access("ben@example.com", Role.ANALYST, WEST), None]
+    monkeypatch.setattr(access, "signed_in", lambda: ("ben@example.com", "1"))
+    monkeypatch.setattr(access, "look_up", lambda *_: known[0])
+    download = access.at_download(queries._scope)
+    with ThreadPoolExecutor() as threads:
+        assert threads.submit(download).result() == ()
+        known.pop(0)
+        assert threads.submit(download).result() == WEST
+        known.pop(0)
+        with pytest.raises(AccessEnded):
+            threads.submit(download).result()
