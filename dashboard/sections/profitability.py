@@ -80,19 +80,17 @@ def zones_chart(view: MeasureView) -> None:
     """Draw the customers by sales and cost to serve, and the totals of the zones."""
     customers, cuts = queries.cached(customer_zones.zones, view.generation, view.filters.start, view.filters.end)
     if not customers:
-        theme.show_html(
-            cards.empty(
-                "No zones",
-                "No customer has sales or costs in this period. Zones need the feeds invoices and service_costs.",
-            )
-        )
+        why = "No customer has sales or costs in this period. Zones need the feeds invoices and service_costs."
+        if cuts.left_out:
+            why = _left_out(cuts)
+        theme.show_html(cards.empty("No zones", why))
         return
     st.header("Customers by net sales and cost to serve", anchor=False)
     st.caption(
         f"{formatting.count(len(customers), 'customer')}; thresholds: net sales {_money(cuts.sales)} and cost to serve "
         f"{_cost_cut(cuts)} "
         "(medians of all customers in the period, unless assumptions set them; filters do not change them). "
-        "The axes use a square-root scale to separate small customers."
+        f"The axes use a square-root scale to separate small customers. {_left_out(cuts)}"
     )
     chart_download.export_chart(
         _map(customers, cuts, is_dark=theme.is_dark()),
@@ -101,6 +99,14 @@ def zones_chart(view: MeasureView) -> None:
         title="Customers by net sales and cost to serve",
     )
     theme.show_html(_zones(customers))
+
+
+def _left_out(cuts: Cuts) -> str:
+    """Return the sentence about customers without a zone; "" if there are none."""
+    if not cuts.left_out:
+        return ""
+    count = formatting.count(cuts.left_out, "customer")
+    return f"{count} without a zone: an exchange rate is missing, so sales or cost are not known."
 
 
 def _cost_cut(cuts: Cuts) -> str:

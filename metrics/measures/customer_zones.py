@@ -35,18 +35,23 @@ MOVES = (Decimal("-0.20"), Decimal("-0.10"), Decimal("0.10"), Decimal("0.20"))
 
 @dataclass(frozen=True)
 class Cuts:
-    """The zone thresholds: net sales in money; cost to serve in money, or with `as_share` as a share of net sales."""
+    """The zone thresholds: net sales in money; cost to serve in money, or with `as_share` as a share of net sales.
+
+    left_out: customers of the period without a zone, because an exchange rate is missing.
+    """
 
     sales: Decimal
     cost: Decimal
     as_share: bool = False
+    left_out: int = 0
 
 
 @dataclass(frozen=True)
 class Customer:
     """One customer's period, in the reporting currency.
 
-    segment: the customer's latest segment. profit: None if a part of it is unknown.
+    segment: the customer's latest segment. profit: None if a part of it is unknown. has_rates: False if a document has
+    no exchange rate, so that sales or cost to serve are not known either.
     """
 
     customer_id: str
@@ -57,6 +62,7 @@ class Customer:
     cost_to_serve: Decimal
     profit: Decimal | None
     zone: str = ""
+    has_rates: bool = True
 
 
 @dataclass(frozen=True)
@@ -169,7 +175,8 @@ def in_period(day: Expression, start: date | None, end: date | None) -> list[Exp
 
 def customers_of(connection: Connection, start: date | None, end: date | None) -> list[Customer]:
     """Return every customer with a movement of money in the period, without a zone."""
-    unknown = or_(and_(m.kind != "product_cost", m.amount.is_(None)), m.cost_known.is_(False))
+    without_rate = and_(m.kind != "product_cost", m.amount.is_(None))
+    unknown = or_(without_rate, m.cost_known.is_(False))
     found = connection.execute(
         select(
             m.customer_id,
@@ -179,6 +186,7 @@ def customers_of(connection: Connection, start: date | None, end: date | None) -
             sum_if(is_product_cost, m.amount).label("product_cost"),
             sum_if(is_cost_to_serve, m.amount).label("cost_to_serve"),
             count_if(unknown).label("unknown"),
+            count_if(without_rate).label("without_rate"),
         )
         .where(m.customer_id != NONE, *in_period(m.day, start, end))
         .group_by(m.customer_id, m.segment)
@@ -191,7 +199,16 @@ def customers_of(connection: Connection, start: date | None, end: date | None) -
         sales, made, serving = (sum((Decimal(row[place]) for row in rows), Decimal(0)) for place in (3, 4, 5))
         profit = None if any(row.unknown for row in rows) else sales - made - serving
         customers.append(
-            Customer(customer_id, str(rows[-1].segment), orders.get(customer_id, 0), sales, made, serving, profit)
+            Customer(
+                customer_id,
+                str(rows[-1].segment),
+                orders.get(customer_id, 0),
+                sales,
+                made,
+                serving,
+                profit,
+                has_rates=not any(row.without_rate for row in rows),
+            )
         )
     return customers
 
@@ -208,9 +225,13 @@ def _orders(connection: Connection, start: date | None, end: date | None) -> dic
 
 @cached_per_generation
 def zones(connection: Connection, start: date | None = None, end: date | None = None) -> tuple[list[Customer], Cuts]:
-    """Return every customer of the period with a zone, and the cuts."""
-    customers = customers_of(connection, start, end)
-    cuts = cuts_for(connection, customers)
+    """Return the customers of the period with their zones, and the cuts.
+
+    Customers whose sales or cost to serve are not known have no zone, and do not move the cuts.
+    """
+    found = customers_of(connection, start, end)
+    customers = [customer for customer in found if customer.has_rates]
+    cuts = replace(cuts_for(connection, customers), left_out=len(found) - len(customers))
     return zoned(customers, cuts), cuts
 
 
@@ -238,7 +259,8 @@ def totals(customers: Iterable[Customer]) -> list[ZoneTotal]:
 def describe_cuts(cuts: Cuts, customers: Sequence[Customer]) -> str:
     """Describe the cuts and the number of customers, shown next to every number of the zones."""
     cost = f"{100 * cuts.cost:.2f}% of net sales" if cuts.as_share else f"{cuts.cost:,.2f}"
-    return f"cuts: net sales {cuts.sales:,.2f}, cost to serve {cost}; {len(customers)} customers"
+    left_out = f"; {cuts.left_out} customers left out: an exchange rate is missing" if cuts.left_out else ""
+    return f"cuts: net sales {cuts.sales:,.2f}, cost to serve {cost}; {len(customers)} customers{left_out}"
 
 
 KEYS: dict[str, Callable[[Customer], str]] = {

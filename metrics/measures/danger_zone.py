@@ -65,7 +65,7 @@ def _study(
             known = [value for value in amounts if value is not None]
             remark = describe(mine)
             if len(known) < len(amounts):
-                remark += f"; {len(amounts) - len(known)} customers left out: a unit cost or exchange rate is missing"
+                remark += f"; {len(amounts) - len(known)} customers left out: a unit cost is missing"
             if not known:
                 return Result(None, no_data="no data: the profit of every Danger customer is unknown", remark=remark)
             value = sum(known, Decimal(0))

@@ -66,20 +66,29 @@ def _changing(
 
 
 def _loss_making(connection: Connection, question: Question, _ask: Ask) -> list[Answer]:
-    customers, _ = zones(connection, question.start, question.end)
+    customers, cuts = zones(connection, question.start, question.end)
 
     def finish(group: Sequence[Customer]) -> Result:
         known = [customer for customer in group if customer.profit is not None]
         losing = sum(customer.profit < 0 for customer in known if customer.profit is not None)
         unknown = len(group) - len(known)
-        remark = f"{unknown} customers left out: a unit cost or exchange rate is missing" if unknown else None
+        reasons = [
+            f"{count} customers left out: {why} is missing"
+            for count, why in ((unknown, "a unit cost"), (cuts.left_out, "an exchange rate"))
+            if count
+        ]
+        remark = "; ".join(reasons) or None
         if not known:
-            return Result(None, no_data="no data: no customer has all unit costs and exchange rates", remark=remark)
+            return Result(None, no_data="no data: no customer has all unit costs", remark=remark)
         return Result(losing, losing, len(known), remark=remark)
 
     return by_customers(question, customers, finish)
 
 
+_WITHOUT_ZONE = (
+    "Customers without any movement of money in the period. Customers with a document without an exchange rate (shown "
+    "next to the value)."
+)
 _CUTS = "The cuts are the medians over all customers of the period, unless assumed otherwise."
 
 MEASURES: tuple[Measure, ...] = (
@@ -98,7 +107,7 @@ MEASURES: tuple[Measure, ...] = (
         ),
         numerator="customers in the zone",
         denominator="–",
-        exclusions="Customers without any movement of money in the period.",
+        exclusions=_WITHOUT_ZONE,
         source="Coyle",
         feeds=(*BILLING_FEEDS, *COST_FEEDS),
         assumptions=ZONE_ASSUMPTIONS,
@@ -117,7 +126,7 @@ MEASURES: tuple[Measure, ...] = (
         definition=f"Net sales value of the customers of a zone. {_CUTS}",
         numerator="net sales value of the zone's customers",
         denominator="–",
-        exclusions="Customers without any movement of money in the period.",
+        exclusions=_WITHOUT_ZONE,
         source="Coyle",
         feeds=(*BILLING_FEEDS, *COST_FEEDS),
         assumptions=ZONE_ASSUMPTIONS,
@@ -136,7 +145,7 @@ MEASURES: tuple[Measure, ...] = (
         definition=f"Cost to serve of the customers of a zone. {_CUTS}",
         numerator="cost to serve of the zone's customers",
         denominator="–",
-        exclusions="Customers without any movement of money in the period.",
+        exclusions=_WITHOUT_ZONE,
         source="Coyle",
         feeds=(*BILLING_FEEDS, *COST_FEEDS),
         assumptions=ZONE_ASSUMPTIONS,
@@ -155,7 +164,7 @@ MEASURES: tuple[Measure, ...] = (
         definition="Customers that change zone if either cut changes by -20, -10, +10 or +20%.",
         numerator="count of those customers",
         denominator="customers with a zone",
-        exclusions="Customers without any movement of money in the period.",
+        exclusions=_WITHOUT_ZONE,
         source="own definition",
         feeds=(*BILLING_FEEDS, *COST_FEEDS),
         assumptions=ZONE_ASSUMPTIONS,
@@ -174,7 +183,7 @@ MEASURES: tuple[Measure, ...] = (
         definition="Net sales of customers that change zone if either cut changes by -20, -10, +10 or +20%.",
         numerator="Σ net sales of those customers",
         denominator="net sales of customers with a zone",
-        exclusions="Customers without any movement of money in the period.",
+        exclusions=_WITHOUT_ZONE,
         source="own definition",
         feeds=(*BILLING_FEEDS, *COST_FEEDS),
         assumptions=ZONE_ASSUMPTIONS,

@@ -150,7 +150,7 @@ def test_profit_excludes_lines_without_a_unit_cost_and_has_a_remark(warehouse: C
     assert profit.remark == "left out: net sales of 500.00 on 1 billed line without a unit cost"
     assert value(warehouse, "sales_without_unit_cost") == Decimal(500)
     losing = one(warehouse, "loss_making_customers")
-    assert (losing.value, losing.remark) == (None, "1 customers left out: a unit cost or exchange rate is missing")
+    assert (losing.value, losing.remark) == (None, "1 customers left out: a unit cost is missing")
 
 
 def test_customer_with_negative_profit_is_loss_making(warehouse: Connection) -> None:

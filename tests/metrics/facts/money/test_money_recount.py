@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
@@ -224,14 +225,16 @@ def test_profit_by_dimension_adds_up_to_the_total_profit(dimension: str, connect
     assert sum(Decimal(one.value) for one in listed if one.value is not None) == whole.value
 
 
-def test_customer_zones_add_up_to_total_sales_and_costs(connection: Connection) -> None:
+def test_customer_zones_and_customers_left_out_add_up_to_total_sales_and_costs(connection: Connection) -> None:
     customers, cuts = customer_zones.zones(connection)
     assert {one.zone for one in customers} == set(customer_zones.ZONES)
-    assert cuts == customer_zones.median_cuts(customers)
+    everybody = customer_zones.customers_of(connection, None, None)
+    left_out = [one for one in everybody if not one.has_rates]
+    assert cuts == replace(customer_zones.median_cuts(customers), left_out=len(left_out))
     for measure, amount in (
         ("net_sales_value", "sales"),
         ("product_cost", "product_cost"),
         ("cost_to_serve", "cost_to_serve"),
     ):
         (whole,) = answer(connection, Question((measure,)))
-        assert sum(getattr(one, amount) for one in customers) == whole.value
+        assert sum(getattr(one, amount) for one in (*customers, *left_out)) == whole.value

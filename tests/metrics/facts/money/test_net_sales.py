@@ -182,7 +182,9 @@ def dollars(**feeds: Any) -> builders.Records:
 
 def test_r25_amounts_are_converted_at_the_document_day_rate_or_left_out(warehouse: Connection) -> None:
     """5,000 USD + 5,000 EUR × 1.10 = 10,500 USD, with "10,000 AED in 1 document" left out."""
-    build(warehouse, dollars(), APRIL_END, EVERYTHING)
+    names = ("USD", "EUR", "AED")
+    of_three = [builders.order(order_id=name, customer_id=name, currency=name) for name in names]
+    build(warehouse, {**dollars(), "orders": of_three}, APRIL_END, EVERYTHING)
     assert value(warehouse, "net_sales_value") == Decimal(10500)
     assert by(warehouse, "net_sales_value", "currency") == {
         "USD": Decimal(5000),
@@ -196,6 +198,11 @@ def test_r25_amounts_are_converted_at_the_document_day_rate_or_left_out(warehous
     profit = one(warehouse, "customer_profit")
     assert profit.value == Decimal(10500 - 2 * 300), "100 pieces at 3.00 of each of the two documents that have a rate"
     assert profit.remark == "left out: 1 document without a rate"
+    # The sales of AED are unknown, so it has no zone. The median of 5,000 and 5,500 is 5,250.
+    assert by(warehouse, "zone", "zone") == {"Build": 1, "Protect": 1}
+    assert one(warehouse, "zone").remark == (
+        "cuts: net sales 5,250.00, cost to serve 0.00; 2 customers; 1 customers left out: an exchange rate is missing"
+    )
 
 
 def test_r25_exchange_rate_is_valid_for_seven_days(warehouse: Connection) -> None:
