@@ -86,7 +86,8 @@ def _evidence(records: OrderRecords, verdict: str, as_of: datetime | None) -> li
     lines = [line for line in records.lines if line.get(verdict) is facts[verdict] and line.get(f"{verdict}_reason")]
     if facts[verdict] is None:
         codes = {str(line[f"{verdict}_reason"]) for line in lines} or {facts[f"{verdict}_reason"] or "no_evidence"}
-        texts = [UNKNOWNS.get(code, formatting.in_words(code)) for code in sorted(codes)]
+        words = {**UNKNOWNS, "no_evidence": _missing_evidence(records, verdict)}
+        texts = [words.get(code, formatting.in_words(code)) for code in sorted(codes)]
         return [f"{text[:1].upper()}{text[1:]}." for text in texts]
     numbers: dict[str, list[str]] = {}
     for line in lines:
@@ -97,6 +98,15 @@ def _evidence(records: OrderRecords, verdict: str, as_of: datetime | None) -> li
         for text, line_nos in numbers.items()
     ]
     return sentences or [f"{reason(facts[f'{verdict}_reason'])}."]
+
+
+def _missing_evidence(records: OrderRecords, verdict: str) -> str:
+    """Return which evidence is missing: the receipt of shipments, if a test needs it."""
+    shipments = [header["shipment_id"] for header in records.shipments if not header.get("received_at")]
+    if verdict not in ("on_time", "complete") or not shipments:
+        return UNKNOWNS["no_evidence"]
+    what = "shipment" if len(shipments) == 1 else "shipments"
+    return f"unknown: no time of receipt of {what} {', '.join(sorted(shipments))}"
 
 
 def _passed(records: OrderRecords, verdict: str) -> str:

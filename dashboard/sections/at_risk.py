@@ -9,7 +9,7 @@ from dashboard.components import cards, formatting, theme
 from dashboard.components.formatting import duration
 from dashboard.frame import list_file, page, user_name
 from dashboard.frame.filters import Filters
-from dashboard.orders import list_choices, work_list
+from dashboard.orders import list_choices, list_totals, work_list
 from dashboard.orders.work_list import Column
 from metrics.lists import at_risk
 from metrics.lists.at_risk import BEHIND, LOST, NEAR, SLACK_STATES, SORTS, TIGHT
@@ -124,17 +124,11 @@ def _sums(listing: Listing) -> str:
     for standing, words in SLACK_STATES.items():
         rows = [total for total in listing.sums if total["standing"] == standing]
         if rows:
-            amounts = " · ".join(
-                f'<span class="bv-nowrap">{formatting.compact(float(row["ordered_amount"]))} {_currency(row)}</span>'
-                for row in rows
-                if row["ordered_amount"] is not None
-            )
+            totals = list_totals.totals(rows)
+            amounts = " · ".join(f'<span class="bv-nowrap">{text}</span>' for text in totals)
+            amounts += list_totals.left_out(rows)
             pairs.append((formatting.integer(sum(row["orders"] for row in rows)), f"{words}<br>{amounts}"))
     return cards.figures(pairs)
-
-
-def _currency(row: Row) -> str:
-    return formatting.html(row["currency"]) if row["currency"] not in (None, "(none)") else ""
 
 
 def _columns(as_of: datetime | None) -> list[Column]:

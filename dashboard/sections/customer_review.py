@@ -234,7 +234,7 @@ def _failed_orders(review: Review) -> Section:
             Item(evidence.explanation_of(row)),
             Item(formatting.day(row["due_day"])),
             _amount(row, "ordered_amount"),
-            _amount(row, "short_amount"),
+            _amount(row, "short_amount") if row["complete"] is False or not row["short_amount"] else Item("unknown"),
         ]
         for row in listing.rows
     ]
@@ -275,7 +275,7 @@ def _zone_and_options(review: Review) -> Section:
         rows += [[Item(MEASURES[name].title), _value(review, name)] for name in MONEY]
     if zone and zone.zone == customer_zones.DANGER:
         rows += [[Item(name), Item(text)] for name, text in _options(review)]
-    nothing = ("No zone", "The customer has no sales or costs in this period. Zones need invoices and service costs.")
+    nothing = ("No zone", "The customer has no sales or costs in this period, or an exchange rate is missing.")
     note = "Options exist for customers in Danger. Customer acceptance is not modelled."
     return Section("zone", "Zone and options", ("", "Value"), rows, nothing, note, numeric=(1,))
 

@@ -8,7 +8,7 @@ from dashboard import queries
 from dashboard.components import cards, formatting, theme
 from dashboard.frame import list_file, page, user_name
 from dashboard.frame.filters import Filters
-from dashboard.orders import evidence, list_choices, work_list
+from dashboard.orders import evidence, list_choices, list_totals, work_list
 from dashboard.orders.levers import name_of, parse_lever, view_of
 from dashboard.orders.reasons import REASONS, reason
 from dashboard.orders.work_list import Column
@@ -186,18 +186,16 @@ WHY_NONE = {
 
 
 def totals(filters: Filters, choice: Choice, listing: Listing) -> str:
-    """Return the number of listed orders, of how many failed orders, and their value by currency, as markup."""
+    """Return the number of listed orders, of how many failed orders, and their value, as markup."""
     words = "failed orders"
     if choice.show != "all":
         whole = formatting.count(number_of_orders(filters, choice), "failed order")
         words = f"{COUNTED[choice.show]} of {whole}"
     pairs = [(formatting.integer(listing.total), words)]
-    for total in listing.sums[:3]:
-        if total["ordered_amount"] is not None:
-            currency = formatting.html(total["currency"]) if total["currency"] not in (None, "(none)") else ""
-            pairs.append((f"{formatting.compact(float(total['ordered_amount']))} {currency}", "ordered value"))
-            if total["short_amount"]:
-                pairs.append((f"{formatting.compact(float(total['short_amount']))} {currency}", "not received"))
+    words = f"ordered value{list_totals.left_out(listing.sums)}"
+    pairs += [(text, words) for text in list_totals.totals(listing.sums)]
+    short = list_totals.totals(listing.sums, amount="short_amount", value="short_value")
+    pairs += [(text, "not received") for text in short]
     return cards.figures(pairs)
 
 
@@ -242,7 +240,10 @@ def _columns(listing: Listing) -> list[Column]:
         return f"{formatting.html(formatting.day(at.date()))}<small>{left}</small>"
 
     def worth(row: Row, _: Item) -> str:
-        missing = f"{formatting.html(formatting.money(row['short_amount']))} missing" if row["short_amount"] else ""
+        missing = ""
+        if row["short_amount"]:
+            amount = formatting.html(formatting.money(row["short_amount"]))
+            missing = f"{amount} missing" if row["complete"] is False else "receipt unknown"
         return f"{work_list.value(row)}<small>{missing}</small>"
 
     return [

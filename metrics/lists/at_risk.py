@@ -29,7 +29,17 @@ from metrics.facts.orders import facts_state, order_facts_table, order_line_fact
 from metrics.facts.process_steps import step_facts_table
 from metrics.facts.step_slack import step_budgets_table
 from metrics.facts.work_in_progress import work_facts_table
-from metrics.lists.rows import Listing, Place, Where, in_period, or_order, place_of, rows_of, with_names
+from metrics.lists.rows import (
+    Listing,
+    Place,
+    Where,
+    in_period,
+    in_reporting_currency,
+    or_order,
+    place_of,
+    rows_of,
+    with_names,
+)
 from metrics.sql.business_hours import elapsed_seconds
 from metrics.sql.dialects import Expression, greater, lesser, typed_null
 from metrics.sql.moments import moment_span
@@ -65,7 +75,7 @@ def at_risk(
     size: int = 50,
 ) -> Listing:
     """Return one page of the orders at risk. `sums` has the number of `orders` and their `ordered_amount`, by
-    `standing` and `currency`.
+    `standing` and `currency`, and the same in the reporting currency.
 
     among, but: keep to these orders, or leave these out. Grain: one order, with `standing`, `deadline_at`,
     `slack_seconds` (null: not known), and its position: `step`, `step_standing`, `age_seconds`.
@@ -76,7 +86,11 @@ def at_risk(
     r = found.c
     listed = select(found).order_by(*_sorted(found)[sort], r.order_id).limit(size).offset((page - 1) * size)
     whole = select(
-        r.standing, r.currency, func.count().label("orders"), func.sum(r.ordered_amount).label("ordered_amount")
+        r.standing,
+        r.currency,
+        func.count().label("orders"),
+        func.sum(r.ordered_amount).label("ordered_amount"),
+        *in_reporting_currency(r.ordered_amount, r.rate),
     )
     sums = rows_of(
         connection, whole.group_by(r.standing, r.currency).order_by(func.count().desc(), r.standing, r.currency)
@@ -167,6 +181,7 @@ ABOUT = (
     "segment",
     "currency",
     "ordered_amount",
+    "rate",
     "ordered_day",
     "due_day",
     "deadline_at",

@@ -17,6 +17,7 @@ from metrics.lists.rows import (
     Row,
     Where,
     in_period,
+    in_reporting_currency,
     is_failed,
     is_shown,
     or_order,
@@ -28,7 +29,8 @@ from metrics.lists.rows import (
 from metrics.measures.catalog import find
 from metrics.model.question import Question
 from metrics.queries.statements import view_conditions
-from metrics.sql.dialects import Expression
+from metrics.sql.dialects import Expression, typed_null
+from metrics.sql.exchange_rates import converted
 
 
 def _broke(reasons: Sequence[str]) -> ColumnElement[bool]:
@@ -38,6 +40,12 @@ def _broke(reasons: Sequence[str]) -> ColumnElement[bool]:
         false(),
         *(and_(is_shown(verdict), facts[f"{verdict}_reason"].in_(list(reasons))) for verdict in SHOWN),
     )
+
+
+def _missing() -> Expression:
+    """Return the value of goods known to be missing. Without proof of receipt, nobody knows what is missing."""
+    facts = order_facts_table.c
+    return case((facts.complete.is_(False), facts.short_amount), else_=typed_null(facts.short_amount.type))
 
 
 def _in_order_of_reason() -> list[Expression]:
@@ -56,7 +64,7 @@ SORTS: dict[str, list[Expression]] = {
     "oldest": [order_facts_table.c.due_day.asc().nulls_last()],
     "value": [order_facts_table.c.ordered_amount.desc().nulls_last()],
     "late": [order_facts_table.c.days_late.desc().nulls_last()],
-    "short": [order_facts_table.c.short_amount.desc().nulls_last()],
+    "short": [_missing().desc().nulls_last()],
     "reason": _in_order_of_reason(),
 }
 """Sort orders of the list. The deadline to resolve an order is a fixed number of days after `resolution_starts_at`."""
@@ -87,7 +95,8 @@ def failed_orders(
     """Return one page of the orders that failed at least one test, with the total number and value.
 
     Grain: one order. Columns: all of `order_facts`. `sums` has `ordered_amount` and `short_amount` of the whole list
-    by currency. Amounts of different currencies are never added.
+    by currency, and the same in the reporting currency. `short_amount` adds up orders that are known to be incomplete.
+    Amounts of different currencies are never added.
     """
     facts = order_facts_table.c
     view = [*_failed(narrow), *_of_status(narrow)]
@@ -103,7 +112,9 @@ def failed_orders(
         facts.currency.label("currency"),
         func.count().label("orders"),
         func.sum(facts.ordered_amount).label("ordered_amount"),
-        func.sum(facts.short_amount).label("short_amount"),
+        func.sum(_missing()).label("short_amount"),
+        *in_reporting_currency(facts.ordered_amount, facts.rate),
+        func.sum(case((facts.complete.is_(False), converted(facts.short_amount, facts.rate)))).label("short_value"),
     )
     sums = rows_of(
         connection,

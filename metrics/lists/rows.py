@@ -11,7 +11,8 @@ from metrics.facts.orders.conditions import FAILED
 from metrics.facts.recoveries import recovery_facts_table
 from metrics.measures.catalog import dimension_column
 from metrics.schema import Row as Row
-from metrics.sql.dialects import Expression
+from metrics.sql.dialects import Expression, count_if
+from metrics.sql.exchange_rates import converted
 
 Where = Sequence[tuple[str, Sequence[str]]]
 """Filters as in `Question.where`: a dimension and its values."""
@@ -28,7 +29,11 @@ SEPARATOR = "\x1f"
 
 @dataclass(frozen=True)
 class Listing:
-    """One page of a list, with the total and the sums of the whole list."""
+    """One page of a list, with the total and the sums of the whole list.
+
+    Sums by currency have their amounts in the reporting currency too (`value`, `short_value`), and the number of orders
+    whose amount has no exchange rate (`without_rate`).
+    """
 
     rows: list[Row]
     total: int
@@ -47,6 +52,14 @@ class Place:
 def rows_of(connection: Connection, statement: Executable) -> list[Row]:
     """Return the rows of a statement as dictionaries."""
     return [dict(row) for row in connection.execute(statement).mappings()]
+
+
+def in_reporting_currency(amount: Expression, rate: Expression) -> list[Expression]:
+    """Return the columns `value` and `without_rate` of the sums of a list."""
+    return [
+        func.sum(converted(amount, rate)).label("value"),
+        count_if(and_(amount.is_not(None), rate.is_(None))).label("without_rate"),
+    ]
 
 
 def _dimension(name: str) -> ColumnElement[str]:

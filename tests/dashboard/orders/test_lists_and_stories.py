@@ -37,6 +37,12 @@ def _check_failed_orders(small: Connection) -> None:
     counted = answer.answer(small, Question(("failed_orders",)))[0].value
     assert whole.total == len(whole.rows) == counted
     assert sum(one["orders"] for one in whole.sums) == whole.total
+    for total, amount in (("value", "ordered_amount"), ("short_value", "short_amount")):
+        rows = [row for row in whole.rows if amount == "ordered_amount" or row["complete"] is False]
+        known = [row[amount] * row["rate"] for row in rows if row[amount] is not None and row["rate"] is not None]
+        assert sum(one[total] or 0 for one in whole.sums) == sum(known)
+    without_rate = sum(row["ordered_amount"] is not None and row["rate"] is None for row in whole.rows)
+    assert sum(one["without_rate"] for one in whole.sums) == without_rate
     assert all(any(row[verdict] is False for verdict in VERDICTS) for row in whole.rows)
     ids = [row["order_id"] for row in whole.rows]
 
