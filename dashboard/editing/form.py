@@ -13,8 +13,9 @@ from sqlalchemy import Connection
 from dashboard import queries
 from dashboard.components import cards, formatting, theme
 from dashboard.components.locale import reader
-from dashboard.editing import background_apply, tables
+from dashboard.editing import background_apply, tables, units
 from dashboard.editing.state import FORMS, EditForm, EditState, load_state
+from dashboard.editing.units import Kind
 from dashboard.frame import access, live_refresh, messages, page, user_name
 from metrics import warehouse
 from metrics.access import Action
@@ -97,7 +98,7 @@ def _form(kind: str, form: EditForm, state: EditState) -> None:
     with st.form(f"{kind}_form", border=False):
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
             values = {
-                name: _field(f"{kind}_{'_'.join(key)}_{name}", key, name, current.get(name))
+                name: _field(f"{kind}_{'_'.join(key)}_{name}", form.feed, key, name, current.get(name))
                 for name in edits.value_columns(form.feed)
             }
             since = st.date_input(
@@ -112,7 +113,7 @@ def _form(kind: str, form: EditForm, state: EditState) -> None:
             note = st.text_input("Reason (optional)", key=f"{kind}_note", width=340)
         submitted = st.form_submit_button("Preview edit", icon=":material/visibility:")
     if submitted:
-        _keep(kind, lambda _: Edit(form.feed, key, since, values, note))
+        _keep(kind, lambda _: Edit(form.feed, key, since, _stored(form.feed, key, values), note))
 
 
 def _what(kind: str, names: dict[str, str]) -> str:
@@ -138,9 +139,24 @@ def _current_values(feed: str, key: tuple[str, ...], state: EditState, on: date)
     return edits.values_of(feed, row) or {}
 
 
-def _field(key: str, of: tuple[str, ...], name: str, current: str | None) -> str | None:
+def _stored(feed: str, key: tuple[str, ...], values: dict[str, str | None]) -> dict[str, str | None]:
+    """Return typed values as the store keeps them: percentages as shares. Raises ValueError if one is out of range."""
+    return {
+        name: units.stored_share(text, tables.TITLES[name].capitalize())
+        if text and units.kind(feed, key, name) is Kind.PERCENT
+        else text
+        for name, text in values.items()
+    }
+
+
+def _field(key: str, feed: str, of: tuple[str, ...], name: str, current: str | None) -> str | None:
     words = {"delivery_window": WINDOWS, "support_level": SUPPORT}.get(name)
-    label = tables.label(of[0], name)
+    label, typed_as = tables.label(feed, of, name), units.kind(feed, of, name)
+    if typed_as is Kind.YES_NO:
+        codes = list(units.YES_NO)
+        at = codes.index(current) if current in codes else codes.index("0")
+        chosen: str = st.selectbox(label, codes, at, format_func=units.YES_NO.__getitem__, key=key, width=120)
+        return chosen
     if words:
         options = ("", *words)
         at = options.index(current) if current is not None and current in options else 0
@@ -154,7 +170,8 @@ def _field(key: str, of: tuple[str, ...], name: str, current: str | None) -> str
                 width=220,
             )
         )
-    return st.text_input(label, current or "", key=key, width=260)
+    shown = units.typed_percent(current) if typed_as is Kind.PERCENT else current
+    return st.text_input(label, shown or "", key=key, width=260)
 
 
 # ---------------------------------------------------------------------------------------------------- preview and save
@@ -273,10 +290,11 @@ def _apply() -> None:
 
 def _rejected(kind: str, state: EditState, name: str, why: str) -> None:
     """Draw an edit that a run rejected: its values, the reason, and the button that removes it."""
-    change = next(change for change in state.changes if change["key"] == name)
+    change, feed = next(change for change in state.changes if change["key"] == name), FORMS[kind].feed
+    key = [change["after"][column] for column in edits.key_columns(feed)]
     values = ", ".join(
-        f"{column} {change['after'][column]}"
-        for column in edits.value_columns(FORMS[kind].feed)
+        f"{tables.TITLES[column]} {units.shown(feed, key, column, change['after'][column])}"
+        for column in edits.value_columns(feed)
         if change["after"].get(column)
     )
     text = f"<b>{formatting.html(name)}: {formatting.html(values)}</b> was rejected. {formatting.html(why)} "

@@ -6,13 +6,15 @@ from datetime import date
 from dashboard.components import cards, formatting, tables
 from dashboard.components.status import Status, better_or_worse
 from dashboard.components.tables import Cell
+from dashboard.editing import units
+from dashboard.editing.units import Kind
 from metrics.edits.edits import Edit, describe, key_columns, value_columns
 from metrics.edits.preview import Change, Preview
 from metrics.edits.validation import FIRST
 from metrics.facts.assumptions import ASSUMPTIONS, EVERYONE, Assumption
 from metrics.measures.catalog import MEASURES
 from metrics.measures.package_terms import DEFAULT_PACKAGES
-from metrics.model.measure import Measure, Unit
+from metrics.model.measure import Measure
 from metrics.model.question import Answer
 from metrics.schema import Row
 from metrics.targets.targets import Target
@@ -21,8 +23,8 @@ TITLES = {
     "assumed_value": "number",
     "target_value": "target",
     "tolerance": "tolerance",
-    "defect_share_max": "Product quality: defects at most (share)",
-    "order_fill_min": "Order fill at least (share)",
+    "defect_share_max": "Product quality: defects at most",
+    "order_fill_min": "Order fill at least",
     "lead_time_days_max": "Lead time at most (days)",
     "delivery_window": "Delivery time: within the",
     "payment_terms": "Payment terms",
@@ -45,13 +47,19 @@ def named(feed: str, key: Sequence[str]) -> tuple[str, str]:
     return subject.title if subject else key[0], scope(key[1])
 
 
-def label(of: str, name: str) -> str:
+def label(feed: str, key: Sequence[str], name: str) -> str:
     """Return the label of the field for one column of an assumption, a target or a package."""
+    kind = units.kind(feed, key, name)
     if name == "assumed_value":
-        return f"Number ({ASSUMPTIONS[of].unit})"
+        unit = ASSUMPTIONS[key[0]].unit
+        return {Kind.YES_NO: "Value", Kind.PERCENT: f"Number ({unit.replace('share', '%', 1)})"}.get(
+            kind, f"Number ({unit})"
+        )
     if name == "target_value":
-        return f"Target ({MEASURES[of].unit}{', 0 to 1' if MEASURES[of].unit is Unit.SHARE else ''})"
-    return "Tolerance" if name == "tolerance" else TITLES[name]
+        return f"Target ({'%' if kind is Kind.PERCENT else MEASURES[key[0]].unit})"
+    if name == "tolerance":
+        return "Tolerance (percentage points)" if kind is Kind.PERCENT else "Tolerance"
+    return f"{TITLES[name]} (%)" if kind is Kind.PERCENT else TITLES[name]
 
 
 def defaults(feed: str) -> list[Row]:
@@ -84,7 +92,9 @@ def step(edit: Edit, current: Mapping[str, str | None]) -> str:
     else:
         changed = [name for name in value_columns(edit.feed) if current.get(name) != edit.values.get(name)]
         text = "; ".join(
-            f"{_label(name)}{current.get(name) or 'none'} → {edit.values.get(name) or 'none'}" for name in changed
+            f"{_label(name)}{_shown(edit.feed, edit.key, name, current.get(name)) or 'none'} → "
+            f"{_shown(edit.feed, edit.key, name, edit.values.get(name)) or 'none'}"
+            for name in changed
         )
     day = formatting.html(formatting.day(edit.valid_from))
     return f'<p class="bv"><b>{formatting.html(text or "No change")}</b>, from {day}</p>'
@@ -151,24 +161,35 @@ def in_force(feed: str, rows: Iterable[Row], on: date) -> str:
     shown = []
     for key, row in sorted(latest.items()):
         what, whom = named(feed, key)
-        values = "; ".join(_value(name, row[name]) for name in value_columns(feed) if row[name] is not None)
+        values = "; ".join(
+            f"{_label(name)}{_shown(feed, key, name, describe(row[name])) or formatting.DASH}"
+            for name in value_columns(feed)
+            if row[name] is not None
+        )
         since = formatting.day(row["valid_from"]) if row["valid_from"].year > 1900 else "always"
         shown.append([Cell(what, small=whom), values, since, row["source"]])
     return tables.table(("Subject", "Value", "Since", "Source"), shown, caption="Values in effect")
 
 
-def _value(name: str, value: object) -> str:
-    return f"{_label(name)}{describe(value) or formatting.DASH}"
+def _shown(feed: str, key: Sequence[str], name: str, value: str | None) -> str | None:
+    """Return a stored value of a column as text, with the reader's words for codes."""
+    text = units.shown(feed, key, name, value)
+    return formatting.in_words(text).lower() if text and name in ("delivery_window", "support_level") else text
 
 
 def history(feed: str, changes: Iterable[Row]) -> str:
     """Return the history of edits: time, user, subject, old and new values, reason."""
     rows = []
     for change in changes:
-        what, whom = named(feed, [change["after"][name] for name in key_columns(feed)])
+        key = [change["after"][name] for name in key_columns(feed)]
+        what, whom = named(feed, key)
         before, after = change["before"] or change["after"].get("was") or {}, change["after"]
         changed = [name for name in value_columns(feed) if before.get(name) != after.get(name)]
-        steps = [f"{_label(name)}{before.get(name) or 'default'} → {after.get(name) or 'removed'}" for name in changed]
+        steps = [
+            f"{_label(name)}{_shown(feed, key, name, before.get(name)) or 'default'} → "
+            f"{_shown(feed, key, name, after.get(name)) or 'removed'}"
+            for name in changed
+        ]
         rows.append(
             [
                 Cell(formatting.moment(change["at"]), small=f"no. {change['entry']}"),

@@ -102,7 +102,7 @@ ASSUMPTIONS: dict[str, Assumption] = {
         "own",
     ),
     "zone_cost_as_share": _assume(
-        "0", "1 or 0", "Measure of cost to serve for the zones: a share of net sales (1) or money (0)", "own"
+        "0", "1 or 0", "Measure cost to serve for the zones as a share of net sales, not in money", "own"
     ),
     "danger_moved_share": _assume(
         "0.50", "share", "Share of a Danger customer's other orders that would move to edi or web", "illustrative"

@@ -52,10 +52,10 @@ def test_target_edit_is_previewed_saved_listed_and_undone(open_page: Open) -> No
     at = open_page("definitions", target="otif")
     assert not at.exception
     assert not saves(at), "nothing to save before it was previewed"
-    typed(at, "95")
-    assert "enter a number from 0 to 1" in markup(at)
+    typed(at, "950")
+    assert "950% is out of range: enter a percentage from 0 to 100" in markup(at)
     assert not saves(at)
-    typed(at, "0.99")
+    typed(at, "99")
     assert not at.exception
     assert "target 90.0%" in markup(at)
     assert "target 99.0%" in markup(at)
@@ -72,7 +72,7 @@ def test_target_edit_is_previewed_saved_listed_and_undone(open_page: Open) -> No
         (change,) = edits.changes(store, "targets")
     assert change["who"] == "Ada"
     assert change["after"]["was"]["target_value"] == "0.9"
-    assert "0.9 → 0.99" in markup(at)
+    assert "90% → 99%" in markup(at)
 
     with open_store(locate()) as store:
         at_that = {"started_at": change["at"], "finished_at": change["at"] + timedelta(seconds=9), "outcome": "failed"}
@@ -122,7 +122,7 @@ def test_edit_rejected_by_a_run_shows_the_reason_and_can_be_undone(open_page: Op
     assert not at.exception
     html = markup(at)
     assert "1 pending edit" in html
-    assert "targets otif all from 2026-01-01: target_value 0.8, tolerance -1</b> was rejected." in html
+    assert "targets otif all from 2026-01-01: target 80%, tolerance -100%</b> was rejected." in html
     next(one for one in at.button if (one.key or "").startswith("targets_rejected_")).click().run()
     assert not at.exception
     at.text_input(key="who").set_value("Ada")
