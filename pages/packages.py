@@ -11,7 +11,6 @@ if packages.packages_headline(view):
     with theme.card("promised"):
         packages.promised_and_delivered(view)
     packages.rows_kept(view)
-    packages.attainment_trend(view)
     with theme.card("fit"):
         packages.fit(view)
 measure_table(view)

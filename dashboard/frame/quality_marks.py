@@ -21,6 +21,13 @@ FEW_WITHHELD = 3
 """From this many withheld measures on, one note replaces the words at each number."""
 VISIBLE_SHARE = 0.01
 """Share of a feed's records kept out by one check, above which a measure has a visible mark; below it, a tooltip."""
+REFERENCE_FEEDS = (
+    "assumptions", "calendars", "customers", "fx_rates", "policies", "products", "service_packages", "targets",
+    "unit_factors",
+)  # fmt: skip
+"""Feeds of a few records that others refer to. A record kept out there lowers the coverage of the orders that need it,
+and the tile shows that. Its share of a small feed says nothing about the number.
+"""
 REASON_TEXT = 5
 """Checks named in a tooltip; the data quality page lists all of them."""
 
@@ -105,7 +112,8 @@ def mark_link(measure: str, *, small: bool = False) -> str:
 
 def _is_visible(mark: Mark) -> bool:
     """Return True if the data quality of a measure is worth a mark next to its number."""
-    return bool(mark.late) or any(check.share > VISIBLE_SHARE for check in mark.failed)
+    large = (one for one in mark.failed if one.share > VISIBLE_SHARE and one.feed not in REFERENCE_FEEDS)
+    return bool(mark.late) or mark.withheld or any(large)
 
 
 def tooltip(measure: str) -> str:

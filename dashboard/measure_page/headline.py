@@ -55,7 +55,12 @@ def worst_segment(view: MeasureView, measure: str) -> Sentence:
     target = view.target(measure, segment)
     against = f" (target {formatting.number(target.value, MEASURES[measure].unit)})" if target else ""
     value = number(view.segments[segment], measure, at=("segment", segment))
-    return "Largest gap: segment ", Phrase(segment, is_strong=True), ", ", value, f"{against}."
+    judged = [cards.status_of(answer, MEASURES[measure], aim) for _, answer, aim in segments if aim]
+    judged = [status for status in judged if status is not Status.INCONCLUSIVE]
+    lead = "Largest gap: segment "
+    if len(judged) > 1 and all(status is Status.OFF for status in judged):
+        lead = f"{Status.OFF.word.capitalize()} in every segment. {lead}"
+    return lead, Phrase(segment, is_strong=True), ", ", value, f"{against}."
 
 
 def headline_card(status: Status, shown: Sequence[Sentence]) -> str:

@@ -81,9 +81,13 @@ def _segment_row(view: MeasureView, answers: Answers, segment: str | None = None
 
 
 def _linked_value(view: MeasureView, answer: Answer | None, name: str, segment: str | None = None) -> Cell:
-    cell = value_cell(answer, MEASURES[name], view.target(name, segment))
+    target = view.target(name, segment)
+    cell = value_cell(answer, MEASURES[name], target)
     by = "segment" if segment is not None else None
-    return cell if answer is None else linked(cell, links.drill_down_url(name, by=by, value=segment))
+    if answer is None:
+        return cell
+    small = f"target {formatting.number(target.value, MEASURES[name].unit)}" if target else ""
+    return replace(linked(cell, links.drill_down_url(name, by=by, value=segment)), small=small)
 
 
 def _by_segment(view: MeasureView, measures: Sequence[Measure]) -> str:

@@ -30,7 +30,7 @@ def since_target(points: Sequence[Point], target: Target | None, direction: Dire
         return ""
     side = "Below" if direction is Direction.HIGHER else "Above"
     if all(missed):
-        return f"{side} target in all {len(shown)} {grain}s."
+        return f"{side} target in all {len(shown)} {grain}s, since {period_name(shown[0].begins, grain)} or earlier."
     text = f"{side} target in {sum(missed)} of {len(shown)} {grain}s"
     if missed[-1]:
         first = len(missed) - missed[::-1].index(False)

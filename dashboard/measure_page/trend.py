@@ -39,14 +39,13 @@ def by_period(view: MeasureView, measures: tuple[str, ...], start: date, end: da
     return {(answer.measure, answer.period): answer for answer in queries.answers(view.generation, question)}
 
 
-def load_trend(view: MeasureView, measures: tuple[str, ...], *, is_compared: bool = True) -> Trend:
-    """Return the trend of measures in view. Not compared: without earlier periods, which take a question each."""
+def load_trend(view: MeasureView, measures: tuple[str, ...]) -> Trend:
+    """Return the trend of measures in view."""
     filters = view.filters
-    compared = filters.comparisons if is_compared else {}
     return Trend(
         view,
         by_period(view, measures, filters.start, filters.end),
-        {name: by_period(view, measures, *days) for name, days in compared.items()},
+        {name: by_period(view, measures, *days) for name, days in filters.comparisons.items()},
     )
 
 
@@ -156,12 +155,11 @@ def trend_section(
     names: dict[str, str],
     *,
     key: str = "trend",
-    note: str = "",
     beside: Callable[[str], None] | None = None,
 ) -> None:
     """Draw the trend of the chosen measure; the address keeps the choice under `key`.
 
-    note: a sentence after the meaning of the signs. beside: draws buttons next to the chart downloads.
+    beside: draws buttons next to the chart downloads.
     """
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.header("Over time", anchor=False, width="content")
@@ -172,7 +170,7 @@ def trend_section(
         )
     spec, alternative = chart(trend, measure, is_dark=theme.is_dark())
     charts.draw(spec, key="trend", alternative=alternative)
-    st.caption(f"{chart_note(trend, measure)} {note}")
+    st.caption(chart_note(trend, measure))
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if explains := links.explain_link(measure):
             theme.show_html(explains, width="content")

@@ -1,4 +1,4 @@
-"""Sections of the packages page: commitments met by row and segment, attainment trend, packages against zones."""
+"""Sections of the packages page: commitments met by row and segment, packages against zones, misfits a year."""
 
 from collections import defaultdict
 
@@ -14,14 +14,22 @@ from dashboard.measure_page import crm_steps
 from dashboard.measure_page.commitments import commitment
 from dashboard.measure_page.headline import headline, nothing_to_show, number, worst_segment
 from dashboard.measure_page.tiles import tiles
-from dashboard.measure_page.trend import load_trend, trend_section, with_trend
 from dashboard.measure_page.view import MeasureView, answers_by
 from metrics.measures.catalog import MEASURES
 from metrics.measures.customer_zones import ZONES
-from metrics.measures.package_fit import FitCell, Misfit, attainments, fit_matrix, over_served, under_served
+from metrics.measures.package_fit import (
+    FitCell,
+    Misfit,
+    attainments,
+    days_of_period,
+    fit_matrix,
+    over_served,
+    under_served,
+)
 from metrics.measures.package_terms import ROWS, Package
 from metrics.model.measure import Unit
 from metrics.model.question import Answer
+from metrics.model.statistics import DAYS_A_YEAR
 
 MISFITS_SHOWN = 15
 
@@ -96,21 +104,6 @@ def rows_kept(view: MeasureView) -> None:
             title="Package commitments met, of those with evidence",
         )
         st.caption("Customers for whom the commitment was met, of those with evidence.")
-
-
-def attainment_trend(view: MeasureView) -> None:
-    """Draw the share of package commitments met, period by period."""
-    offered = with_trend((view.main,), view.answers)
-    if not offered:
-        return
-    with theme.card("trend"):
-        # The same question as the tiles ask, and no comparison: each takes seconds over a million orders.
-        trend = load_trend(view, view.tiles, is_compared=False)
-        note = (
-            f"Each {view.filters.period.grain} is judged on its own, and fewer orders can break a commitment in it. "
-            "Compare the points with each other, not with the number above."
-        )
-        trend_section(trend, offered, {view.main: MEASURES[view.main].title}, note=note)
 
 
 def promised_and_delivered(view: MeasureView) -> None:
@@ -194,16 +187,19 @@ def fit(view: MeasureView) -> None:
     )
     under = queries.cached(under_served, view.generation, view.filters.start, view.filters.end)
     over = queries.cached(over_served, view.generation, view.filters.start, view.filters.end)
+    days = queries.cached(days_of_period, view.generation, view.filters.start, view.filters.end)
     _misfits(
         "Under-served Protect customers",
         under,
-        "Net sales at risk",
+        days,
+        "Net sales at risk a year",
         "All commitments with evidence were met for every Protect customer.",
     )
     _misfits(
         "Over-served Danger customers",
         over,
-        "Cost above median",
+        days,
+        "Cost above median a year",
         "No Danger customer was served like a better package.",
     )
 
@@ -219,7 +215,8 @@ def _fit_cell(one: FitCell) -> Cell:
     )
 
 
-def _misfits(title: str, found: list[Misfit], amount: str, none: str) -> None:
+def _misfits(title: str, found: list[Misfit], days: int, amount: str, none: str) -> None:
+    """Draw customers with the amount that the tile adds up. days: length of the period, to annualise its amounts."""
     st.subheader(title, anchor=False)
     if not found:
         st.caption(none)
@@ -228,7 +225,10 @@ def _misfits(title: str, found: list[Misfit], amount: str, none: str) -> None:
     rows = [
         [
             Cell(item.customer.customer_id, small=f"segment {item.customer.segment}"),
-            Cell(formatting.number(item.amount, Unit.MONEY)),
+            Cell(
+                formatting.number(item.amount * DAYS_A_YEAR / days, Unit.MONEY),
+                small=f"{formatting.number(item.amount, Unit.MONEY)} in {formatting.count(days, 'day')}",
+            ),
             Cell(item.why),
         ]
         for item in ranked[:MISFITS_SHOWN]

@@ -15,7 +15,7 @@ from dashboard.measure_page import crm_steps, measure_table
 from dashboard.sections import profitability
 from metrics import warehouse
 from metrics.lists.cycle_time import promised_day_counts
-from metrics.measures import customer_zones
+from metrics.measures import customer_zones, package_fit
 from metrics.measures.catalog import MEASURES
 from metrics.model.measure import Unit
 from metrics.model.question import Answer, Question
@@ -170,14 +170,16 @@ def test_only_measures_with_explainable_changes_link_to_what_changed(page_of_sam
     assert "what-changed?measure=cycle_sd" not in shown  # it would open on another measure
 
 
-def test_package_trend_equals_the_measure_per_grain(page_of_sample: Open) -> None:
-    at = page_of_sample("packages", **DAYS, grain="quarter")
-    assert not at.exception
-    known = asked("package_attainment", grain="quarter")
-    assert {row["period"]: row["value"] for row in drawn(at)["points"]} == {
-        str(one.period): float(one.value or 0) for one in known
-    }
-    assert any("Each quarter is judged on its own" in one.value for one in at.caption)
+def test_misfits_are_listed_with_the_amounts_of_a_year_that_the_tile_adds_up(page_of_sample: Open) -> None:
+    quarter = {"start": date(2026, 4, 1), "end": date(2026, 6, 30)}
+    at = page_of_sample("packages", period="Dates", dates=[day.isoformat() for day in quarter.values()])
+    with warehouse.reading(warehouse.locate()) as connection:
+        found = package_fit.under_served(connection, **quarter)
+        (tile,) = query.answer(connection, Question(("under_served_protect",), **quarter))  # type: ignore[arg-type]
+    years = [one.amount * 365 / 91 for one in found]
+    assert sum(years) == pytest.approx(tile.value)
+    assert f"{formatting.number(max(years), Unit.MONEY)}<" in markup(at)
+    assert f"{formatting.number(max(one.amount for one in found), Unit.MONEY)} in 91 days" in markup(at)
 
 
 def test_package_rows_equal_the_measure_by_segment_and_package_row(page_of_sample: Open) -> None:

@@ -37,7 +37,7 @@ def weeks(*values: float | None, judged: float = 100) -> list[Point]:
     [
         ((0.95, 0.88, 0.91, 0.85, 0.87), f"Below target in 3 of 5 weeks, since the week of {day(3)}."),
         ((0.85, 0.95, 0.95), "Below target in 1 of 3 weeks."),
-        ((0.85, 0.85, 0.85), "Below target in all 3 weeks."),
+        ((0.85, 0.85, 0.85), f"Below target in all 3 weeks, since the week of {day(0)} or earlier."),
         ((0.95, 0.9, 0.95), ""),
         ((0.85, None, 0.85), ""),
     ],
