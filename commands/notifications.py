@@ -72,7 +72,10 @@ def digest(
     ] = None,
     where: Where = None,
     view: Annotated[
-        str, typer.Option("--view", help="Name of a shared view: use its filters, and attach its page with --pdf.")
+        str,
+        typer.Option(
+            "--view", help="A shared view, or the recipient's own: use its filters, and with --pdf attach its page."
+        ),
     ] = "",
     with_pdf: Annotated[
         bool, typer.Option("--pdf", help="Attach the one-page scorecard, or the page of the view, as PDF.")
@@ -106,6 +109,7 @@ def digest(
             target,
             filters_of(where or []),
             view,
+            person=person,
             reader=Access(person or to, Role.VIEWER, scope) if scope else None,
             with_pdf=with_pdf,
             is_channel=is_channel,
@@ -120,6 +124,7 @@ def _write_digest(
     filters: Filters,
     view: str,
     *,
+    person: str,
     reader: "Access | None",
     with_pdf: bool,
     is_channel: bool,
@@ -128,7 +133,7 @@ def _write_digest(
     from dashboard.reports import digest as weekly
     from dashboard.reports import digest_extras
 
-    saved = digest_extras.saved_view(view) if view else None
+    saved = digest_extras.saved_view(view, person or to) if view else None
     filters = saved.where if saved else filters
     if target is not None or not is_channel:
         message = weekly.made(filters, to="" if is_channel else to)

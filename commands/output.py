@@ -31,10 +31,20 @@ SHOWN_RULES = 40
 def progress_bars(*, shown: bool) -> Iterator[Callable[[str, float], None]]:
     """Yield a progress callback `(step, share from 0 to 1)` that draws one bar per step on standard error.
 
-    The callback draws nothing if `shown` is false.
+    If standard error is no terminal, it prints the name of each step instead. It draws nothing if `shown` is false.
     """
     if not shown:
         yield lambda _step, _share: None
+        return
+    if not screen.is_terminal:
+        begun: set[str] = set()
+
+        def name(step: str, _share: float) -> None:
+            if step not in begun:
+                begun.add(step)
+                screen.print(f"{step} …", markup=False, soft_wrap=True)
+
+        yield name
         return
     columns = (
         TextColumn("{task.description:<28}"),
@@ -42,7 +52,7 @@ def progress_bars(*, shown: bool) -> Iterator[Callable[[str, float], None]]:
         TextColumn("{task.percentage:>3.0f} %"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=screen, transient=not screen.is_terminal) as progress:
+    with Progress(*columns, console=screen) as progress:
         tasks: dict[str, TaskID] = {}
 
         def report(step: str, share: float) -> None:

@@ -38,6 +38,7 @@ def demo(
         )
         report = run(mapping, progress=progress)
     summary(report)
+    screen.print("The sample contains planted errors, so that checks reject some rows.", soft_wrap=True)
     _serve(port, browser=browser)
 
 

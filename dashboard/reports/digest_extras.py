@@ -48,7 +48,7 @@ def notice(view: dict[str, Any]) -> Notice:
         for tile in view["tiles"]
     ]
     notes = [] if view["judged"] else [digest.NO_ORDERS]
-    notes += [f"{one['title']}, {one['whose']}: {one['said']}" for one in view["worse"]] or [digest.NONE_WORSE]
+    notes += [f"{one['title']}, {one['whose']}: {one['sentence']}" for one in view["worse"]] or [digest.NONE_WORSE]
     return Notice(view["subject"], facts, notes, ("Open the scorecard", view["link"]), " ".join(view["footer"]))
 
 
@@ -60,7 +60,7 @@ def content(view: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class View:
-    """A shared view: its filters, its days as of the newest generation, and its page with the query of its address."""
+    """A saved view: its filters, its days as of the newest generation, and its page with the query of its address."""
 
     where: digest.Where
     days: tuple[date, date]
@@ -85,13 +85,14 @@ def attach_report(message: EmailMessage, where: digest.Where, days: tuple[date, 
     message.add_attachment(made, "application", "pdf", filename=f"buyerview_scorecard_{start}_{end}.pdf")
 
 
-def saved_view(name: str) -> View:
-    """Return a shared view. Raises UnknownName."""
+def saved_view(name: str, person: str = "") -> View:
+    """Return a shared view, or a person's own view of that name. Raises UnknownName."""
     with open_store(locate(), write=False) as store:
-        shared = {view["name"]: view for view in saved_views.views(store, "") if view["shared"]}
-    if name not in shared:
-        raise UnknownName("shared view", name, sorted(shared))
-    asked = parse_qsl(shared[name]["query"])
+        listed = sorted(saved_views.views(store, person), key=lambda view: view["owner"] == person)
+    seen = {view["name"]: view for view in listed}
+    if name not in seen:
+        raise UnknownName("saved view", name, sorted(seen))
+    asked = parse_qsl(seen[name]["query"])
     values: dict[str, list[str]] = {}
     for part, value in asked:
         if part in DIMENSIONS:
@@ -100,7 +101,7 @@ def saved_view(name: str) -> View:
     dates = tuple(date.fromisoformat(value) for part, value in asked if part == "dates")
     chosen = period.choose(dict(asked).get("period", period.DEFAULT), as_of=as_of, first=first, days=dates)
     where = tuple((part, tuple(found)) for part, found in values.items())
-    return View(where, (chosen.start, chosen.end), shared[name]["page"], shared[name]["query"])
+    return View(where, (chosen.start, chosen.end), seen[name]["page"], seen[name]["query"])
 
 
 def _last_week() -> tuple[date, date]:

@@ -5,12 +5,12 @@ import streamlit as st
 from dashboard import queries
 from dashboard.components import cards, formatting, tables, theme
 from dashboard.components.tables import Cell
-from dashboard.frame import access, save_view, user_name
+from dashboard.frame import access, page, save_view, user_name
 from dashboard.sections import alerts_form
 from metrics.access import Action
-from metrics.alerts import storage
+from metrics.alerts import evaluate, storage
 from metrics.alerts.rules import FIRING, WITHOUT_LIMIT, Rule, State
-from metrics.errors import StoreUnusable
+from metrics.errors import BuyerviewError, StoreUnusable
 from metrics.lists.rows import Row
 from metrics.measures.catalog import MEASURES
 from metrics.model.point import INCONCLUSIVE
@@ -97,12 +97,15 @@ def _words(rule: Rule) -> str:
 def _rules(rules: list[Rule], states: dict[int, tuple[State, int | None]], last: dict[int, Row]) -> str:
     rows = []
     for rule in rules:
-        seen, (state, _) = last.get(rule.rule_id), states[rule.rule_id]
+        checked, (state, _) = last.get(rule.rule_id), states[rule.rule_id]
+        seen = checked or _current_reading(rule)
         title = (
             MEASURES[rule.measure].title if rule.measure in MEASURES else f"{rule.measure} (no longer in the catalogue)"
         )
         if state.status == FIRING:
             stands = '<span class="bv-state bv-off"><i aria-hidden="true">▲</i>firing</span>'
+        elif checked is None and seen and seen["decided"] == FIRING:
+            stands = '<span class="bv-state bv-off"><i aria-hidden="true">▲</i>would fire</span>'
         elif seen is None or str(seen["decided"]).startswith(INCONCLUSIVE):
             stands = '<span class="bv-state bv-unproven"><i aria-hidden="true">◌</i>inconclusive</span>'
         else:
@@ -113,6 +116,7 @@ def _rules(rules: list[Rule], states: dict[int, tuple[State, int | None]], last:
             else f"{alerts_form.number(rule.measure, float(seen['number']) if seen['number'] else None)}"
         )
         when = "" if seen is None else formatting.date_range(seen["starts_on"], seen["ends_on"])
+        when += "" if checked or seen is None else ", not checked yet"
         why = (
             str(seen["decided"]).partition(": ")[2] if seen and str(seen["decided"]).startswith(INCONCLUSIVE) else when
         )
@@ -129,6 +133,24 @@ def _rules(rules: list[Rule], states: dict[int, tuple[State, int | None]], last:
     return tables.table(
         ("Rule", "Measure", "Status", "Last reading", "Notifies"), rows, caption="Alert rules and their status"
     )
+
+
+def _current_reading(rule: Rule) -> Row | None:
+    """Return what the first check of a new rule would read in the newest data; None if it cannot be read."""
+    as_of = page.as_of()
+    if as_of is None:
+        return None
+    try:
+        *_, now = queries.cached_large(evaluate.back_test, page.generation(), rule, as_of.date(), periods=rule.in_a_row)
+    except BuyerviewError:
+        return None
+    reading = now.reading
+    return {
+        "number": None if reading.value is None else str(reading.value),
+        "starts_on": reading.start,
+        "ends_on": reading.end,
+        "decided": now.decided,
+    }
 
 
 def _quiet(rule: Rule) -> str:

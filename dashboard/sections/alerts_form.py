@@ -67,7 +67,9 @@ def rule_form() -> None:
     held: Rule = st.session_state.get("_rule") or Rule("", "otif", OFF_TARGET)
     st.header(f"Change “{held.name}”" if held.rule_id else "New rule", anchor=False)
     if message := messages.read("_rule_told", ""):
-        theme.show_html(cards.banner(formatting.html(message)))
+        theme.show_html(f'<div role="alert">{cards.banner(formatting.html(message))}</div>')
+    if saved := messages.read("_rule_saved", ""):
+        st.toast(formatting.markdown(saved), icon=":material/check:")
     # A saved rule has other widget keys than the next one, so that the form is empty again.
     key = f"{held.rule_id}_{held.version}" + "_next" * st.session_state.get("_rules_written", 0)
     rule = _recipients(_condition(_subject(held, key), key), key)
@@ -295,7 +297,7 @@ def _save(rule: Rule, wrong: list[str]) -> None:
         return
     st.session_state["_rule"] = None
     st.session_state["_rules_written"] = st.session_state.get("_rules_written", 0) + 1
-    st.session_state["_rule_told"] = f"Saved “{rule.name}”. It is checked with the next data version."
+    st.session_state["_rule_saved"] = f"Saved “{rule.name}”. It is checked with the next data version."
 
 
 @access.guarded(Action.SET_ALERTS)

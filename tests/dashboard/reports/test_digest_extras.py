@@ -37,6 +37,8 @@ def test_digest_reaches_slack_teams_and_webhooks_in_their_formats(
     check_teams(card)
     view = digest.digest_text(1, (), "http://localhost:8501")
     assert plain["tiles"] == view["tiles"]
+    decline = {"title": "Late", "whose": "segment A", "sentence": "70%, 9 pp worse", "link": "http://h/"}
+    assert "Late, segment A: 70%, 9 pp worse" in digest_extras.notice({**view, "worse": [decline]}).notes
     for tile in view["tiles"]:
         assert f"{tile['title']}: {tile['value']}" in str(blocks)
         assert tile["value"] in str(card)
@@ -57,9 +59,10 @@ def test_digest_of_a_saved_view_has_its_filters_and_its_report_as_pdf(
     where, days = view.where, view.days
     assert where == (("segment", ("A", "B")),)
     assert (days[1] - days[0]).days == 27
-    for unknown in ("Private", "None"):
+    for unknown, person in (("Private", ""), ("Private", "Bob"), ("None", "Ada")):
         with pytest.raises(UnknownName):
-            digest_extras.saved_view(unknown)
+            digest_extras.saved_view(unknown, person)
+    assert digest_extras.saved_view("Private", "Ada").where == ()
     message = digest.made(where, to="", setting={})
     digest_extras.attach_page(message, view, None)
     digest_extras.attach_report(message, where)
