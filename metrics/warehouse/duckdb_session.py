@@ -9,18 +9,27 @@ import pyarrow as pa
 
 Row = tuple[Any, ...]  # Any: values of any SQL type
 NO_TRANSACTION = "no transaction is active"
+ON_DATA = {
+    getattr(duckdb.StatementType, name)
+    for name in ("SELECT", "CREATE", "INSERT", "UPDATE", "DELETE", "DROP", "TRANSACTION")
+}
+"""Kinds of statements that write no file. A table function of a SELECT can only read files."""
 
 
 class Session:
     """A DuckDB connection whose cursors share one transaction.
 
     DuckDB keeps one open result per connection. When a cursor runs a statement, the session first reads the remaining
-    rows of the previous cursor into memory. With `autocommit`, every statement commits itself.
+    rows of the previous cursor into memory. With `autocommit`, every statement commits itself. With `refuse_files`, a
+    statement that could write a file is refused, because DuckDB has no folders that can only be read.
     """
 
-    def __init__(self, driver: duckdb.DuckDBPyConnection, *, autocommit: bool = False) -> None:
+    def __init__(
+        self, driver: duckdb.DuckDBPyConnection, *, autocommit: bool = False, refuse_files: bool = False
+    ) -> None:
         self.driver = driver
         self.autocommit = autocommit
+        self.refuse_files = refuse_files
         self.reading: weakref.ref[Cursor] | None = None
         """The cursor with the open result. A deleted cursor needs no rows."""
 
@@ -90,6 +99,10 @@ class Cursor:
 
     def _run(self, run: Callable[..., object], statement: str, parameters: Sequence[object]) -> None:
         self.session.free()
+        if self.session.refuse_files:
+            for one in self.session.driver.extract_statements(statement):
+                if one.type not in ON_DATA:
+                    raise duckdb.PermissionException(f"{one.type.name} is disabled by configuration for readers")
         self.rows, self.rowcount, self.description = None, -1, None
         if parameters:
             run(statement, parameters)

@@ -75,7 +75,9 @@ class Instance:
         self.users = 0
         self.reusable = True
         self.root = connect(path, read_only=True)
-        self.engine = new_engine(self.root, poolclass=NullPool)
+        found = self.root.execute("SELECT len(current_setting('allowed_directories'))").fetchone()
+        self.reads_lake = found != (0,)
+        self.engine = new_engine(self.root, poolclass=NullPool, refuse_files=self.reads_lake)
         self.engines: dict[Hashable, Engine] = {}
         """Engines by their views, least recently used first. Their connections keep the views for the next reader."""
 
@@ -85,7 +87,7 @@ class Instance:
             return self.engine
         with guard:
             engine = self.engines.pop(views.key, None) or new_engine(
-                self.root, poolclass=QueuePool, pool_size=1, max_overflow=-1
+                self.root, poolclass=QueuePool, refuse_files=self.reads_lake, pool_size=1, max_overflow=-1
             )
             self.engines[views.key] = engine
             for oldest in list(self.engines)[:-VIEWS_KEPT]:
@@ -189,7 +191,10 @@ def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
 
 
 def _close_files(root: duckdb.DuckDBPyConnection) -> None:
-    """Forbid access to files. A generation whose facts are in a lake can access the lake's folder, and no other."""
+    """Forbid access to files. A generation whose facts are in a lake can access the lake's folder, and no other.
+
+    DuckDB allows to read and to write there. `duckdb_session.py` refuses the statements that write files.
+    """
     if root.execute("SELECT 1 FROM duckdb_tables() WHERE NOT internal AND table_name = 'lake'").fetchall():
         folders = root.execute("SELECT list(folder) FROM lake").fetchone()
         root.execute("SET allowed_directories = ?", list(folders or ()))
@@ -235,12 +240,17 @@ def create_views(connection: Connection, views: Views) -> None:
         connection.info[VIEWS_KEY] = True
 
 
-def new_engine(root: duckdb.DuckDBPyConnection, *, poolclass: type[Pool], **pool: int) -> Engine:
-    """Return an engine whose connections are cursors of one open instance. pool: options of the pool."""
+def new_engine(
+    root: duckdb.DuckDBPyConnection, *, poolclass: type[Pool], refuse_files: bool = False, **pool: int
+) -> Engine:
+    """Return an engine whose connections are cursors of one open instance.
+
+    refuse_files: refuse statements that write files (`duckdb_session.py`). pool: options of the pool.
+    """
 
     def session() -> Session:
         with guard:  # threads of a page server share the instance; DuckDB requires a cursor per thread
-            return Session(root.cursor())
+            return Session(root.cursor(), refuse_files=refuse_files)
 
     options = {"compiled_cache": compiled_cache(DuckDBDialect.name)}
     return create_engine(

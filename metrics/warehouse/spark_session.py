@@ -263,7 +263,10 @@ class Cursor:
 def _translated() -> Iterator[None]:
     """Raise DBAPI's error for an error of Spark or of the connection."""
     try:
-        yield
+        with warnings.catch_warnings():
+            # Beside the error, which says more.
+            warnings.filterwarnings("ignore", message=r"\[RETRIES_EXCEEDED\]", category=UserWarning)
+            yield
     except PySparkException as error:
         text = str(error).partition("\n\nJVM stacktrace")[0]
         if "StatusCode.UNAVAILABLE" in text:  # the text of gRPC says no more to a user

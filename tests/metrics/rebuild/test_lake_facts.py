@@ -23,6 +23,7 @@ from metrics.sql.temporary_tables import temporary_table
 from metrics.warehouse import Lake, Location, lake, locate, reading, writing
 from tests.support import failpoints
 
+REFUSED = "disabled by configuration|is not an table"
 STEPS = [step for step in failpoints.names(["metrics"]) if step.startswith("lake.")]
 COMMITTED = {"lake.current", "lake.collect"}
 """Steps after the publish of the generation."""
@@ -107,14 +108,29 @@ def test_facts_of_a_lake_equal_stored_facts_and_lie_by_month(sample: Location, i
 
 
 @pytest.mark.parametrize(
-    "statement", ["SELECT * FROM read_text('/etc/passwd')", "SELECT * FROM read_parquet('{beside}/secret.parquet')"]
+    "statement",
+    [
+        "SELECT * FROM read_text('/etc/passwd')",
+        "SELECT * FROM read_parquet('{lake}/../secret.parquet')",
+        "COPY (SELECT 1) TO '{lake}/written'",
+        "SELECT 1; COPY (SELECT 1) TO '{lake}/written'",
+        "EXPLAIN ANALYZE COPY (SELECT 1) TO '{lake}/written'",
+        "PREPARE copy AS COPY (SELECT 1) TO '{lake}/written'",
+        "EXPORT DATABASE '{lake}/written'",
+        "ATTACH '{lake}/written'",
+        "INSERT INTO order_facts (order_id) VALUES ('forged')",
+        "SET lock_configuration = false",
+    ],
 )
-def test_a_reader_reaches_no_file_outside_the_lake(in_lake: Location, statement: str) -> None:
+def test_a_reader_cannot_write_into_the_lake_or_read_outside_of_it(in_lake: Location, statement: str) -> None:
     assert in_lake.lake is not None
-    beside = in_lake.lake.folder.parent
-    duckdb.sql("SELECT 1 AS secret").write_parquet(f"{beside}/secret.parquet")
-    with reading(in_lake) as connection, pytest.raises(DBAPIError, match="disabled by configuration"):
-        connection.exec_driver_sql(statement.format(beside=beside))
+    folder = in_lake.lake.folder
+    duckdb.sql("SELECT 1 AS secret").write_parquet(f"{folder}/../secret.parquet")
+    text = statement.format(lake=folder)
+    for open_reader in (warehouse.reading, warehouse.preview):
+        with open_reader(in_lake) as connection, pytest.raises(DBAPIError, match=REFUSED):
+            connection.exec_driver_sql(text)
+    assert not (folder / "written").exists()
 
 
 @pytest.mark.long
