@@ -25,8 +25,9 @@ from sqlalchemy import (
 
 from ingest.errors import RunAborted
 from ingest.load.key_conflicts import find_conflicts
+from ingest.load.quantity_versions import quantity_changes
 from ingest.load.recheck import PARENT_COLUMNS, note_changed_parents
-from ingest.load.restatements import content_columns, quantity_changes, restated_rows
+from ingest.load.restatements import content_columns, restated_rows
 from ingest.load.result import Check, LoadResult
 from ingest.load.touched_orders import add_orders
 from ingest.quarantine.release import confirmed_rejections
@@ -49,6 +50,8 @@ def fill_empty_table(connection: Connection, feed: str, valid_rows: Rows, result
     if connection.execute(select(repeated).limit(1)).first() is not None:
         both = select(target).join(repeated, _same_key(feed, target, repeated)).subquery()
         result.conflicts += find_conflicts(connection, feed, both)
+        if feed == "order_lines":
+            result.quantities.extend(quantity_changes(connection, both))
         ranked = (
             select(
                 target.c.file_id,
@@ -92,6 +95,8 @@ def merge(
     connection.execute(
         insert(incoming).from_select([*names, "place"], select(*(rows.c[name] for name in names), place))
     )
+    if feed == "order_lines":
+        result.quantities.extend(quantity_changes(connection, incoming, stored=target))
     total = connection.scalar(select(func.count()).select_from(incoming)) or 0
     repeated = count_per_file(connection, incoming, incoming.c.place > 1)
     result.counts.supersede(repeated)
@@ -173,8 +178,6 @@ def _replace_stored(
     )
     changes = connection.execute(pairs).mappings().all()
     result.restated += insert_rows(connection, restatements, restated_rows(feed, run_id, changes))
-    if feed == "order_lines":
-        result.quantities.extend(quantity_changes(changes))
     note_changed_parents(
         connection,
         feed,

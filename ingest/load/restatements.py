@@ -1,7 +1,4 @@
-"""Changes that a new version of a record makes, for `restatements` and for restated quantities.
-
-Source: R14 (quantity changes).
-"""
+"""Changes that a new version of a record makes, for `restatements`."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -45,21 +42,6 @@ def restated_rows(feed: str, run_id: int, pairs: Iterable[RowMapping]) -> Iterab
                 "before": as_json({row: pair[f"old_{row}"] for row in changed}),
                 "after": as_json({row: pair[f"new_{row}"] for row in changed}),
                 "why": why,
-            }
-
-
-def quantity_changes(pairs: Iterable[RowMapping]) -> Iterable[dict[str, object]]:
-    """Yield changes of a line's ordered_qty. Deleting a line or restoring it does not count.
-
-    Source: R14 (quantity changes).
-    """
-    for pair in pairs:
-        if not pair["old_deleted"] and not pair["new_deleted"] and pair["old_ordered_qty"] != pair["new_ordered_qty"]:
-            yield {
-                "order_id": pair["new_order_id"],
-                "line_no": pair["new_line_no"],
-                "before_qty": pair["old_ordered_qty"],
-                "after_qty": pair["new_ordered_qty"],
             }
 
 

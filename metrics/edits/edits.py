@@ -14,13 +14,13 @@ from decimal import Decimal
 from sqlalchemy import Connection, Integer, Numeric, Table, and_, func, insert, select, update
 
 from metrics.errors import ChangedMeanwhile
+from metrics.facts.mapped_columns import SOURCE_OF_EDITS
 from metrics.schema import FEEDS, PROVENANCE, Row, RowValues, quarantine, run_files, runs
 from metrics.sql.dialects import Expression
 from metrics.store import audit
 from metrics.store.tables import assumption_edits, audit_trail, package_edits, run_history, target_edits
 
-SOURCE = "written in Buyerview"
-"""Name of the source of saved edits in the run ledger."""
+SOURCE = SOURCE_OF_EDITS
 
 TABLES: dict[str, Table] = {"assumptions": assumption_edits, "service_packages": package_edits, "targets": target_edits}
 """Feeds that users can edit, each with its table in the store."""

@@ -35,6 +35,17 @@ is_cost_to_serve = and_(m.kind == "cost_to_serve", m.amount.is_not(None))
 is_product_cost = and_(m.kind == "product_cost", m.amount.is_not(None))
 without_unit_cost = and_(net_sales, m.cost_known.is_(False))
 without_rate = and_(m.kind.in_(("net_sales", "cost_to_serve")), m.amount.is_(None))
+
+
+def amounts_of(movements: Expression) -> Total:
+    """Return the sum of these movements. Those without an exchange rate lower its coverage (R25)."""
+    return Total(
+        Part(and_(movements, m.amount.is_not(None)), m.amount),
+        judged=Part(movements),
+        unknown=Part(and_(movements, m.amount.is_(None))),
+    )
+
+
 DIMENSIONS = {
     "currency": "currency",
     "customer": "customer_id",
@@ -68,7 +79,7 @@ def _per_order(inputs: Mapping[str, Answer]) -> Result:
     cost, orders = inputs["cost_to_serve"], inputs["orders"]
     if why := _unanswered(inputs):
         return Result(None, no_data=why)
-    return Result(divide(cost.value, orders.value), cost.value, orders.value)
+    return Result(divide(cost.value, orders.value), cost.value, orders.value, remark=cost.remark)
 
 
 PROFIT_PARTS = (
@@ -153,7 +164,7 @@ MEASURES: tuple[Measure, ...] = (
         direction=Direction.HIGHER,
         facts=money_facts_table,
         date="day",
-        formula=Total(Part(net_sales, m.amount)),
+        formula=amounts_of(m.kind == "net_sales"),
         definition=(
             "Invoices less credits and reversals of goods and service lines, without tax and charges, at the exchange "
             "rate of each document's day."
@@ -249,7 +260,7 @@ MEASURES: tuple[Measure, ...] = (
         direction=Direction.LOWER,
         facts=money_facts_table,
         date="day",
-        formula=Total(Part(is_cost_to_serve, m.amount)),
+        formula=amounts_of(m.kind == "cost_to_serve"),
         definition=(
             "Service costs, freight of consignments and costs of cases. Freight and cases count only for orders "
             "without a service cost that includes them. Freight of a consignment with several orders is shared by the "

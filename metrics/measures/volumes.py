@@ -19,6 +19,7 @@ from metrics.measures.needs import (
     NEEDS_RECEIPT,
     NO_RATE,
 )
+from metrics.measures.profitability import amounts_of
 from metrics.measures.windows import both_windows
 from metrics.model.measure import Direction, Measure, Part, Total, Unit
 
@@ -165,7 +166,7 @@ MEASURES = (
         direction=Direction.NEITHER,
         facts=money_facts_table,
         date="cohort_day",
-        formula=Total(Part(and_(m.kind == "net_sales", m.of_goods_sold, m.amount.is_not(None)), m.amount)),
+        formula=amounts_of(and_(m.kind == "net_sales", m.of_goods_sold)),
         definition=(
             "Invoices less credits and reversals of goods lines, without tax and charges, by the day of the order, at "
             "the exchange rate of each document's currency and day."

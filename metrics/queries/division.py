@@ -7,10 +7,19 @@ from dataclasses import replace
 from datetime import date
 from functools import cache
 
+from metrics.facts.money.table import money_facts_table
 from metrics.measures.catalog import find
 from metrics.model.measure import Measure, Percentile, Ratio, Spread, Total, Unit
 from metrics.model.point import INCONCLUSIVE, share_answer
-from metrics.model.question import ALL_QUARANTINED, NO_ROWS, NOTHING_KNOWN, SEVERAL_CURRENCIES, SEVERAL_UNITS, Answer
+from metrics.model.question import (
+    ALL_QUARANTINED,
+    NO_RATES,
+    NO_ROWS,
+    NOTHING_KNOWN,
+    SEVERAL_CURRENCIES,
+    SEVERAL_UNITS,
+    Answer,
+)
 from metrics.model.reasons import unmapped
 from metrics.model.statistics import Number, divide, spread
 from metrics.queries.rollups import rollup_column
@@ -94,9 +103,13 @@ def _total(measure: Measure, part: Row, blank: Answer) -> Answer:
         return replace(result, judged=judged) if measure.unit is Unit.MONEY else result
     result = replace(result, judged=judged, unknown=unknown, coverage=divide(judged - unknown, judged))
     if judged and judged == unknown:
+        why = NOTHING_KNOWN if measure.unit is Unit.COUNT else ALL_QUARANTINED
         return replace(
-            result, value=None, numerator=None, no_data=NOTHING_KNOWN if measure.unit is Unit.COUNT else ALL_QUARANTINED
+            result, value=None, numerator=None, no_data=NO_RATES if measure.facts is money_facts_table else why
         )
+    if unknown and measure.facts is money_facts_table:
+        amounts = "1 amount" if unknown == 1 else f"{unknown:,} amounts"
+        return replace(result, remark=f"Leaves out {amounts} without an exchange rate.")
     return result
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Date, FromClause, and_, cast, false, func, literal, literal_column, or_, select
 
 from metrics.facts.cycle_times import cycle_facts_table
+from metrics.facts.money.table import money_facts_table
 from metrics.facts.orders import order_facts_table, order_line_facts_table
 from metrics.facts.orders.conditions import FAILED
 from metrics.facts.recoveries import recovery_facts_table
@@ -78,9 +79,10 @@ def _completed(measure: Measure, answer: Answer, groups: Counter[Group], questio
             left_out[feed] += records
     count = left_out.total()
     if isinstance(measure.formula, Total) and answer.value is not None:
-        rows = int(answer.judged or 0)
-        total = rows + count
-        answer = replace(answer, coverage=divide(rows, total), judged=total or None, unknown=count or None)
+        without_rate = int(answer.unknown or 0) if measure.facts is money_facts_table else 0
+        unknown = without_rate + count
+        total = int(answer.judged or 0) + count
+        answer = replace(answer, coverage=divide(total - unknown, total), judged=total or None, unknown=unknown or None)
     if not count or answer.value is None:
         return answer
     if isinstance(measure.formula, Ratio) and measure.unit is Unit.SHARE:

@@ -1,7 +1,9 @@
 """Withhold a share below the minimum coverage if most orders have no date to judge it by, because nobody mapped it.
 
 Another column has the date of a few orders only, and these few would decide the value. The range replaces the value,
-and the reason names the column. Source: P3 (three values), P7 (point, coverage and range), R1 (anchor date).
+and the reason names the column. A count or a time of these few orders has a remark that names the column.
+
+Source: P3 (three values), P7 (point, coverage and range), R1 (anchor date).
 """
 
 from dataclasses import replace
@@ -34,18 +36,18 @@ They are the state of an order judged by that date, and the reason why its verdi
 
 
 def without_undated(connection: Connection, answer: Answer) -> Answer:
-    """Return the answer, without its value if most orders lack the date it needs and a column of this date is empty."""
+    """Return the answer, without its value or with a remark if most orders lack its date, as a column is empty."""
     measure = find(answer.measure)
-    if measure.unit is not Unit.SHARE or answer.value is None or answer.coverage is None:
-        return answer
-    if answer.coverage >= MIN_COVERAGE:
+    if answer.value is None or (measure.unit is Unit.SHARE and (answer.coverage or 0) >= MIN_COVERAGE):
         return answer
     history = NEEDS_PROMISE_HISTORY in measure.needs
     empty = [name for need in measure.needs for name in _empty_dates(connection, need.any_of, history)]
     if not empty:
         return answer
     why = f"most orders have no date, because {' and '.join(empty)} is empty or not mapped"
-    return replace(answer, value=None, low=None, high=None, no_data=f"{inconclusive(answer.coverage)}; {why}")
+    if measure.unit is Unit.SHARE and answer.coverage is not None:
+        return replace(answer, value=None, low=None, high=None, no_data=f"{inconclusive(answer.coverage)}; {why}")
+    return replace(answer, remark="; ".join(filter(None, (answer.remark, f"orders with a date only: {why}"))))
 
 
 @cached_per_generation

@@ -7,13 +7,16 @@ from datetime import date, datetime
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import update
 
 from metrics.facts import recoveries, recovery_costs
+from metrics.facts.mapped_columns import SOURCE_OF_EDITS
 from metrics.facts.money import movements
 from metrics.facts.recoveries import recovery_facts_table
 from metrics.lists.recovery import reorder_curves
 from metrics.model.question import Question
 from metrics.queries.answer import answer
+from metrics.schema import mapped_columns
 from tests.support.ask_measures import ALL, billed, built, case, fact_rows, halves, one, only, sale, together
 from tests.support.builders import Row, order, order_line, shipment_line
 from tests.support.contact_builders import message
@@ -78,6 +81,17 @@ def test_failure_detected_by_us_counts_only_detected_failures() -> None:
     with built(**CHAINS) as connection:
         assert halves(connection, "failure_detected_by_us") == (1, 4)
         assert one(connection, "failures_undetected").value == 1
+
+
+def test_failure_detected_by_us_needs_cases_that_buyers_raised() -> None:
+    """If only resolutions of the dashboard are cases, every detected failure would be one that we detected."""
+    m = mapped_columns
+    with built(**CHAINS) as connection:
+        shared = one(connection, "recovered_share").value
+        connection.execute(update(m).where(m.c.feed == "service_cases").values(source=SOURCE_OF_EDITS))
+        found = one(connection, "failure_detected_by_us")
+        assert (found.value, found.no_data) == (None, "no data: order_id (map service_cases.order_id)")
+        assert one(connection, "recovered_share").value == shared
 
 
 def test_hours_to_detect_acknowledge_and_resolve_failures() -> None:

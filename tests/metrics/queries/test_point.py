@@ -211,6 +211,11 @@ def test_n14_a_promise_of_few_lines_gives_no_value_where_the_promise_of_orders_i
             assert (found.judged, range_of(found), found.no_data) == (4, (0, 0.75), why), found.measure
         assert halves(connection, "complete") == (4, 4)
         assert halves(connection, "on_time_requested") == (3, 4)
+        remark = f"orders with a date only: {why.partition('; ')[2]}"
+        assert one(connection, "days_late").value == 2
+        for found in answer(connection, Question(("days_late", "overdue_open", "lateness_p50", "lateness_line_mean"))):
+            assert found.remark == remark, found.measure
+        assert one(connection, "orders").remark is None
     half = together(late, promised(sale("A2", received="2026-03-09"), "order_lines"), *undated[:2], contract)
     with built(mapped=known, **half) as connection:
         assert [found.value for found in answer(connection, Question(shares))] == [0.5] * len(shares)
@@ -219,3 +224,4 @@ def test_n14_a_promise_of_few_lines_gives_no_value_where_the_promise_of_orders_i
         with built(mapped=known, **some) as connection:
             found = one(connection, "on_time")
             assert (found.value, found.coverage) == (0.5, 0.4)
+            assert one(connection, "days_late").remark is None

@@ -189,8 +189,13 @@ def test_r25_amounts_are_converted_at_the_document_day_rate_or_left_out(warehous
     assert by(warehouse, "net_sales_value", "currency") == {
         "USD": Decimal(5000),
         "EUR": Decimal(5500),
-        "AED": Decimal(0),
+        "AED": None,
     }
+    sales = one(warehouse, "net_sales_value")
+    assert (sales.judged, sales.unknown, sales.coverage) == (3, 1, 2 / 3)
+    assert sales.remark == one(warehouse, "billed_value").remark == "Leaves out 1 amount without an exchange rate."
+    aed = one(warehouse, "net_sales_value", currency="AED")
+    assert (aed.value, aed.no_data) == (None, "no data: no amount has an exchange rate")
     assert value(warehouse, "documents_without_rate") == 1
     left_out = one(warehouse, "amount_without_rate")
     assert left_out.value == Decimal(10000)
@@ -210,7 +215,7 @@ def test_r25_exchange_rate_is_valid_for_seven_days(warehouse: Connection) -> Non
 
     Two currencies without a rate are not added.
     """
-    for day, counted in (("2026-03-08", Decimal(550)), ("2026-03-09", Decimal(0))):
+    for day, counted in (("2026-03-08", Decimal(550)), ("2026-03-09", None)):
         records = sold(
             fx_rates=[builders.fx_rate()],
             invoices=[builders.invoice(invoiced_at=day)],
