@@ -24,7 +24,7 @@ from metrics.measures.needs import (
     known_by_order,
 )
 from metrics.model.measure import Derived, Direction, Measure, Need, Part, Result, Study, Total, Unit
-from metrics.model.question import Answer, Ask, Question
+from metrics.model.question import NO_RATES, Answer, Ask, Question
 from metrics.model.statistics import divide
 from metrics.sql.dialects import Expression, count_if, sum_if
 
@@ -94,7 +94,8 @@ PROFIT_PARTS = (
 
 
 def _profit(inputs: Mapping[str, Answer]) -> Result:
-    if why := _unanswered(inputs):
+    known = {name: found for name, found in inputs.items() if found.no_data != NO_RATES}  # the remark counts the others
+    if why := _unanswered(known):
         return Result(None, no_data=why)
     sales, unknown, made, serving = (
         _exact(inputs[name]) for name in ("net_sales_value", "sales_without_unit_cost", "product_cost", "cost_to_serve")

@@ -208,6 +208,8 @@ def test_r25_amounts_are_converted_at_the_document_day_rate_or_left_out(warehous
     assert one(warehouse, "zone").remark == (
         "cuts: net sales 5,250.00, cost to serve 0.00; 2 customers; 1 customers left out: an exchange rate is missing"
     )
+    aed = one(warehouse, "customer_profit", currency="AED")
+    assert (aed.value, aed.remark) == (0, profit.remark)
 
 
 def test_r25_exchange_rate_is_valid_for_seven_days(warehouse: Connection) -> None:
