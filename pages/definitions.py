@@ -16,9 +16,8 @@ if asked is not None:
     with theme.card("asked"):
         theme.show_html(definitions.listing([asked], feeds))
 with theme.card("definitions"):
-    st.caption(
-        formatting.count(len(found), "measure") if asked is None else formatting.count(len(found), "other measure")
-    )
+    number = formatting.count(len(found), "measure" if asked is None else "other measure")
+    st.caption(f"{number}. {definitions.COLLECTED}")
     if found:
         theme.show_html(definitions.listing(found, feeds))
     else:

@@ -6,9 +6,9 @@ value, or in a line if it is below the minimum.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import quote
 
 from dashboard.components import formatting
+from dashboard.components.sparkline import sparkline
 from dashboard.components.status import Status, better_or_worse
 from dashboard.components.theme import palette
 from metrics.model.measure import Direction, Measure, Unit
@@ -123,7 +123,8 @@ def _tile(tile: Tile, colour: dict[str, str]) -> str:
     too_low = coverage(tile.now) if tile.now.coverage is not None and tile.now.coverage < MIN_COVERAGE else ""
     notes = (too_low, provisional_text(tile.now, measure), too_few_text(tile.now, measure))
     parts += [f'<div class="bv-note">{note}</div>' for note in notes if note]
-    parts.append(sparkline(tile.series, tile.target, measure, colour[_LINE.get(status, "accent")], colour["muted"]))
+    line, rule = colour[_LINE.get(status, "accent")], colour["muted"]
+    parts.append(sparkline(title(measure), tile.series, measure.unit, target=tile.target, line=line, rule=rule))
     return f'<li class="{classes}">{"".join(parts)}</li>'
 
 
@@ -145,10 +146,15 @@ def _changes(tile: Tile, now: Answer) -> list[str]:
     explain = ""
     if tile.explain_url and tile.before is not None and earlier[0] is not None and earlier[0].value is not None:
         explain = f'<a class="bv-why" href="{formatting.html(tile.explain_url)}" target="_self">Why?</a>'
-    return [
-        f'<div class="bv-row">{change(now, other, tile.measure, versus)}{"" if at else explain}</div>'
-        for at, (other, versus) in enumerate(compared)
-    ]
+    rows: list[str] = []
+    for other, versus in compared:
+        if compared[0][0] is not other and _change(now, other, tile.measure) == _change(
+            now, compared[0][0], tile.measure
+        ):
+            rows[0] = change(now, other, tile.measure, f"{tile.versus} and {VERSUS_YEAR.removeprefix('vs ')}{until}")
+        else:
+            rows.append(change(now, other, tile.measure, versus))
+    return [f'<div class="bv-row">{row}{"" if at else explain}</div>' for at, row in enumerate(rows)]
 
 
 def _tooltip(tile: Tile) -> str:
@@ -204,6 +210,14 @@ def _change(now: Answer, before: Answer | None, measure: Measure) -> tuple[str, 
     return verdict or "muted", f"{'↑' if moved > 0 else '↓'} {size}{word}"
 
 
+def is_significant(now: Answer, before: Answer) -> bool:
+    """Return True if the complete parts of two answers differ by more than chance."""
+    current, earlier = comparable(now), comparable(before)
+    if current is None or earlier is None or current.value is None or earlier.value is None:
+        return False
+    return _is_more_than_chance(current, earlier)
+
+
 def _is_more_than_chance(now: Answer, before: Answer) -> bool:
     """Return False if the difference of two shares of rows can be chance. Other numbers have no such test."""
     if now.low is None or before.low is None:
@@ -251,51 +265,6 @@ def too_few_text(answer: Answer, measure: Measure) -> str:
 
 def _floor(share: float) -> str:
     return f">{formatting.percent(0.999)}" if share >= 0.9995 else formatting.percent(share)
-
-
-def sparkline(series: Sequence[float | None], target: Target | None, measure: Measure, line: str, rule: str) -> str:
-    """Return a measure's trend as a small picture, with its target as a dashed line; "" for fewer than three points.
-
-    The picture is an <img> with alternative text, because Streamlit removes inline SVG from markup. Its two colours
-    (`line`, `rule`) are therefore part of it.
-    """
-    known = [float(value) for value in series if value is not None]
-    if len(known) < 3:
-        return ""
-    low, high = min(known), max(known)
-    if target is not None:
-        reach = (high - low) or abs(high) or 1
-        if low - 1.5 * reach <= target.value <= high + 1.5 * reach:  # a more distant target would flatten the line
-            low, high = min(low, target.value), max(high, target.value)
-    height = (high - low) or 1
-
-    def y(value: float) -> float:
-        return 28 - 26 * (value - low) / height
-
-    drawn = "".join(
-        f"<path d='M{' L'.join(points)}{'l.01 0' if len(points) == 1 else ''}' fill='none' stroke='{line}'"
-        " stroke-width='1.8' stroke-linejoin='round' stroke-linecap='round' vector-effect='non-scaling-stroke'/>"
-        for points in _pieces([None if value is None else y(float(value)) for value in series])
-    )
-    if target is not None and low <= target.value <= high:
-        dashes = "stroke-dasharray='3 3' vector-effect='non-scaling-stroke'"
-        drawn = f"<path d='M0 {y(target.value):.1f}H100' stroke='{rule}' {dashes}/>{drawn}"
-    picture = f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='-1 0 102 30' preserveAspectRatio='none'>{drawn}</svg>"
-    first, last, lowest = (formatting.number(value, measure.unit) for value in (known[0], known[-1], min(known)))
-    alt_text = f"{title(measure)} over the period: from {first} to {last}, lowest {lowest}"
-    return f'<img src="data:image/svg+xml,{quote(picture)}" alt="{formatting.html(alt_text)}">'
-
-
-def _pieces(heights: Sequence[float | None]) -> list[list[str]]:
-    """Return the unbroken pieces of a line of equally spaced points, each point as "x y"."""
-    step = 100 / (len(heights) - 1)
-    pieces: list[list[str]] = [[]]
-    for at, height in enumerate(heights):
-        if height is None:
-            pieces.append([])
-        else:
-            pieces[-1].append(f"{at * step:.1f} {height:.1f}")
-    return [points for points in pieces if points]
 
 
 def worst_segment(measure: Measure, whole: Answer, segments: Sequence[SegmentAnswer]) -> tuple[str, Answer] | None:

@@ -97,7 +97,7 @@ def _rows_template(is_dark: bool, noted: bool) -> str:
         right.encode(x=alt.value(alt.expr("width")), y=y, text="label:N"),
         *([note.encode(x=alt.value(0), y=y, text="note:N")] if noted else []),
     ]
-    return charts.finish(alt.layer(*layers).add_params(low, high, figure), colour, legend=True)
+    return charts.finish(alt.layer(*layers).add_params(low, high, figure), colour)
 
 
 def bar_chart(bars: Sequence[Bar], *, is_dark: bool, low: float = 0, high: float | None = None) -> Spec:
@@ -172,7 +172,7 @@ def _spans_template(is_dark: bool, kinds: tuple[str, ...], unit: str) -> str:
     end = base.mark_point(filled=True, size=34, shape="circle", opacity=1).encode(
         x=alt.X("p90:Q", title=unit, scale=scale), tooltip=tips
     )
-    return charts.finish(alt.layer(whole, median, end), colour, legend=True)
+    return charts.finish(alt.layer(whole, median, end), colour)
 
 
 def range_chart(spans: Sequence[Span], *, unit: str, is_dark: bool) -> Spec:
@@ -203,7 +203,7 @@ def _curves_template(is_dark: bool, groups: tuple[Group, ...], title: str) -> st
             tooltip=["group:N", "days:Q", alt.Tooltip("share:Q", format=".1%"), alt.Tooltip("watched:Q", format=",")],
         )
     )
-    return charts.finish(alt.layer(chart), colour, legend=True)
+    return charts.finish(alt.layer(chart), colour)
 
 
 def step_chart(steps: Sequence[Mapping[str, object]], groups: tuple[Group, ...], *, title: str, is_dark: bool) -> Spec:

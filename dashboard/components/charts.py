@@ -30,8 +30,6 @@ DataRow = dict[str, str | float | bool | None]
 
 FONT = "Inter, 'Source Sans', sans-serif"
 HEIGHT = 270
-LABEL_WIDTH = 92
-"""Width reserved for labels right of the plot."""
 STATES = {
     Status.ON: ("good-strong", "circle"),
     Status.WATCH: ("watch-strong", "diamond"),
@@ -124,8 +122,8 @@ def _trend_template(
     return finish(alt.layer(*layers).add_params(*parameters), colour)
 
 
-def finish(chart: alt.LayerChart | alt.FacetChart, colour: dict[str, str], *, legend: bool = False) -> str:
-    """Return a chart in the product's style as JSON. `legend` replaces the space for labels on the right."""
+def finish(chart: alt.LayerChart | alt.FacetChart, colour: dict[str, str]) -> str:
+    """Return a chart in the product's style as JSON. The browser makes room for labels right of the plot itself."""
     axis = {
         "labelColor": colour["muted"],
         "gridColor": colour["line"],
@@ -139,7 +137,7 @@ def finish(chart: alt.LayerChart | alt.FacetChart, colour: dict[str, str], *, le
         "titleFontWeight": "normal",
     }
     # Padding of the chart, not of its configuration: without it Streamlit takes 20 pixels from the chart's height.
-    padding = {"left": 2, "right": 12 if legend else LABEL_WIDTH, "top": 6, "bottom": 4}
+    padding = {"left": 2, "right": 12, "top": 6, "bottom": 4}
     sized = chart.properties(
         height=HEIGHT, width="container", padding=padding, usermeta={"embedOptions": {"actions": False}}
     )

@@ -40,6 +40,12 @@ def driver_sentence(dimension: str, value: str, then: str, now: str, *, is_rise:
     return f"Main driver of the {way}: ", name, Phrase(value, is_strong=True, url=url), f", {then} → {now}."
 
 
+def offset_sentence(dimension: str, value: str, then: str, now: str, *, url: str = "") -> Sentence:
+    """Return the sentence about a part that changed while the whole did not."""
+    name = f"{formatting.in_words(dimension).lower()} "
+    return "No significant change overall, but in ", name, Phrase(value, is_strong=True, url=url), f": {then} → {now}."
+
+
 def _phrase_markup(phrase: Phrase | str) -> str:
     if isinstance(phrase, str):
         return formatting.html(phrase)

@@ -16,6 +16,8 @@ MANY_COLUMNS = 4
 SHORT_TEXT = 8
 """Longest row name, in letters, that needs no extra width on a phone."""
 
+UNBROKEN = 16
+"""Longest text of a cell, in letters, that stays on one line: a date, an amount, a short name."""
 
 SEARCHED_ROWS = 6
 """A table with as many rows has a search field."""
@@ -107,7 +109,12 @@ def _head(name: str, *, is_numeric: bool, is_sorted: bool) -> str:
 def _is_named(row: Sequence[Cell | str]) -> bool:
     """Return True if the row's name is words, which need width on a phone, and not only a letter or a number."""
     name = row[0] if isinstance(row[0], Cell) else Cell(row[0])
-    return len(re.sub(r"<[^>]*>", "", name.markup) or name.text) > SHORT_TEXT or bool(name.small)
+    return len(_visible(name)) > SHORT_TEXT or bool(name.small)
+
+
+def _visible(cell: Cell) -> str:
+    """Return the text of a cell on the screen, without its second line."""
+    return re.sub(r"<[^>]*>", "", cell.markup) or cell.text
 
 
 def _right(numeric: bool) -> str:
@@ -120,7 +127,10 @@ def _cell(cell: Cell | str, place: int, numeric: bool) -> str:
     content = cell.markup or formatting.html(cell.text)
     if cell.small:
         content += f'<span class="bv-small">{formatting.html(cell.small)}</span>'
-    names = " ".join(name for name, on in (("bv-num", numeric or cell.numeric), ("bv-flag", cell.flagged)) if on)
+    is_numeric = numeric or cell.numeric
+    is_unbroken = not is_numeric and len(_visible(cell)) <= UNBROKEN and "<br" not in cell.markup
+    marks = (("bv-num", is_numeric), ("bv-nowrap", is_unbroken and " " in _visible(cell)), ("bv-flag", cell.flagged))
+    names = " ".join(name for name, on in marks if on)
     css = f' class="{names}"' if names else ""
     return f"<th scope=row{css}>{content}</th>" if place == 0 else f"<td{css}>{content}</td>"
 

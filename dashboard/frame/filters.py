@@ -176,9 +176,9 @@ def _chips(period: Period, where: list[tuple[str, list[str]]], compare: tuple[st
         chips.append((f"Compared with {' and '.join(compare) or 'nothing'}", "compare", None))
     if grain:
         chips.append((f"Trends by {grain}", "grain", None))
-    if not chips:
-        return
     with st.container(horizontal=True, key="chips", gap="small"):
+        if not chips:  # keep the place, so that the first filter does not move the page
+            theme.show_html('<span class="bv-no-chips"></span>', width="content")
         for label, name, value in chips:
             key = f"chip_{name}" if value is None else f"chip_{name}_{value}"
             st.button(

@@ -102,7 +102,7 @@ def explain_link(measure: str) -> str:
     """Return a link to the explanation as markup, to be shown below a trend or a breakdown."""
     address = explain_url(measure)
     return (
-        f'<p class="bv"><a href="{formatting.html(address)}" target="_self">Explain this change</a></p>'
+        f'<p class="bv bv-explain"><a href="{formatting.html(address)}" target="_self">Explain this change</a></p>'
         if address
         else ""
     )

@@ -1,12 +1,13 @@
 """The main driver of a measure's change since the period before: one for the scorecard, its report and What changed."""
 
 from dashboard import queries
-from dashboard.components import formatting, sentences
+from dashboard.components import cards, formatting, sentences
 from dashboard.components.sentences import Sentence
 from dashboard.frame import links
 from dashboard.frame.filters import Filters
 from dashboard.frame.period import BEFORE
 from metrics.measures.catalog import MEASURES
+from metrics.model.question import Question
 from metrics.queries.main_driver import Driver, main_driver
 
 
@@ -27,4 +28,16 @@ def driver_sentence(generation: int, filters: Filters, measure: str) -> Sentence
     unit = MEASURES[measure].unit
     then, now = (formatting.number(answer.value, unit) for answer in (driver.before, driver.after))
     url = links.explain_url(measure, by=driver.dimension)
+    if not _is_changed(generation, filters, measure):
+        return sentences.offset_sentence(driver.dimension, driver.value, then, now, url=url)
     return sentences.driver_sentence(driver.dimension, driver.value, then, now, is_rise=driver.excess > 0, url=url)
+
+
+def _is_changed(generation: int, filters: Filters, measure: str) -> bool:
+    """Return True if the measure itself changed by more than chance since the period before, as its tile says."""
+    days = filters.period.compared(BEFORE) or (filters.start, filters.end)
+    now, before = (
+        queries.answers(generation, Question((measure,), start=start, end=end, where=filters.where))[0]
+        for start, end in ((filters.start, filters.end), days)
+    )
+    return cards.is_significant(now, before)

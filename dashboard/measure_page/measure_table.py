@@ -14,7 +14,7 @@ from dashboard.measure_page.headline import as_sentence
 from dashboard.measure_page.view import Answers, MeasureView, answers_by
 from metrics.measures.catalog import MEASURES, default_dimension, has_dimension
 from metrics.model.dimensions import DIMENSIONS, OWN_DIMENSIONS
-from metrics.model.measure import Measure, Unit
+from metrics.model.measure import Measure, Ratio, Total, Unit
 from metrics.model.question import Answer
 
 SEGMENTS_SHOWN = 6
@@ -165,7 +165,7 @@ def _breakdown(view: MeasureView, measures: Sequence[Measure]) -> None:
         why = (view.answers[name].no_data or "nothing in this period and selection").removeprefix("no data: ")
         theme.show_html(cards.empty("No data", formatting.html(as_sentence(why))))
         return
-    answers.sort(key=lambda answer: (-float(answer.denominator or answer.value or 0), str(answer.dimensions[by])))
+    answers.sort(key=lambda answer: _place(answer, by))
     theme.show_html(_breakdown_table(view, measure, by, answers[:VALUES_IN_FILE]))
     if explains := links.explain_link(name):
         theme.show_html(explains)
@@ -174,11 +174,30 @@ def _breakdown(view: MeasureView, measures: Sequence[Measure]) -> None:
         st.caption(f"The {VALUES_SHOWN} largest of {formatting.integer(len(answers))}. {file} has all of them.")
 
 
+def _place(answer: Answer, by: str) -> tuple[float, str]:
+    """Return the place of a row: the steps in their order, other values by size."""
+    value = str(answer.dimensions[by])
+    size = float(answer.denominator or answer.value or 0)
+    return (int(value) if by == "step" and value.isdecimal() else -size, value)
+
+
+def _parts(measure: Measure) -> tuple[str, str]:
+    """Return the heads of the two parts of a measure; "" for a part that only repeats the value."""
+    if measure.unit is Unit.SHARE:
+        return "Counted", "Out of"
+    if isinstance(measure.formula, Ratio):
+        is_time = measure.unit in (Unit.DAYS, Unit.HOURS)
+        return f"Sum of {measure.unit}" if is_time else "Sum", "Out of"
+    return "" if isinstance(measure.formula, Total) else "Counted", "Out of"
+
+
 def _breakdown_table(view: MeasureView, measure: Measure, by: str, answers: Sequence[Answer]) -> str:
     """Return the table of a breakdown; columns without any value are left out."""
     rows = [_breakdown_row(view, measure, by, answer) for answer in answers]
-    heads = (formatting.in_words(by), short_title(measure.name), "Counted", "Out of", "95% interval")
-    used = [place for place in range(len(heads)) if place < 2 or any(row[place].text for row in rows)]
+    heads = (formatting.in_words(by), short_title(measure.name), *_parts(measure), "95% interval")
+    used = [
+        place for place in range(len(heads)) if place < 2 or (heads[place] and any(row[place].text for row in rows))
+    ]
     return tables.table(
         [heads[place] for place in used],
         [[row[place] for place in used] for row in rows],

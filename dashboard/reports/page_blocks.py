@@ -36,6 +36,7 @@ class Node:
     tag: str
     css: frozenset[str] = frozenset()
     is_hidden: bool = False
+    is_open: bool = False
     inside: list["Node | str"] = field(default_factory=list)
 
 
@@ -49,7 +50,7 @@ class _Reader(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
-        node = Node(tag, frozenset((given.get("class") or "").split()), "aria-hidden" in given)
+        node = Node(tag, frozenset((given.get("class") or "").split()), "aria-hidden" in given, "open" in given)
         self.open[-1].inside.append(node)
         if tag not in VOID:
             self.open.append(node)
@@ -118,6 +119,8 @@ def markup_blocks(body: str) -> list[PdfBlock]:
 def _blocks(node: Node) -> list[PdfBlock]:
     if node.is_hidden or node.tag in SILENT or UNSAID & node.css:
         return []
+    if "bv-def" in node.css and not node.is_open:  # on paper as on the screen: the definition without its details
+        return [block for part in _all(node, "summary") for block in _blocks(part)]
     if "bv-item" in node.css:
         return [{"kind": "item", "cells": [_labelled(cell) for cell in node.inside if isinstance(cell, Node)]}]
     if "bv-tiles" in node.css:

@@ -4,8 +4,7 @@ The dashboard starts this as a command of its own (`buyerview report --page`), b
 browser only in a process that serves nobody.
 """
 
-import json
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -17,6 +16,7 @@ from dashboard.components import formatting, theme
 from dashboard.frame import access, chart_download, menu, menu_entries
 from dashboard.reports import page_blocks
 from dashboard.reports.page_blocks import PdfBlock
+from dashboard.reports.paper import typeset
 from metrics.access import Access
 from metrics.errors import NothingPublished, ReportFailed, UnknownName
 from metrics.lists.data_status import data_status
@@ -93,20 +93,7 @@ def _drawn(entry: menu_entries.Entry, address: str) -> AppTest:
 
 
 def _compiled(view: dict[str, Any]) -> bytes:
-    import typst  # slow to import, and only reports need it
-
-    blocks = [_with_picture(block) for block in view["blocks"]]
-    made = int(datetime.fromisoformat(view["made"]).replace(tzinfo=UTC).timestamp())
-    return bytes(
-        typst.compile(
-            str(TEMPLATE),
-            sys_inputs={"view": json.dumps({**view, "blocks": blocks}, ensure_ascii=False)},
-            font_paths=[str(chart_download.PRINT_FONTS)],
-            format="pdf",
-            pdf_standards="ua-1",
-            timestamp=made,
-        )
-    )
+    return typeset(TEMPLATE, {**view, "blocks": [_with_picture(block) for block in view["blocks"]]})
 
 
 def _with_picture(block: PdfBlock) -> PdfBlock:

@@ -4,10 +4,9 @@ Typst renders `assets/report.typ` with all texts as data, so that a customer's n
 (PDF/UA-1). The same view of the same generation gives the same bytes.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from dashboard.measure_page import tiles, trend
 from dashboard.measure_page.measure_table import short_title
 from dashboard.measure_page.view import MeasureView
 from dashboard.orders import reasons
+from dashboard.reports.paper import typeset
 from dashboard.sections import scorecard
 from dashboard.sections.scorecard import REASONS_SHOWN, TILES, Scorecard
 from metrics.errors import NothingPublished
@@ -114,22 +114,8 @@ def report_text(shown: Scorecard, as_of: datetime | None, measure: str) -> dict[
 
 def pdf(view: dict[str, Any]) -> bytes:
     """Return the report as PDF."""
-    import typst  # slow to import, and only the report needs it
-
     trend = {**view["trend"], "svg": chart_download.bare_svg(view["trend"]["spec"])}
-    data = json.dumps({**view, "trend": trend}, ensure_ascii=False)
-    made = int(datetime.fromisoformat(view["made"]).replace(tzinfo=UTC).timestamp())
-    fonts = [str(chart_download.PRINT_FONTS)]
-    return bytes(
-        typst.compile(
-            str(TEMPLATE),
-            sys_inputs={"view": data},
-            font_paths=fonts,
-            format="pdf",
-            pdf_standards="ua-1",
-            timestamp=made,
-        )
-    )
+    return typeset(TEMPLATE, {**view, "trend": trend})
 
 
 def _tile(tile: Tile, is_withheld: bool) -> dict[str, str]:

@@ -16,7 +16,7 @@ from metrics.lists.rows import VERDICTS
 from metrics.measures.catalog import MEASURES
 from metrics.model.point import INCONCLUSIVE, range_of
 
-COMBINATIONS_SHOWN = 12
+COMBINATIONS_SHOWN = 7
 TONES = {Status.ON: "good-strong", Status.WATCH: "watch-strong", Status.OFF: "bad-strong"}
 
 
@@ -115,7 +115,7 @@ def failing_together(view: MeasureView) -> None:
     if rest:
         rows.append(
             [
-                Cell(f"{len(found) - COMBINATIONS_SHOWN} other combinations"),
+                Cell(formatting.count(len(found) - COMBINATIONS_SHOWN, "other combination")),
                 Cell(formatting.integer(rest)),
                 Cell(formatting.percent(rest / whole)),
             ]

@@ -39,7 +39,7 @@ def cycle_time_headline(view: MeasureView) -> bool:
     has = {name for name, answer in answers.items() if answer.value is not None}
     median, p95 = number(answers, "cycle_p50"), number(answers, "cycle_p95")
     spread = (", median ", median, ", 95% within ", p95) if "cycle_p50" in has else ()
-    remark = answers["safety_stock_cost"].remark
+    pairs = answers["safety_stock_cost"].denominator
     with theme.card("headline"):
         headline(
             view,
@@ -51,7 +51,8 @@ def cycle_time_headline(view: MeasureView) -> bool:
             (
                 "Our variability costs buyers ",
                 number(answers, "safety_stock_cost"),
-                f" a year in safety stock{f' ({remark})' if remark else ''}.",
+                f" a year in safety stock, for {formatting.count(int(pairs or 0), 'pair')} of buyer and product with "
+                "enough arrivals.",
             )
             if "safety_stock_cost" in has
             else (),
@@ -89,9 +90,7 @@ def _template(is_dark: bool, has_promise: bool) -> str:
     labels = alt.Chart(alt.NamedData(name="marks")).encode(x=x, y=alt.Y("down:Q", scale=None, axis=None), text="name:N")
     beside: dict[str, Any] = {"align": "left", "baseline": "top", "dx": 4, "fontSize": 11.5}
     ground = labels.mark_text(**beside, aria=False, color=colour["card"], stroke=colour["card"], strokeWidth=4)
-    return charts.finish(
-        alt.layer(*layers, rules, ground, labels.mark_text(**beside, color=colour["ink"])), colour, legend=True
-    )
+    return charts.finish(alt.layer(*layers, rules, ground, labels.mark_text(**beside, color=colour["ink"])), colour)
 
 
 def _outline(promised: list[tuple[int, int]]) -> list[Row]:

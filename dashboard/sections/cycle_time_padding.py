@@ -99,7 +99,7 @@ def _template(is_dark: bool) -> str:
             x=x, y=y, text="number:N"
         ),
     ]
-    return charts.finish(alt.layer(*layers).add_params(low, high), colour, legend=True)
+    return charts.finish(alt.layer(*layers).add_params(low, high), colour)
 
 
 def _point(at: int, name: str, answers: Answers) -> Row:

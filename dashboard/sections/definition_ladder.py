@@ -13,6 +13,7 @@ from dashboard.components.tables import Cell
 from dashboard.frame import chart_download, links, menu, page
 from dashboard.frame.filters import Filters
 from dashboard.measure_page.headline import as_sentence
+from dashboard.orders.reasons import reason
 from metrics.lists.failed_orders import order_counts
 from metrics.model.measure import Unit
 from metrics.model.point import INCONCLUSIVE, range_of
@@ -184,8 +185,8 @@ def flips(found: Diff) -> None:
                 f'target="_self">{formatting.html(flip.order_id)}</a>'
             ),
             Cell(f"{SAYS[flip.before]} → {SAYS[flip.after]}"),
-            Cell(flip.rule.replace("_", " ")),
-            Cell((flip.reason_before or flip.reason_after or "").replace("_", " ")),
+            Cell(formatting.in_words(flip.rule)),
+            Cell(reason(flip.reason_before or flip.reason_after)),
         ]
         for flip in found.flips[(at - 1) * SIZE : at * SIZE]
     ]

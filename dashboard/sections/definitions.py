@@ -6,6 +6,7 @@ from dashboard.components import formatting
 from dashboard.frame import links
 from dashboard.measure_page.view import page_of
 from metrics.measures.catalog import MEASURES, PRODUCT_ROWS
+from metrics.measures.needs import COLLECTION
 from metrics.model.measure import Derived, Measure
 
 DATES = {
@@ -17,6 +18,8 @@ DATES = {
 """Names of the dates of orders and lines. The date of any other fact table has a comment on its column."""
 OPEN_MOST = 3
 """Up to this number of results, all definitions are open."""
+COLLECTED = "For all orders that the buyer collects (EXW, FCA), leaving our place counts as receipt."
+"""The sentence that many definitions share. The list shows it once."""
 VOLUMES = ("", "Volumes")
 """Group of measures without a page: the counts that other measures use."""
 
@@ -67,10 +70,11 @@ def listing(measures: list[Measure], feeds: frozenset[str]) -> str:
     for measure in measures:
         groups.setdefault(pages.get(measure.name, VOLUMES), []).append(measure)
     opened = len(measures) <= OPEN_MOST
+    is_found = " open" if len(measures) < len(MEASURES) - 1 else ""
     return "".join(
-        '<section class="bv '
-        f'bv-defs"><h2>{formatting.html(title)}</h2>'
-        f"{''.join(_measure(measure, feeds, opened=opened) for measure in group)}</section>"
+        f'<details class="bv bv-defs"{is_found}><summary><h2>{formatting.html(title)}</h2>'
+        f'<span class="bv-muted">{formatting.count(len(group), "measure")}</span></summary>'
+        f"{''.join(_measure(measure, feeds, opened=opened) for measure in group)}</details>"
         for (_, title), group in groups.items()
     )
 
@@ -107,7 +111,8 @@ def _measure(measure: Measure, feeds: frozenset[str], *, opened: bool) -> str:
     ]
     described = "".join(f"<dt>{name}</dt><dd>{markup}</dd>" for name, markup in rows if markup != formatting.DASH)
     title = f"<h3>{formatting.html(measure.title)} <code>{measure.name}</code></h3>"
-    summary = f"<summary>{title}<p>{formatting.html(measure.definition)}</p></summary>"
+    said = measure.definition if opened else measure.definition.removesuffix(COLLECTION).rstrip()
+    summary = f"<summary>{title}<p>{formatting.html(said)}</p></summary>"
     is_open = " open" if opened else ""
     return f'<details class="bv-def" id="{measure.name}"{is_open}>{summary}<dl>{described}</dl></details>'
 

@@ -298,7 +298,7 @@ def break_down(one: DrillDownRequest, able: list[str]) -> None:
     answers = [
         answer
         for answer in queries.answers(page.generation(), narrowed)
-        if answer.value is not None or answer.denominator or answer.numerator
+        if answer.value is not None or answer.denominator or answer.numerator or answer.unknown
     ]
     if not answers:
         st.caption("No data to break down in this period and selection.")

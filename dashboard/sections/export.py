@@ -14,6 +14,7 @@ from dashboard.exports import write
 from dashboard.frame import access, chart_download, page
 from dashboard.frame.filters import Filters
 from dashboard.frame.period import periods
+from dashboard.measure_page.view import page_of
 from dashboard.sections import export_charts, export_table
 from metrics.measures.catalog import BY_MODULE, MEASURES, accepted_dimensions
 from metrics.model.dimensions import DIMENSIONS, GRAINS, OWN_DIMENSIONS
@@ -32,7 +33,9 @@ ROWS_HERE, SHEET_ROWS_HERE = 100_000, 20_000
 OWN_VALUES = 15
 """Assumed number of values of a dimension that only some fact tables have (step, outcome, cause)."""
 QUESTIONS = {
-    measure.name: formatting.in_words(module) for module, measures in BY_MODULE.items() for measure in measures
+    measure.name: entry.title if (entry := page_of(measure.name)) else formatting.in_words(module)
+    for module, measures in BY_MODULE.items()
+    for measure in measures
 }
 """Business question of each measure: the list shows and searches it."""
 

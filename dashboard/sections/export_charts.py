@@ -151,7 +151,7 @@ def _lines_template(unit: Unit, is_dark: bool, with_legend: bool, monthly: bool)
         filled=True, size=18, opacity=1, color=palette(is_dark)["card"]
     )
     hollow = hollow.encode(shape=alt.Shape("shape:N", scale=None))
-    return charts.finish(alt.layer(lines, points, hollow), palette(is_dark), legend=True)
+    return charts.finish(alt.layer(lines, points, hollow), palette(is_dark))
 
 
 def _lines(

@@ -14,6 +14,7 @@ from dashboard.orders.timeline import Event, done, events, is_written
 from metrics.errors import StoreUnusable
 from metrics.lists import order_story as lists
 from metrics.lists.order_story import OrderContext, OrderRecords
+from metrics.lists.rows import Row
 from metrics.store import work_items
 from metrics.store.connection import open_store
 from metrics.store.work_items import Item
@@ -211,6 +212,7 @@ def _facts(records: OrderRecords) -> list[tuple[str, str]]:
         ("Segment", facts["segment"]),
         ("Ordered", formatting.moment(order.get("ordered_at"), order.get("ordered_at_is_date"))),
         ("Promised", formatting.moment(order.get("promised_by"), order.get("promised_by_is_date"))),
+        ("Due", _due(facts, order)),
         ("Arrived", formatting.day(facts["arrived_day"])),
         (
             "Order to arrival",
@@ -226,6 +228,12 @@ def _facts(records: OrderRecords) -> list[tuple[str, str]]:
     if facts["time_zone_assumed"]:
         pairs.append(("Time zone", f"{order.get('ship_to_time_zone')} (assumed)"))
     return [(name, value) for name, value in pairs if value]
+
+
+def _due(facts: Row, order: Row) -> str:
+    """Return the last day on which the order was due; "" if it is the promised day. Lines may be promised later."""
+    promised = order.get("promised_by")
+    return "" if facts["due_day"] in (None, promised and promised.date()) else formatting.day(facts["due_day"])
 
 
 def _tests(found: list[Test]) -> str:

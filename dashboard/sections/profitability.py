@@ -160,7 +160,7 @@ def _map_template(is_dark: bool) -> str:
         alt.Chart(alt.NamedData(name="cost_cut")).mark_line(**dashed).encode(x=sales, y=cost),
         points,
     ]
-    return charts.finish(alt.layer(*layers), colour, legend=True)
+    return charts.finish(alt.layer(*layers), colour)
 
 
 def _map(customers: Sequence[Customer], cuts: Cuts, *, is_dark: bool) -> charts.Spec:

@@ -46,6 +46,8 @@ FIELDS = {
     "fill_order_profit": "profit per order",
     "fill_investment": "investment",
 }
+WHOLE = 100.0
+"""Step of a field with whole numbers: orders a year."""
 
 
 def calculator(view: MeasureView) -> None:
@@ -66,7 +68,7 @@ def calculator(view: MeasureView) -> None:
     case = cases[chosen]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         given = {
-            "orders": _number("Orders a year", case["orders"], chosen, step=100.0),
+            "orders": _number("Orders a year", case["orders"], chosen, step=WHOLE),
             "low": _number("Fill now, %", case["low"], chosen, most=100.0),
             "high": _number("Fill to reach, %", case["high"], chosen, most=100.0),
             "share": _number("Back-ordered, % of incomplete orders", case["share"], chosen, most=100.0),
@@ -134,7 +136,7 @@ def _source_note(chosen: str, start: FillRateInputs) -> str:
 def _number(label: str, value: float, case: str, *, step: float = 1.0, most: float | None = None) -> Decimal:
     key = f"fill_{case}_{label}_{value:g}"  # new filters reset the field
     # An observed value has more decimals than the field shows; the calculation uses all of them.
-    shown = "%.9g" if value == round(value, 2) else "%.2f"
+    shown = "%.0f" if step == WHOLE else "%.9g" if value == round(value, 2) else "%.1f"
     typed = st.number_input(
         label, min_value=0.0, max_value=most, value=float(value), step=step, key=key, width=190, format=shown
     )

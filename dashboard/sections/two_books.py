@@ -43,13 +43,13 @@ def two_books_headline(view: MeasureView) -> None:
 def _disputes(view: MeasureView) -> Sentence:
     answers = view.answers
     if not answers["books_dispute"].value:
-        return ("The verdicts differ on no order.",)
+        return ("The scorecards differ on no order.",)
     orders = number(answers, "books_dispute")
     if answers["failed_value_disputed"].value is None:
-        return "The verdicts differ on ", orders, " orders."
+        return "They differ in day, quantity, deadline or verdict on ", orders, " orders."
     value, failed = number(answers, "failed_value_disputed"), number(answers, "failed_value_by_buyer")
     return (
-        "The verdicts differ on ", orders, " orders. They hold ", value, " of the ", failed,
+        "They differ in day, quantity, deadline or verdict on ", orders, " orders, with ", value, " of the ", failed,
         " of goods that failed by the buyer's scorecard.",
     )  # fmt: skip
 

@@ -28,7 +28,7 @@ PARTS_SHOWN = 12
 STEPS_SHOWN = 7
 """Contributions with their own bar in the chart; the others share one bar."""
 OWN = "days"
-AGAINST = {BEFORE: "the period before", LAST_YEAR: "last year", OWN: "days of your choice"}
+AGAINST = {BEFORE: "Prior period", LAST_YEAR: "Last year", OWN: "Days of your choice"}
 
 
 def choose(filters: Filters) -> tuple[Measure, str, Days | None]:
@@ -112,11 +112,8 @@ def _linked(value: Number | None, measure: Measure, days: Days) -> str:
 
 
 def _sign(value: float, unit: Unit) -> str:
-    return (
-        f"{formatting.MINUS if value < 0 else '+'}{formatting.difference(value, unit)}"
-        if value
-        else formatting.difference(0, unit)
-    )
+    size = formatting.difference(value, unit)
+    return size if size == formatting.difference(0, unit) else f"{formatting.MINUS if value < 0 else '+'}{size}"
 
 
 def steps_chart(found: Explanation, measure: Measure) -> None:

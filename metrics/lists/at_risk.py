@@ -49,7 +49,7 @@ TIGHT_SECONDS = 24 * 3600
 
 BEHIND, TIGHT, LOST, NEAR = "behind", "tight", "lost", "near"
 SLACK_STATES = {
-    BEHIND: "late at the usual pace",
+    BEHIND: "will miss at normal pace",
     TIGHT: "less than a day to spare",
     NEAR: "due within a day",
     LOST: "part of it is late already",

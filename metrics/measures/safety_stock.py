@@ -63,10 +63,8 @@ def _mixed(members: list[Pair], unit: Unit) -> str | None:
 def _answer(question: Question, key: tuple[Any, ...], amounts: list[float | None], few: int) -> Answer:
     known = [amount for amount in amounts if amount is not None]
     left_out = {f"fewer than {MIN_N} arrivals": few, "no price": len(amounts) - len(known)}
-    remark = (
-        "; ".join(f"{count} of {len(amounts) + few} pairs left out: {why}" for why, count in left_out.items() if count)
-        or None
-    )
+    pairs = f"{len(amounts) + few:,} pairs"
+    remark = "; ".join(f"{count:,} of {pairs} left out: {why}" for why, count in left_out.items() if count) or None
     blank = Answer(dict(zip(question.by, key, strict=True)), None, question.measures[0], None, remark=remark)
     if not known:
         return Answer(

@@ -87,7 +87,7 @@ def _completed(measure: Measure, answer: Answer, groups: Counter[Group], questio
         return answer
     if isinstance(measure.formula, Ratio) and measure.unit is Unit.SHARE:
         answer = _wider(measure.formula, answer, count)
-    feeds = " and ".join(sorted(left_out))
+    feeds = ", ".join(sorted(left_out))
     remark = f"Leaves out {count:,} quarantined {'record' if count == 1 else 'records'} of {feeds}."
     if measure.facts in OF_ORDERS and measure.unit is Unit.SHARE:
         remark = f"Leaves out {count:,} {'order' if count == 1 else 'orders'} with records in quarantine."

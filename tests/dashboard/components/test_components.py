@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from dashboard.components import cards, formatting
-from dashboard.components.cards import sparkline, worst_segment
+from dashboard.components.cards import worst_segment
 from dashboard.components.charts import trend
+from dashboard.components.sparkline import sparkline
 from dashboard.components.status import Status, better_or_worse, status
 from dashboard.exports import write
 from dashboard.frame import period
@@ -114,7 +115,9 @@ def test_status_if_lower_is_better_or_coverage_is_low() -> None:
 
 
 def test_sparkline_has_a_gap_for_missing_values_and_a_text_description() -> None:
-    drawn = sparkline([0.9, None, 0.8, 0.85, 0.7], Target(0.95), MEASURES["otif"], "#123456", "#654321")
+    drawn = sparkline(
+        "OTIF", [0.9, None, 0.8, 0.85, 0.7], Unit.SHARE, target=Target(0.95), line="#123456", rule="#654321"
+    )
     assert drawn.count("%23123456") == 2
     assert "from 90.0% to 70.0%, lowest 70.0%" in drawn
 
