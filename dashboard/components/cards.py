@@ -21,6 +21,7 @@ from metrics.targets.targets import Target, state_of
 SegmentAnswer = tuple[str, Answer, Target | None]
 """A segment's name, its answer and its target."""
 
+NO_CHANGE, NOT_SIGNIFICANT = "→ No change", "→ No significant change"
 VERSUS_BEFORE, VERSUS_YEAR = "vs prior period", "vs last year"
 
 
@@ -146,14 +147,11 @@ def _changes(tile: Tile, now: Answer) -> list[str]:
     explain = ""
     if tile.explain_url and tile.before is not None and earlier[0] is not None and earlier[0].value is not None:
         explain = f'<a class="bv-why" href="{formatting.html(tile.explain_url)}" target="_self">Why?</a>'
-    rows: list[str] = []
-    for other, versus in compared:
-        if compared[0][0] is not other and _change(now, other, tile.measure) == _change(
-            now, compared[0][0], tile.measure
-        ):
-            rows[0] = change(now, other, tile.measure, f"{tile.versus} and {VERSUS_YEAR.removeprefix('vs ')}{until}")
-        else:
-            rows.append(change(now, other, tile.measure, versus))
+    rows = [change(now, other, tile.measure, versus) for other, versus in compared]
+    texts = {_change(now, other, tile.measure)[1] for other, _ in compared}
+    if len(rows) > 1 and texts <= {NO_CHANGE, NOT_SIGNIFICANT}:
+        both = f"{tile.versus} and {VERSUS_YEAR.removeprefix('vs ')}{until}"
+        rows = [f'<span class="bv-muted">{NOT_SIGNIFICANT} {both}</span>']
     return [f'<div class="bv-row">{row}{"" if at else explain}</div>' for at, row in enumerate(rows)]
 
 
@@ -202,9 +200,9 @@ def _change(now: Answer, before: Answer | None, measure: Measure) -> tuple[str, 
     moved = float(current.value) - float(earlier.value)
     size = formatting.difference(moved, measure.unit)
     if size == formatting.difference(0, measure.unit):
-        return "muted", "→ No change"
+        return "muted", NO_CHANGE
     if not _is_more_than_chance(current, earlier):
-        return "muted", "→ No significant change"
+        return "muted", NOT_SIGNIFICANT
     verdict = better_or_worse(moved, measure.direction)
     word = f" {verdict}" if verdict else ""
     return verdict or "muted", f"{'↑' if moved > 0 else '↓'} {size}{word}"

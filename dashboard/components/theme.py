@@ -99,4 +99,5 @@ def card(name: str, *, height: Literal["content", "stretch"] = "content") -> Del
 
 def show_html(body: str, *, width: Literal["stretch", "content"] = "stretch") -> None:
     """Draw markup made by `cards` and `tables`, in which `formatting.html` has escaped all data."""
-    st.html(body, width=width)
+    if body:  # Streamlit refuses an empty text
+        st.html(body, width=width)

@@ -16,6 +16,7 @@ from dashboard.frame import access, live_refresh, save_view
 from dashboard.frame import period as periods
 from dashboard.frame.period import Period
 from metrics.access import Action
+from metrics.facts.orders import NONE
 
 MAX_PILLS = 8
 """With more segments, a list replaces the pills."""
@@ -161,7 +162,8 @@ def _segment(segments: list[str]) -> list[str]:
 
 def _pill(segment: str) -> str:
     """Return the label of a pill, which is Markdown. Plain words stay unescaped, because the address has the label."""
-    return segment if segment.replace(" ", "").isalnum() else formatting.markdown(segment)
+    is_plain = segment == NONE or segment.replace(" ", "").isalnum()
+    return segment if is_plain else formatting.markdown(segment)
 
 
 def _chips(period: Period, where: list[tuple[str, list[str]]], compare: tuple[str, ...], grain: str | None) -> None:

@@ -115,8 +115,10 @@ def _no_rows(view: MeasureView, measure: str, noun: str) -> None:
     """Draw that the days in view have no rows, and a button for the nearest days that have some."""
     filters = view.filters
     near = queries.cached(nearest_day, view.generation, filters.period.elapsed, measure=measure, where=filters.where)
+    if near is not None and filters.start <= near <= filters.end:  # a day whose rows this measure cannot judge
+        near = None
     hint = (
-        "No other day has any with these filters. Remove a filter."
+        f"No other day has any{' with these filters. Remove a filter' if filters.where else ''}."
         if near is None
         else f"The nearest day with data is {formatting.day(near)}."
     )

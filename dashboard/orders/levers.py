@@ -47,7 +47,7 @@ def orders_url(lever: Lever) -> str:
 
 
 def name_of(code: str, dimension: str, of: str) -> str:
-    """Return a lever in words: "Arrived late, carrier Polarbeam"."""
+    """Return a lever in words: "Late, carrier Polarbeam"."""
     return reason(code) + ("" if dimension == ALL else f", {place_of(dimension, of)}")
 
 

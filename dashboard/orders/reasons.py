@@ -11,7 +11,7 @@ TITLES = {
 }
 
 REASONS = {
-    "late": "Arrived late",
+    "late": "Late",
     "never_received": "Never arrived",
     "too_early": "Arrived too early",
     "short": "Incomplete",

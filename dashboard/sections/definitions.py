@@ -18,7 +18,7 @@ DATES = {
 """Names of the dates of orders and lines. The date of any other fact table has a comment on its column."""
 OPEN_MOST = 3
 """Up to this number of results, all definitions are open."""
-COLLECTED = "For all orders that the buyer collects (EXW, FCA), leaving our place counts as receipt."
+COLLECTED = COLLECTION
 """The sentence that many definitions share. The list shows it once."""
 VOLUMES = ("", "Volumes")
 """Group of measures without a page: the counts that other measures use."""

@@ -68,7 +68,8 @@ def sentences(scorecard: Scorecard) -> list[Sentence]:
     view = scorecard.view
     measure, answer, target = MEASURES[view.main], view.answers.get(view.main), view.target(view.main)
     if answer is None or answer.value is None:
-        return []
+        why = headline.as_sentence(cards.why_missing(answer))
+        return [(f"{measure.title}: ", headline.number(view.answers, view.main), f". {why}")]
     value = Phrase(formatting.number(answer.value, measure.unit), is_strong=True)
     first = f" {measure.title.lower()} in {view.filters.period.name}"
     if target is not None:
@@ -92,9 +93,8 @@ def sentences(scorecard: Scorecard) -> list[Sentence]:
 
 
 def headline_markup(scorecard: Scorecard) -> str:
-    """Return the headline as markup; empty if the main measure has no value."""
-    shown = sentences(scorecard)
-    return headline.headline_card(headline.status_in_view(scorecard.view, scorecard.view.main), shown) if shown else ""
+    """Return the headline as markup."""
+    return headline.headline_card(headline.status_in_view(scorecard.view, scorecard.view.main), sentences(scorecard))
 
 
 def order_counts(generation: int, filters: Filters) -> dict[str, int]:

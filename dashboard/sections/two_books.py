@@ -45,11 +45,12 @@ def _disputes(view: MeasureView) -> Sentence:
     if not answers["books_dispute"].value:
         return ("The scorecards differ on no order.",)
     orders = number(answers, "books_dispute")
-    if answers["failed_value_disputed"].value is None:
-        return "They differ in day, quantity, deadline or verdict on ", orders, " orders."
+    noun = " order" if answers["books_dispute"].value == 1 else " orders"
+    if not answers["failed_value_disputed"].value:
+        return "They differ in day, quantity, deadline or verdict on ", orders, f"{noun}."
     value, failed = number(answers, "failed_value_disputed"), number(answers, "failed_value_by_buyer")
     return (
-        "They differ in day, quantity, deadline or verdict on ", orders, " orders, with ", value, " of the ", failed,
+        "They differ in day, quantity, deadline or verdict on ", orders, f"{noun}, with ", value, " of the ", failed,
         " of goods that failed by the buyer's scorecard.",
     )  # fmt: skip
 

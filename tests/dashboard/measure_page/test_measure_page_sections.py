@@ -225,3 +225,9 @@ def test_page_is_shown_without_an_exception_if_its_feeds_are_missing(page: str, 
 @pytest.mark.usefixtures("page_of_small")
 def test_crm_steps_link_only_to_existing_pages() -> None:
     assert {path for path, _ in crm_steps.STEPS} <= {entry.path for entry in menu_entries.ENTRIES}
+
+
+def test_scorecard_of_orders_without_evidence_shows_the_range_and_why(page_of_sample: Open) -> None:
+    at = page_of_sample(None, period="All", segment="(none)")
+    assert not at.exception
+    assert "0.0–100.0%</strong></a>. Inconclusive: 0.0% of the verdicts are known" in markup(at)

@@ -125,7 +125,7 @@ def test_what_changed_between_two_publishes(tmp_path: Path, at_home: Callable[[P
 
 
 def test_definition_has_its_own_url_and_links_to_the_page_of_the_measure(page_of_small: Open) -> None:
-    first, rest = markup(page_of_small("definitions", measure="otif")).split("</section>", 1)
+    first, rest = markup(page_of_small("definitions", measure="otif")).split("</details></details>", 1)
     assert '<details class="bv-def" id="otif" open>' in first
     assert "buyers-view?measure=otif" in first
     assert 'id="otif"' not in rest
