@@ -104,6 +104,7 @@ def _trend_template(
         labelExpr=_MONTH if monthly else _DAY,
         values=alt.ExprRef("ticks"),
         labelOverlap=True,
+        labelSeparation=8,
     )
     shared = trend_layers.Encodings(
         alt.X("period:O", title=None, scale=alt.Scale(type="point", padding=0.3), axis=axis),
