@@ -18,8 +18,8 @@ from tests.support.failpoints import ROOT
 from tests.support.programs import require
 from tests.support.tries import Tries
 
-ROUNDS = counts.number(goal=16, usual=1)
-AT_MOST = counts.number(goal=100, usual=3)
+ROUNDS = counts.number(goal=32, usual=1)
+AT_MOST = counts.number(goal=LAST, usual=3)
 """Calls that fail in a round, each in a publish of its own, for each kind of call and error."""
 
 
@@ -36,7 +36,8 @@ def test_failing_system_call_loses_nothing_and_the_next_run_completes(
     warehouse.close(before)
     home, log = tmp_path / "home", tmp_path / "log"
     (tmp_path / "spare").touch()
-    files = ("spare", "home/build-00000002.duckdb", "home/build-00000002.duckdb.wal", "home/CURRENT.tmp")
+    builds = [f"home/build-{number:08}.duckdb" for number in range(2, ROUNDS + 2)]
+    files = ("spare", "home/CURRENT.tmp", *builds, *[f"{name}.wal" for name in builds])
     watched = [word for name in files for word in ("-P", str(tmp_path / name))]
     injected = ["-e", f"trace={call}", "-e", f"inject={call}:error={error}:when={when}"]
     command = [sys.executable, "-m", "tests.fault.failing_calls", str(home), call, str(ROUNDS), str(AT_MOST)]

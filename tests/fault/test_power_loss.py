@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,11 @@ import pytest
 from metrics import warehouse
 from metrics.warehouse import Location, reading
 from tests.fault import paired_tables
+from tests.support import tries as counts
 from tests.support.tries import Tries
+
+PUBLISHES = counts.number(goal=12, usual=1)
+"""Publishes whose states are opened. From the fourth on, a publish also deletes old generations."""
 
 
 class Disk:
@@ -42,7 +47,7 @@ class Disk:
                 (cut / path.name).write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
     def _copy(self, name: str, of: Path | None = None) -> Path:
-        state = self.states / f"{len(self.kept):03} {name}"
+        state = Path(tempfile.mkdtemp(dir=self.states)) / f"{len(self.kept):03} {name}"
         shutil.copytree(of or self.folder, state)
         self.kept.append(state)
         return state
@@ -70,32 +75,40 @@ def disk(location: Location, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         return act
 
     paired_tables.publish(location)
+    warehouse.close(location)
     made.synced = {path.stat().st_ino for path in made.folder.iterdir()}
     for name, moves in (("fsync", False), ("rename", True), ("replace", True)):
         monkeypatch.setattr(os, name, recorded(getattr(os, name), moves))
     return made
 
 
+@pytest.mark.timeout(900)
 def test_every_crash_state_of_a_publish_opens_a_complete_generation(
     disk: Disk, location: Location, monkeypatch: pytest.MonkeyPatch, tries: Tries
 ) -> None:
-    paired_tables.publish(location)
+    kept = []
+    for _ in range(PUBLISHES):
+        paired_tables.publish(location)
+        kept.append(disk.kept)
+        disk.kept = []
     monkeypatch.undo()
-    assert len(disk.kept) >= 8
-    found = []
-    for state in disk.kept:
-        tries.add()
-        place = Location(folder=state)
-        with reading(place) as connection:
-            assert connection.info["fallback"] is None, state.name
-            found.append(paired_tables.runs_seen(connection))
-        warehouse.close(place)
-    assert set(found) == {1, 2}
-    assert found[-1] == 2
-    for state in disk.kept[:: max(len(disk.kept) // 4, 1)]:  # the next run needs no human step
-        place = Location(folder=state)
-        paired_tables.publish(place)
-        with reading(place) as connection:
-            assert paired_tables.runs_seen(connection) in (2, 3), state.name
-        warehouse.close(place)
-        assert not list(state.glob("build-*"))
+    for before, states in enumerate(kept, 1):
+        assert len(states) >= 8
+        found = []
+        for state in states:
+            tries.add()
+            place = Location(folder=state)
+            with reading(place) as connection:
+                assert connection.info["fallback"] is None, state.name
+                found.append(paired_tables.runs_seen(connection))
+            warehouse.close(place)
+        assert set(found) == {before, before + 1}
+        assert found[-1] == before + 1
+        for state in states[:: max(len(states) // 4, 1)]:  # the next run needs no human step
+            place = Location(folder=state)
+            paired_tables.publish(place)
+            with reading(place) as connection:
+                assert paired_tables.runs_seen(connection) in (before + 1, before + 2), state.name
+            warehouse.close(place)
+            assert not list(state.glob("build-*"))
+            shutil.rmtree(state)

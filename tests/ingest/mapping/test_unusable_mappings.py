@@ -12,6 +12,7 @@ import pytest
 from ingest.errors import MappingRefused
 from ingest.mapping.database_address import connection_url
 from ingest.mapping.mapping_file import load_mapping
+from tests.support.tries import Tries
 
 GOOD = """[source]
 name = "test"
@@ -90,7 +91,7 @@ def test_unusable_mapping_value_is_refused(old: str, new: str, why: str, tmp_pat
     assert why in refused(tmp_path / "m.toml")
 
 
-def test_random_damage_to_a_mapping_never_ends_in_a_traceback(tmp_path: Path) -> None:
+def test_random_damage_to_a_mapping_never_ends_in_a_traceback(tmp_path: Path, tries: Tries) -> None:
     """Trust, T15: signs, lines and values changed. HISTORIES=n draws n mappings, SEED=n others."""
     dice = random.Random(int(os.environ.get("SEED", "7")))
     values = [
@@ -109,6 +110,7 @@ def test_random_damage_to_a_mapping_never_ends_in_a_traceback(tmp_path: Path) ->
     ]
     outcomes: Counter[str] = Counter()
     for _ in range(int(os.environ.get("HISTORIES", "300"))):
+        tries.add()
         lines = GOOD.splitlines()
         for _ in range(dice.randint(1, 3)):
             at = dice.randrange(len(lines))
