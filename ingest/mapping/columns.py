@@ -69,9 +69,9 @@ def staging_columns(
     for column in mappable(FEEDS[feed]):
         kind = FEEDS[feed].table.c[column].type
         mapped = feed_map.columns.get(column) or _default(feed, column)
-        source = _source(mapped, column)
+        source = source_text(mapped, column)
         if column == "line_no" and feed_map.match:
-            order = _source(feed_map.columns.get("order_id"), "order_id")
+            order = source_text(feed_map.columns.get("order_id"), "order_id")
             unnamed = f"{source} IS NULL AND {order} IS NOT NULL"
             source = f"(CASE WHEN {unnamed} THEN {sql_literal(ONLY_LINE)} ELSE {source} END)"
         mark = typed_column(mapped.column) if mapped is not None and mapped.column in marked and mapped.column else None
@@ -116,7 +116,8 @@ def _default(feed: str, column: str) -> ColumnMap | None:
     return None if value is None else ColumnMap(value=value)
 
 
-def _source(mapped: ColumnMap | None, column: str) -> str:
+def source_text(mapped: ColumnMap | None, column: str) -> str:
+    """Return the SQL of the text that a column has in the source."""
     if mapped is None:
         return "NULL::VARCHAR"
     if mapped.value is not None:

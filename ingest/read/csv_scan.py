@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from ingest.errors import SourceRefused
 from ingest.mapping.file_kinds import is_gzip
 from ingest.mapping.mapping_file import Origin
+from ingest.read.odd_letters import LetterCheck, OddLetters
 
 CHUNK = 1 << 23
 CONTROLS = bytes(sorted({*range(0x20), 0x7F} - {0x0A, 0x0D}))
@@ -52,6 +53,8 @@ class CsvScan:
     """True: it may contain characters that identifiers and names must not contain, so every text is checked."""
     tail: bytes = b""
     """Last bytes of the file."""
+    odd_letters: OddLetters | None = None
+    """Letters that show a wrong encoding."""
 
 
 def open_bytes(path: Path) -> IO[bytes]:
@@ -102,6 +105,7 @@ def scan(path: Path, origin: Origin, delimiter: str, object_name: str) -> CsvSca
     suspicious = False
     tail, last = b"", ""
     decoder = _decoder(origin, object_name)
+    letters = LetterCheck(origin)
     utf8 = codecs.lookup(origin.encoding).name == "utf-8"
     count = _RecordCount(origin, delimiter) if utf8 else None
     for piece in read_chunks(path, object_name):
@@ -110,7 +114,10 @@ def scan(path: Path, origin: Origin, delimiter: str, object_name: str) -> CsvSca
         if utf8 and piece.isascii() and not decoder.getstate()[0]:
             last = chr(piece[-1])
         else:
-            last = _decode(decoder, piece, size, origin, object_name)[-1:] or last
+            text = _decode(decoder, piece, size, origin, object_name)
+            last = text[-1:] or last
+            if not text.isascii():
+                letters.add(piece, text)
             start = piece[3:] if size == 0 and piece.startswith(codecs.BOM_UTF8) else piece
             suspicious = suspicious or any(mark in start for mark in SUSPICIOUS) or b"\xc2" in start
         suspicious = suspicious or len(piece.translate(None, CONTROLS)) != len(piece)
@@ -132,7 +139,7 @@ def scan(path: Path, origin: Origin, delimiter: str, object_name: str) -> CsvSca
     records = count.records() if count is not None else None
     plain = records is not None and count is not None and count.quoted_newlines == 0
     # Keys must not contain line breaks. Other odd characters of the file must not decide whether they are checked.
-    return CsvScan(digest.hexdigest(), size, records, plain, suspicious or not plain, tail)
+    return CsvScan(digest.hexdigest(), size, records, plain, suspicious or not plain, tail, letters.found())
 
 
 class _RecordCount:

@@ -17,6 +17,7 @@ from ingest.read.midnights import read_midnights_as_days
 from ingest.read.source_objects import Reading, SourceObject
 from ingest.read.staging import count_rows, needed_columns, source_columns, stage_relation, staging_table
 from ingest.read.text_tables import TextTable
+from ingest.read.uncertain_times import warn_of_uncertain_times
 from ingest.storage.run_warnings import RunWarning
 from ingest.storage.scratch_database import Connection, quoted
 
@@ -132,6 +133,7 @@ def stage_text(reading: Reading, feed: str, texts: list[QueryRows]) -> None:
         )
         reading.warnings.extend(RunWarning(feed, "rows_skipped", note, text.name) for note in text.notes)
         reading.warnings.extend(read_midnights_as_days(reading, feed, mapped, text.name))
+        warn_of_uncertain_times(reading, feed, mapped, quoted(text.table), text.name, text.marked)
 
 
 def _read_before(reading: Reading, feed: str, text: QueryRows) -> int | None:

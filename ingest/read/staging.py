@@ -15,9 +15,11 @@ from ingest.read import csv_file, layout
 from ingest.read.csv_file import BrokenRecord, CsvLayout
 from ingest.read.csv_scan import CsvScan
 from ingest.read.csv_table import csv_to_table
+from ingest.read.letter_warnings import warn_of_odd_letters
 from ingest.read.midnights import read_midnights_as_days
 from ingest.read.source_objects import Reading, SourceObject
 from ingest.read.text_tables import TextTable
+from ingest.read.uncertain_times import warn_of_uncertain_times
 from ingest.storage.run_warnings import RunWarning
 from ingest.storage.scratch_database import Connection, quoted
 
@@ -60,6 +62,7 @@ def stage_csv(reading: Reading, feed: str, feed_map: FeedMap, path: Path, object
     first = count_rows(connection, staging_table(feed))
     broken = _load_directly(reading, feed, feed_map, path, found, file_scan)
     strict: TextTable | None = None
+    texts = csv_file.read_csv_sql(path, found, feed_map, {name: text_column(name) for name in source_columns(feed_map)})
     if broken is None:
         strict = csv_to_table(
             connection,
@@ -71,9 +74,9 @@ def stage_csv(reading: Reading, feed: str, feed_map: FeedMap, path: Path, object
             sha256=file_scan.sha256,
             needed=needed_columns(feed, feed_map),
         )
-        table = f"text_{reading.tables}"
+        texts = quoted(f"text_{reading.tables}")
         columns = staging_columns(feed, feed_map, time_zone=reading.mapping.time_zone, suspicious=True)
-        stage_relation(connection, feed, columns, quoted(table), number, f"_row_no - rowid - {first}")
+        stage_relation(connection, feed, columns, texts, number, f"_row_no - rowid - {first}")
         broken = strict.broken
     rows = count_rows(connection, staging_table(feed)) - first + len(broken)
     reading.objects.append(
@@ -96,6 +99,9 @@ def stage_csv(reading: Reading, feed: str, feed_map: FeedMap, path: Path, object
         RunWarning(feed, "rows_skipped", text, object_name) for text in (strict.notes if strict else ())
     )
     reading.warnings.extend(read_midnights_as_days(reading, feed, feed_map, object_name))
+    warn_of_uncertain_times(reading, feed, feed_map, texts, object_name)
+    csv_file.read_rejects(connection)  # those of texts that were read again
+    warn_of_odd_letters(reading, feed, feed_map, file_scan.odd_letters, object_name)
 
 
 def _load_directly(

@@ -266,3 +266,75 @@ def test_midnights_are_instants_if_the_column_also_has_times_and_days_otherwise(
     columns["promised_by"] = {"from": "alone", "day": False}
     staged = read.read(tmp_path, "orders", {"read": "o.parquet", "columns": columns})
     assert [row["promised_by_is_date"] for row in staged.rows] == [False, False]
+
+
+def test_b29_times_that_a_clock_change_skips_or_repeats_are_read_with_a_warning(read: Reader, tmp_path: Path) -> None:
+    """Also B30: decimals beyond the microsecond. A time with an offset is certain, and no day is a time."""
+    times = [
+        ("2026-03-29T02:30:00", "26.10.2025 01:30", datetime(2026, 3, 29, 1, 30)),  # skipped: read as 03:30
+        ("2025-10-26T02:30:00", "26.10.2025 02:15", datetime(2025, 10, 26, 0, 30)),  # repeated: the earlier
+        ("2025-10-26T02:45:00", "26.10.2025 02:20", datetime(2025, 10, 26, 0, 45)),
+        ("2025-10-26T02:30:00+01:00", "29.03.2026 03:00", datetime(2025, 10, 26, 1, 30)),
+        ("2025-10-26T00:30:00Z", "29.03.2026 01:59", datetime(2025, 10, 26, 0, 30)),
+        ("2026-03-29T03:00:00", "26.10.2025 03:00", datetime(2026, 3, 29, 1)),
+        ("2026-03-02T09:00:00.1234567", "", datetime(2026, 3, 2, 8, 0, 0, 123456)),
+        ("2026-03-02T09:00:00.123456000", "", datetime(2026, 3, 2, 8, 0, 0, 123456)),
+        ("2026-03-29", "", datetime(2026, 3, 29)),
+    ]
+    rows = [[f"O{number}", placed, promised] for number, (placed, promised, _) in enumerate(times)]
+    (tmp_path / "o.csv").write_text("\n".join(",".join(row) for row in [["no", "placed", "promised"], *rows, [""]]))
+    (tmp_path / "quoted.csv").write_text("no,placed,promised\n" + "".join(f'"{a}","{b}","{c}"\n' for a, b, c in rows))
+    records = [dict(zip(("no", "placed", "promised"), row, strict=True)) for row in rows]
+    (tmp_path / "o.jsonl").write_text("\n".join(map(json.dumps, records)) + "\n")
+    with xlsxwriter.Workbook(str(tmp_path / "o.xlsx")) as book:
+        sheet = book.add_worksheet()
+        for number, row in enumerate([["no", "placed", "promised"], *rows]):
+            sheet.write_row(number, 0, row)
+    columns = {
+        "order_id": "no",
+        "ordered_at": "placed",
+        "promised_by": {"from": "promised", "format": "%d.%m.%Y %H:%M"},
+    }
+    for file in ("o.csv", "quoted.csv", "o.jsonl", "o.xlsx"):
+        staged = read.read(tmp_path, "orders", {"read": file, "columns": columns})
+        assert [row["ordered_at"] for row in staged.rows] == [moment for _, _, moment in times]
+        found = [(note.split(" of the")[0], note.split("of ")[2].split(" ")[0], note.split("Example: ")[1])
+                 for note in staged.notes if "Example" in note]  # fmt: skip
+        assert found == [
+            ("2", "ordered_at", "2025-10-26T02:30:00."),
+            ("1", "ordered_at", "2026-03-29T02:30:00."),
+            ("1", "ordered_at", "2026-03-02T09:00:00.1234567."),
+            ("2", "promised_by", "26.10.2025 02:15."),
+        ], file
+        assert not [note for note in read.read(tmp_path, "orders", {"read": file, "columns": columns}, zone="UTC").notes
+                    if "clock change" in note]  # fmt: skip
+
+
+def test_b7_letters_that_show_a_wrong_encoding_are_read_with_a_warning(read: Reader, tmp_path: Path) -> None:
+    """The warning names file, column, and an example. Single-byte encodings that share their letters show nothing."""
+    cases = [
+        (
+            "Müller",
+            "utf-8",
+            "cp1252",
+            "1 word of o.csv may be misread, for example 'MÃ¼ller' in customer_id.",
+        ),
+        ("Привет", "utf-8", "cp1251", "'Привет' is right, write encoding"),
+        (
+            "MÃ¼ller",
+            "utf-8",
+            "utf-8",
+            "'MÃ¼ller' in customer_id. If 'Müller' is right, a step before",
+        ),
+        ("M\N{REPLACEMENT CHARACTER}ller", "utf-8", "utf-8", "has replaced letters"),
+        ("Müller", "cp1252", "cp1252", ""),
+        ("Não Ãão", "utf-8", "utf-8", ""),
+        ("Привет", "cp1251", "cp1251", ""),
+        ("Müller", "cp1252", "iso-8859-15", ""),
+    ]
+    for name, written, declared, expected in cases:
+        (tmp_path / "o.csv").write_bytes(f"no,customer\nO1,{name}\nO2,C2\n".encode(written))
+        about = {"read": "o.csv", "encoding": declared, "columns": {"order_id": "no", "customer_id": "customer"}}
+        notes = read.read(tmp_path, "orders", about).notes
+        assert len(notes) == bool(expected), (name, declared, notes)
+        assert expected in "".join(notes)

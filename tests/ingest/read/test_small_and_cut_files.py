@@ -41,7 +41,7 @@ def test_small_and_quoted_files_are_read_exactly(
 
 
 def test_wrong_declared_encoding_never_loses_a_row_silently(source: Source) -> None:
-    """Each pair of encodings: refused, or every row is loaded or in quarantine."""
+    """Each pair of encodings: refused, or every row is loaded or in quarantine. Misread UTF-8 is noticed."""
     text = ORDERS.replace("C1", "Müller €") + "O3,Ä,2026-03-03,2026-03-10\n"
     for written in ("utf-8", "utf-16", "cp1252"):
         for declared in ("utf-8", "utf-16", "cp1252"):
@@ -50,9 +50,11 @@ def test_wrong_declared_encoding_never_loses_a_row_silently(source: Source) -> N
             source.write("orders.csv", text.encode(written))
             source.origin["orders"] = f'read = "orders.csv"\nencoding = "{declared}"'
             try:
-                source.take_in()
+                report = source.take_in()
             except SourceRefused:
                 continue
+            codes = {warning.code for warning in report.warnings}
+            assert ("encoding_may_be_utf8" in codes) == (written == "utf-8"), (written, declared)
             with reading(source.location) as connection:
                 assert ledger(connection)["orders.csv"][0] == 3, (written, declared)
             warehouse.close(source.location)
