@@ -4,7 +4,7 @@ import pytest
 
 from dashboard.sign_in import Mode, SignIn, check_host, read_settings
 from metrics.errors import SettingRefused
-from tests.dashboard.server.test_gate import OIDC, PROXY
+from tests.dashboard.server.greeting_gate import OIDC, PROXY
 
 
 def test_without_settings_nobody_signs_in_and_only_this_machine_is_served() -> None:

@@ -92,7 +92,7 @@ def page() -> str:
     for group, (title, _) in GROUPS.items():
         mine = [fault for fault in listed if fault.number.startswith(group)]
         states = " | ".join(str(sum(fault.state == state for fault in mine)) for state in (TESTED, PARTLY))
-        keys = {key for fault in mine for key in _keys(fault, counts)}
+        keys = {key for fault in mine for key in recorded_keys(fault, counts)}
         tried = " | ".join(_total(keys, name, counts) for name in ("tries", "survived"))
         rows.append(f"| {group}: {title.lower()} | {len(mine)} | {states} | {tried} |")
     parts = [HEAD, *rows]
@@ -103,7 +103,7 @@ def page() -> str:
     return "\n".join(parts) + "\n"
 
 
-def _keys(fault: Fault, counts: dict[str, dict[str, float]]) -> list[str]:
+def recorded_keys(fault: Fault, counts: dict[str, dict[str, float]]) -> list[str]:
     """Return the keys of a fault in the counts. A test that tries several faults counts each of them."""
     keys = [f"{test} {fault.number}" if f"{test} {fault.number}" in counts else test for test in fault.tests]
     return [key for key in keys if key in counts]
@@ -116,7 +116,7 @@ def _total(keys: Iterable[str], name: str, counts: dict[str, dict[str, float]]) 
 
 def _row(fault: Fault, counts: dict[str, dict[str, float]]) -> str:
     named = "<br>".join(f"`{test}`" for test in fault.tests)
-    cases, tries, survived, seconds = (_total(_keys(fault, counts), name, counts) for name in COUNTED)
+    cases, tries, survived, seconds = (_total(recorded_keys(fault, counts), name, counts) for name in COUNTED)
     state = f"{fault.state}{': ' if fault.remark else ''}{fault.remark}"
     goal = f"{fault.goal:,}" if fault.goal else ""
     cells = [fault.number, fault.fault, state, cases, tries, goal, survived, seconds, named]

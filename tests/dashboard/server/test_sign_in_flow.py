@@ -4,7 +4,7 @@ import pytest
 
 from dashboard.server.sign_in_flow import NEXT_COOKIE, is_own_page
 from dashboard.sign_in import read_settings
-from tests.dashboard.server.test_gate import OIDC, Client, gate
+from tests.dashboard.server.greeting_gate import OIDC, Client, gate
 
 PAGE = {"accept": "text/html"}
 
