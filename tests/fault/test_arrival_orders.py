@@ -64,7 +64,7 @@ def hashes(connection: Connection, draws: int) -> list[str]:
             draw = row.order_id.partition("-")[2]
             found[int(draw)].append(repr(row).replace(f"-{draw}'", "'"))
     for one in answer(connection, Question(MEASURED, by=("customer",))):
-        customer, _, draw = one.dimensions["customer"].partition("-")
+        customer, _, draw = str(one.dimensions["customer"]).partition("-")
         found[int(draw)].append(repr((customer, one.measure, one.value, one.numerator, one.denominator)))
     return [hashlib.sha256("\n".join(sorted(found[draw])).encode()).hexdigest() for draw in range(draws)]
 
