@@ -3,6 +3,7 @@
 No other module imports the library. The rules are in row_rules.py.
 """
 
+import copy
 import importlib
 import os
 import sys
@@ -95,6 +96,7 @@ def _library() -> Any:
     """Import Great Expectations without scipy, Altair and Spark, which take a third of the time.
 
     Only expectations about distributions use scipy and Altair. Spark is blocked, because it looks for scipy by itself.
+    Another third goes into deep copies of inherited fields, so shallow copies replace them during the import.
     """
     unused = {name: ModuleType(name) for name in ("altair", "scipy", "scipy.stats") if name not in sys.modules}
     for name, stand_in in unused.items():
@@ -102,11 +104,25 @@ def _library() -> Any:
         stand_in.__getattr__ = lambda _: object  # type: ignore[method-assign]  # names in annotations
     blocked = {"pyspark": None} if "pyspark" not in sys.modules else {}
     sys.modules.update({**unused, **blocked})  # type: ignore[dict-item]  # the documented way to block an import
+    models = vars(importlib.import_module("pydantic.v1.main"))
+    deep_copy = models["smart_deepcopy"]
+    models["smart_deepcopy"] = _copied_fields
     try:
         return importlib.import_module("great_expectations")
     finally:
+        models["smart_deepcopy"] = deep_copy
         for name in (*unused, *blocked):
             del sys.modules[name]
+
+
+# Any: fields of pydantic's models by name
+def _copied_fields(fields: dict[str, Any]) -> dict[str, Any]:
+    """Copy the fields that a model inherits, and what the model may change in them: validators and settings."""
+    copied = {name: copy.copy(field) for name, field in fields.items()}
+    for field in copied.values():
+        field.class_validators = dict(field.class_validators)
+        field.field_info = copy.copy(field.field_info)
+    return copied
 
 
 # Any: objects of Great Expectations, which is imported late and ships few types
