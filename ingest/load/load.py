@@ -5,7 +5,7 @@ For each feed: keep out the rows that break a cross-row rule, merge the others, 
 
 from collections.abc import Callable, Collection, Mapping
 
-from sqlalchemy import Connection, FromClause, Table, not_, select, union_all
+from sqlalchemy import Connection, FromClause, Select, Table, not_, select, union_all
 
 from ingest.load import unit_conversion
 from ingest.load.merge import fill_empty_table, merge
@@ -13,6 +13,7 @@ from ingest.load.recheck import drop_original, keep_original, recheck_children
 from ingest.load.result import LoadResult
 from ingest.load.touched_orders import add_touched_orders
 from ingest.load.waiting_rows import check_rows, release, store_waiting
+from ingest.mapping.columns import ONLY_LINE
 from ingest.storage.row_ids import matches, row_ids, stored_row_ids
 from ingest.storage.tables import waiting
 from ingest.validate.cross_row_rules import with_only_lines
@@ -57,11 +58,11 @@ def _merge_feed(
     stored_ids = row_ids(connection, waiting_table) if waiting_table is not None else set()
     if clean is not None or stored_ids:
         arrivals = _arrivals(clean, waiting_table if stored_ids else None)
-        if feed == "invoice_lines":
+        if feed == "invoice_lines" and connection.execute(_only_lines(arrivals)).first() is not None:
             arrivals = with_only_lines(arrivals)
         units = unit_conversion.find_units(connection, feed, arrivals)
         rule_breaks = check_rows(connection, feed, arrivals, units, result)
-        kept_out = stored_row_ids(connection, f"held_{feed}", rule_breaks)
+        kept_out = stored_row_ids(connection, f"held_{feed}", rule_breaks) if rule_breaks else None
         new = {row: one for row, one in rule_breaks.items() if row not in stored_ids}
         for file_id, _ in new:
             result.counts.loaded[file_id] -= 1
@@ -72,7 +73,7 @@ def _merge_feed(
             else set()
         )
         valid_rows = unit_conversion.select_converted(feed, arrivals, units)
-        if rule_breaks:
+        if kept_out is not None:
             valid_rows = valid_rows.where(not_(matches(kept_out, arrivals).exists()))
         if units is not None:
             keep_original(connection, feed, arrivals, units.rows, kept_out)
@@ -85,9 +86,15 @@ def _merge_feed(
             release(connection, waiting_table, leaving)
         if units is not None:
             units.drop(connection)
-        kept_out.drop(connection)
+        if kept_out is not None:
+            kept_out.drop(connection)
         result.kept_out[feed] = new
     drop_original(connection, feed)
+
+
+def _only_lines(rows: FromClause) -> Select[tuple[int]]:
+    """Select a row that leaves the line number to its order, if there is one."""
+    return select(rows.c.row_no).where(rows.c.line_no == ONLY_LINE).limit(1)
 
 
 def _arrivals(clean: Table | None, waiting_table: Table | None) -> FromClause:

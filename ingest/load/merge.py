@@ -40,14 +40,15 @@ from metrics.sql.dialects import Expression, Rows
 def fill_empty_table(connection: Connection, feed: str, valid_rows: Rows, result: LoadResult) -> None:
     """Insert rows into an empty table, then delete all but the newest version of each key."""
     target = FEEDS[feed].table
-    connection.execute(insert(target).from_select([column.name for column in target.columns], valid_rows))
+    total = connection.execute(
+        insert(target).from_select([column.name for column in target.columns], valid_rows)
+    ).rowcount
     twice = select(*_keys(feed, target)).group_by(*_keys(feed, target)).having(func.count() > 1)
     repeated = create_temporary(
         connection, f"repeated_{feed}", *(Column(one, target.c[one].type) for one in FEEDS[feed].key)
     )
-    connection.execute(insert(repeated).from_select(list(FEEDS[feed].key), twice))
     failed = 0
-    if connection.execute(select(repeated).limit(1)).first() is not None:
+    if connection.execute(insert(repeated).from_select(list(FEEDS[feed].key), twice)).rowcount:
         both = select(target).join(repeated, _same_key(feed, target, repeated)).subquery()
         result.conflicts += find_conflicts(connection, feed, both)
         if feed == "order_lines":
@@ -77,8 +78,7 @@ def fill_empty_table(connection: Connection, feed: str, valid_rows: Rows, result
         again = select(literal(1)).select_from(target.join(repeated, _same_key(feed, target, repeated)))
         _check_keys_unique(connection, feed, again.group_by(*_keys(feed, target)).having(func.count() > 1))
     repeated.drop(connection)
-    total = connection.scalar(select(func.count()).select_from(target)) or 0
-    result.check(Check(feed, "key_is_unique", ", ".join(FEEDS[feed].key), total + failed, failed))
+    result.check(Check(feed, "key_is_unique", ", ".join(FEEDS[feed].key), total, failed))
     result.changed[feed] = target
 
 

@@ -214,12 +214,14 @@ def _reconvert(
     now.drop(connection)
 
 
-def keep_original(connection: Connection, feed: str, arrivals: FromClause, converted: Table, kept_out: Table) -> None:
+def keep_original(
+    connection: Connection, feed: str, arrivals: FromClause, converted: Table, kept_out: Table | None
+) -> None:
     """Store the originals of converted rows."""
     names = [column.name for column in original_rows[feed].columns]
-    rows = select(*(arrivals.c[name] for name in names)).where(
-        matches(converted, arrivals).exists(), not_(matches(kept_out, arrivals).exists())
-    )
+    rows = select(*(arrivals.c[name] for name in names)).where(matches(converted, arrivals).exists())
+    if kept_out is not None:
+        rows = rows.where(not_(matches(kept_out, arrivals).exists()))
     connection.execute(insert(original_rows[feed]).from_select(names, rows))
 
 

@@ -48,7 +48,7 @@ def store_waiting(
     waiting_table: Table,
     stored_ids: set[RowId],
     rule_breaks: Mapping[RowId, RuleBreaks],
-    kept_out: Table,
+    kept_out: Table | None,
     result: LoadResult,
 ) -> set[RowId]:
     """Store new rows that break a cross-row rule. Returns the stored rows that no longer break any."""
@@ -59,7 +59,7 @@ def store_waiting(
             result.counts.quarantined[file_id] -= n
             result.counts.loaded[file_id] += n
     update_reasons(connection, {row: one for row, one in rule_breaks.items() if row in stored_ids})
-    if clean is not None and len(rule_breaks) > len(rule_breaks.keys() & stored_ids):
+    if clean is not None and kept_out is not None and len(rule_breaks) > len(rule_breaks.keys() & stored_ids):
         names = [column.name for column in clean.columns]
         connection.execute(
             insert(waiting_table).from_select(names, select(clean).where(matches(kept_out, clean).exists()))
