@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 
-from alembic.util import CommandError
 from sqlalchemy import URL, Connection, Engine, create_engine, event, func, select
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import (
@@ -58,17 +57,9 @@ def open_store(location: Location, *, write: bool = True) -> Iterator[Connection
             if not migrate.needs_migration(connection):
                 yield connection
                 return
-        with _transaction(engine, write=True) as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execute(select(func.pg_advisory_xact_lock(LOCK)))
-                create_schema(connection, SCHEMA)
-            migrate.migrate(connection)
+        _migrate(engine, location)
         with _transaction(engine, write=write) as connection:
             yield connection
-    except CommandError as error:
-        raise StoreUnusable(
-            str(location), f"a newer version of Buyerview created it ({driver_text(error)}). Update Buyerview there"
-        ) from error
     except (DatabaseError, OSError) as error:
         if isinstance(error, DatabaseError) and may_not(error):
             why = f"{driver_text(error)}. Run `buyerview access list` with the role that writes (docs/operations.md)"
@@ -78,6 +69,21 @@ def open_store(location: Location, *, write: bool = True) -> Iterator[Connection
         if location.url is not None and isinstance(error, (OperationalError, InterfaceError)):
             raise WarehouseUnreachable(str(location), storage_text(error)) from error
         raise StoreUnusable(str(location), storage_text(error, location.folder)) from error
+
+
+def _migrate(engine: Engine, location: Location) -> None:
+    from alembic.util import CommandError  # slow to import, and only a new or older store needs it
+
+    try:
+        with _transaction(engine, write=True) as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(select(func.pg_advisory_xact_lock(LOCK)))
+                create_schema(connection, SCHEMA)
+            migrate.migrate(connection)
+    except CommandError as error:
+        raise StoreUnusable(
+            str(location), f"a newer version of Buyerview created it ({driver_text(error)}). Update Buyerview there"
+        ) from error
 
 
 @contextmanager

@@ -2,10 +2,12 @@
 
 import weakref
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
-import pyarrow as pa
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Row = tuple[Any, ...]  # Any: values of any SQL type
 NO_TRANSACTION = "no transaction is active"
@@ -59,7 +61,7 @@ class Session:
                 if NO_TRANSACTION not in str(error):
                     raise
 
-    def record_batches(self, select: str, size: int) -> pa.RecordBatchReader:
+    def record_batches(self, select: str, size: int) -> "pa.RecordBatchReader":
         """Return the rows of a SELECT as Arrow batches. Read them before the connection runs another statement."""
         self.free()
         return self.driver.sql(select).to_arrow_reader(size)
