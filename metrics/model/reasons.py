@@ -8,6 +8,8 @@ Reasons that only the numbers can give (several currencies, unknown verdicts) be
 and to the studies. Source: P3 (three values), P6 (empty is null).
 """
 
+from functools import lru_cache
+
 from metrics.model.measure import Alternative, Measure, Need
 from metrics.model.question import NO_ROWS
 
@@ -32,7 +34,7 @@ def unmapped(measure: Measure, known: frozenset[str]) -> str:
 
     Another column replaces each of them, perhaps in a few records only. The text is empty if there are none.
     """
-    fed = {feed_of(column) for column in known}
+    fed = _feeds(known)
     usable = [column for need in measure.needs for one in need.any_of for column in columns_of(one)]
     names = [column for column in dict.fromkeys(usable) if column not in known and feed_of(column) in fed]
     return f"; not mapped: {', '.join(names)}" if names else ""
@@ -55,9 +57,14 @@ def feed_of(column: str) -> str:
     return column.partition(".")[0]
 
 
+@lru_cache(maxsize=8)
+def _feeds(known: frozenset[str]) -> frozenset[str]:
+    return frozenset(map(feed_of, known))
+
+
 def _unmet(need: Need, known: frozenset[str]) -> str:
     """Return the text of a need that is not met: the feeds to add, or else the columns to map."""
-    fed = {feed_of(column) for column in known}
+    fed = _feeds(known)
     absent: list[str] = []
     mappable: list[str] = []
     names: list[str] = []
