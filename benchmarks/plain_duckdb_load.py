@@ -11,6 +11,7 @@ import duckdb
 from sqlalchemy import Boolean, Date, DateTime, Integer, Numeric
 
 from ingest.mapping.mapping_file import FeedMap, load_mapping
+from ingest.storage.scratch_database import CASTS_STAY
 from metrics.schema import FEEDS
 from metrics.warehouse.instances import THREADS_OF_RUN, threads
 
@@ -19,7 +20,7 @@ def load(mapping_file: Path, database: Path) -> int:
     """Load every feed and return the number of rows."""
     mapping = load_mapping(mapping_file)
     rows = 0
-    with duckdb.connect(str(database), config={"threads": threads() or THREADS_OF_RUN}) as connection:
+    with duckdb.connect(str(database), config={"threads": threads() or THREADS_OF_RUN, **CASTS_STAY}) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         for feed, feed_map in mapping.feeds.items():
             connection.execute(f"CREATE TABLE {feed} AS {_select(feed, feed_map, mapping_file.parent)}")

@@ -16,6 +16,11 @@ Connection = duckdb.DuckDBPyConnection
 MEMORY = "1200MB"
 """Memory limit of DuckDB while staging. More data spills to the scratch folder (docs/speed.md, S1)."""
 
+CASTS_STAY = {} if duckdb.__version__.startswith("1.") else {"disabled_optimizers": "type_pushdown"}
+"""Setting that keeps casts out of the CSV reader. DuckDB 2.0 moves a cast there if the column has no other use. A value
+that does not fit then drops its row, though TRY_CAST should make it null.
+"""
+
 
 @dataclass(frozen=True)
 class Scratch:
@@ -38,6 +43,7 @@ class Scratch:
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
             "allow_community_extensions": "false",
+            **CASTS_STAY,
         }
 
     def connect(self) -> Connection:
