@@ -29,6 +29,8 @@ os.umask(UMASK)
 if importlib.util.find_spec("pyspark") is None:  # the extra `cluster` has it, for the long run
     collect_ignore = ["metrics/rebuild/test_spark_facts.py"]
 
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # with it, each child process compiles every module again
+
 gc.set_threshold(
     50_000, 20, 20
 )  # Judging builds large SQL trees: collecting garbage every 700 objects takes a fifth of the time.
