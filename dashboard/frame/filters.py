@@ -137,6 +137,13 @@ def _unknown_values(options: dict[str, list[str]]) -> None:
         for value in st.query_params.get_all(name)
         if options[name] and value not in {*options[name], *map(_pill, options[name])}
     ]
+    wrong = [
+        f"{name} {value}"
+        for name, known in (("period", periods.CHOICES), ("grain", periods.GRAINS))
+        if (value := st.query_params.get(name)) is not None and value not in known
+    ]
+    if wrong:
+        theme.show_html(cards.banner(f"<b>Filters ignored:</b> there is no {formatting.html(', '.join(wrong))}."))
     if unknown:
         theme.show_html(cards.banner(f"<b>Filters ignored:</b> no order has {formatting.html(', '.join(unknown))}."))
 

@@ -21,6 +21,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.runtime.secrets import SecretsValue
 
+from dashboard.server.backend_address import BackendAddress
 from dashboard.server.gate import Gate
 from dashboard.server.monitoring import metrics
 from dashboard.sign_in import read_settings
@@ -173,7 +174,12 @@ def _secrets() -> dict[str, SecretsValue]:
     }
 
 
-WRAPPERS = [Middleware(ProtectiveHeaders), Middleware(Gate, settings=SETTINGS), Middleware(WarmFirst)]
+WRAPPERS = [
+    Middleware(ProtectiveHeaders),
+    Middleware(BackendAddress),
+    Middleware(Gate, settings=SETTINGS),
+    Middleware(WarmFirst),
+]
 
 app = st.App(
     HERE / "app.py",

@@ -51,6 +51,36 @@ def test_pages_have_no_serious_axe_violations(path: str, reader: Screen) -> None
     assert [told(one) for one in found if one["impact"] in GRAVE] == []
 
 
+def grave(on: Screen) -> list[str]:
+    """Return the serious and critical findings on the page as it is now."""
+    return [told(one) for one in look(on.page).response["violations"] if one["impact"] in GRAVE]
+
+
+@pytest.mark.long
+def test_open_menus_forms_and_dialogs_have_no_serious_axe_violations(reader: Screen) -> None:
+    page = reader.go().page
+    for menu in ("More filters", "Save view", "Download", "Notes"):
+        page.get_by_test_id("stPopoverButton").filter(has_text=menu).first.click()
+        page.get_by_test_id("stPopoverBody").wait_for()
+        assert grave(reader.idle()) == [], menu
+        page.keyboard.press("Escape")
+        page.get_by_test_id("stPopoverBody").wait_for(state="detached")
+    page.keyboard.press("?")
+    page.get_by_role("dialog", name="Keyboard shortcuts").wait_for()
+    assert grave(reader) == [], "shortcuts"
+    page.get_by_role("button", name="Close").click()
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.get_by_text("Filters", exact=True).click()
+    page.locator(".st-key-filters").wait_for()
+    assert grave(reader.idle()) == [], "filters on a phone"
+    page.set_viewport_size({"width": 1440, "height": 900})
+    reader.go("/failed-orders?show=all")
+    page.locator('[class*="st-key-work_row_"] a:visible').first.click()
+    page.get_by_text("Resolution", exact=True).click()
+    page.get_by_role("button", name="Resolve order").wait_for()
+    assert grave(reader.idle()) == [], "resolution"
+
+
 @pytest.mark.long
 def test_wide_table_on_a_phone_shows_that_it_scrolls_and_takes_keyboard_focus(full: str, chromium: Browser) -> None:
     context = chromium.new_context(viewport={"width": 390, "height": 800}, color_scheme="dark")

@@ -159,8 +159,11 @@ def test_orders_can_be_found_and_assigned_with_the_keyboard_only(screen: Screen)
 
 
 def test_reason_in_the_url_filters_the_list(screen: Screen) -> None:
+    refused: list[str] = []
+    screen.page.on("response", lambda response: refused.append(response.url) if response.status >= 400 else None)
     screen.go("/failed-orders?reason=wrong_item")
     expect(screen.page.locator(".bv-ledger b").first).to_have_text("1")
+    assert refused == [], "the address of a page has no request that fails"
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from sqlalchemy import select
 
 from dashboard.components import formatting
 from dashboard.frame.period import choose
+from metrics.alerts.rules import last_full_period
 from metrics.facts.orders import order_facts_table
 from metrics.lists.data_quality import freshness
 from metrics.measures.catalog import MEASURES
@@ -185,6 +186,64 @@ def test_service_team_assigns_and_resolves_an_order_and_the_measures_change(
     assert [(row.order_id, row.resolved_at is not None) for row in resolutions] == [(late, True)]
     expect(desk.page.get_by_text("Data version 2")).to_be_visible(timeout=30_000)
     expect(desk.page.get_by_text("Sent the rest by courier").first).to_be_visible()
+    desk.idle()
+    desk.click_until("Reopen order", desk.page.get_by_role("button", name="Release order"))
+    expect(desk.page.get_by_text("Assigned to Ada.")).to_be_visible()
+    expect(desk.page.get_by_text("Resolution", exact=True)).to_be_visible()
+
+
+@pytest.mark.long
+def test_manager_saves_a_view_writes_a_rule_edits_a_target_and_prints_a_service_review(
+    desk: Screen, command: Command, home: Path, weeks: dict[str, Any]
+) -> None:
+    page = desk.page
+    (in_c,) = exported(command, weeks, "available_as_wanted", where="segment=C")
+    desk.go("/availability?segment=C")
+    page.get_by_test_id("stPopoverButton").filter(has_text="Save view").click()
+    page.get_by_role("textbox", name="Your name").fill("Ada")
+    page.get_by_role("textbox", name="Name of the view").fill("Monday C")
+    page.get_by_test_id("stFormSubmitButton").get_by_role("button", name="Save view").click()
+    expect(page.get_by_text("Saved as “Monday C”.")).to_be_visible()
+    desk.go("/views-and-alerts")
+    page.get_by_role("link", name="Monday C").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Availability")
+    expect(page).to_have_url(re.compile("segment=C"))
+    expect(page.locator(".bv-headline")).to_contain_text(text(in_c))
+
+    with reading(Location(folder=home)) as connection:
+        as_of = freshness(connection)["data_as_of"].date()
+    start, end = last_full_period("week", as_of)
+    (week,) = exported(command, {"--from": start, "--to": end}, "otif")
+    desk.go("/views-and-alerts")
+    page.get_by_role("textbox", name="Name", exact=True).fill("OTIF low")
+    page.get_by_role("textbox", name="Name", exact=True).press("Enter")
+    expect(page.get_by_text(re.compile("Over the last 26 weeks it would have fired"))).to_be_visible()
+    desk.idle()
+    desk.click_until("Save rule", page.get_by_role("row").filter(has_text="OTIF low"))
+    expect(page.get_by_role("row").filter(has_text="OTIF low")).to_contain_text(text(week))
+
+    desk.go("/definitions?target=otif")
+    page.get_by_label("Target (%)").fill("99")
+    page.get_by_role("button", name="Preview edit").click()
+    expect(page.get_by_text(re.compile("The edit changes [1-9]"))).to_be_visible()
+    expect(page.get_by_role("table", name="Effect of the edit")).to_contain_text("target 99.0%")
+    desk.idle()
+    desk.click_until("Save edit", page.get_by_text("1 pending edit"))
+    command("apply")
+    (target,) = exported(command, weeks, "otif")
+    desk.go()
+    tile = page.locator(".bv-tile").filter(has=desk.value("otif"))
+    expect(tile).to_contain_text(text(target))
+    expect(tile).to_contain_text("target 99.0%")
+
+    largest = max(exported(command, weeks, "judged_orders", by="customer"), key=lambda row: row["value"])
+    customer = largest["customer"]
+    (perfect,) = exported(command, weeks, "perfect_order", where=f"customer={customer}")
+    desk.go(f"/customer?customer={customer}")
+    expect(desk.value("perfect_order")).to_have_text(text(perfect))
+    with page.expect_download() as got:
+        page.get_by_role("button", name="Service review (PDF)").click()
+    assert Path(got.value.path()).read_bytes().startswith(b"%PDF-")
 
 
 @pytest.mark.long

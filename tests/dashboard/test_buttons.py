@@ -1,14 +1,19 @@
-"""Every button of every page does something that a person sees."""
+"""Every button of every page does something that a person sees, every download has a file, every link a page."""
 
+import re
 import shutil
 from collections.abc import Callable
+from html import unescape
 from pathlib import Path
+from typing import Any
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from dashboard.components import theme
 from dashboard.frame import menu_entries
-from tests.dashboard.conftest import Open
+from tests.dashboard.conftest import Open, markup
 
 PAGES = tuple(entry.file.removesuffix(".py") for entry in menu_entries.ENTRIES)
 ADDRESSES: dict[str, list[dict[str, str]]] = {
@@ -18,6 +23,11 @@ ADDRESSES: dict[str, list[dict[str, str]]] = {
     "scorecard": [{"period": "Dates", "dates": "2024-01-01"}],
 }
 """Addresses beyond the page's own, under which it has more buttons."""
+PATHS = {entry.path for entry in menu_entries.ENTRIES}
+IN_BROWSER = set(re.findall(r'"(bv-[a-z]+)": ', (theme.ASSETS / "page.js").read_text().partition("ACTIONS = ")[2]))
+"""Classes of the buttons that the browser serves without the server; tests/browser clicks them."""
+OF_THE_PAGE = "PDF"
+"""Label of the button on every page. `reports/test_page_pdf.py` draws the file of each page."""
 CONTROLS = ("selectbox", "multiselect", "text_input", "text_area", "number_input", "date_input", "checkbox", "pills")
 
 
@@ -31,17 +41,51 @@ def seen(at: AppTest) -> list[object]:
     return [texts, values, buttons, messages, address]
 
 
+@pytest.fixture
+def files(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Record the file of each download button by its label."""
+    offered: dict[str, Any] = {}
+    draw = st.download_button
+
+    def record(label: str, *, data: Any, **options: Any) -> bool:
+        offered.setdefault(label, data)
+        return draw(label, data=data, **options)
+
+    monkeypatch.setattr(st, "download_button", record)
+    return offered
+
+
+def lost_links(at: AppTest) -> list[str]:
+    """Return the links and the buttons of our own markup that lead nowhere."""
+    html = markup(at)
+    targets = [unescape(target) for target in re.findall(r'<a [^>]*href="([^"]*)"', html)]
+    targets += [link.proto.page for link in at.get("page_link")]
+    buttons = re.findall(r'<button [^>]*class="([^"]*)"', html)
+    dead = [target for target in targets if target.partition("?")[0].strip("./") not in PATHS]
+    return dead + [name for name in buttons if not IN_BROWSER & set(name.split())]
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("page", PAGES)
 def test_every_button_of_a_page_changes_what_a_person_sees(
-    page: str, small_home: Path, tmp_path: Path, at_home: Callable[[Path], None], open_page: Open
+    page: str,
+    small_home: Path,
+    tmp_path: Path,
+    at_home: Callable[[Path], None],
+    open_page: Open,
+    files: dict[str, Any],
 ) -> None:
     shutil.copytree(small_home, tmp_path / "home")
     at_home(tmp_path / "home")
     dead = []
     for address in ({}, *ADDRESSES.get(page, [])):
         name = None if page == "scorecard" else page
-        count = len(open_page(name, **address).button)
+        opened = open_page(name, **address)
+        assert lost_links(opened) == []
+        for label, data in files.items():
+            assert label == OF_THE_PAGE or len(data() if callable(data) else data) > 0, label
+        files.clear()
+        count = len(opened.button)
         for place in range(count):
             at = open_page(name, **address)
             if place >= len(at.button) or at.button[place].disabled:

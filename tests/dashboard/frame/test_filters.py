@@ -134,7 +134,9 @@ def test_copied_link_contains_the_data_version(page_of_small: Open) -> None:
 
 
 def test_filter_value_without_orders_is_reported_as_ignored(page_of_small: Open) -> None:
-    assert "no order has carrier Nobody" in markup(page_of_small(carrier=["Nobody", "Blitz"]))
+    shown = markup(page_of_small(carrier=["Nobody", "Blitz"], period="77W"))
+    assert "no order has carrier Nobody" in shown
+    assert "there is no period 77W" in shown
     assert "Filters ignored" not in markup(page_of_small(carrier="Blitz", segment="A"))
 
 

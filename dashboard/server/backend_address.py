@@ -1,0 +1,46 @@
+"""Middleware that writes the server's address into the page, so that Streamlit does not search for it.
+
+Below the address of a page such as `/stockouts`, Streamlit first asks `/stockouts/_stcore/health` and gets two errors
+(404), before it asks at the root. Buyerview is always at the root.
+"""
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+HEAD = b"<head>"
+SCRIPT = b'<script>window.__streamlit = { BACKEND_BASE_URL: location.origin + "/" }</script>'
+
+
+class BackendAddress:
+    """Middleware that adds the script to every page."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Collect a page, add the script and send it; pass everything else on."""
+        begun: Message | None = None
+        parts: list[bytes] = []
+
+        async def send_page(message: Message) -> None:
+            nonlocal begun
+            if message["type"] == "http.response.start" and _is_page(message):
+                begun = message
+            elif begun is None:
+                await send(message)
+            else:
+                parts.append(message.get("body", b""))
+                if not message.get("more_body"):
+                    body = b"".join(parts).replace(HEAD, HEAD + SCRIPT, 1)
+                    headers = [pair for pair in begun["headers"] if pair[0].lower() != b"content-length"]
+                    await send({**begun, "headers": [*headers, (b"content-length", str(len(body)).encode())]})
+                    await send({"type": "http.response.body", "body": body})
+
+        is_read = scope["type"] == "http" and scope["method"] == "GET"
+        await self.app(scope, receive, send_page if is_read else send)
+
+
+def _is_page(message: Message) -> bool:
+    """Return True if a response is an HTML page that is not compressed."""
+    headers = {name.lower(): value for name, value in message.get("headers", [])}
+    is_html = headers.get(b"content-type", b"").startswith(b"text/html")
+    return message["status"] == 200 and is_html and b"content-encoding" not in headers
