@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from dashboard.frame import access
+from dashboard.frame import access, live_refresh
 from metrics.access import Action
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,10 @@ def apply_after_save() -> bool:
 
     A person without this right saves only. The edit waits until an administrator applies it.
     """
-    return access.may(Action.APPLY) and request_apply()
+    is_started = access.may(Action.APPLY) and request_apply()
+    if is_started:
+        live_refresh.expect_data()
+    return is_started
 
 
 def running() -> bool:

@@ -1,7 +1,7 @@
 """Data status in the sidebar, and automatic refresh when a new generation is published."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import wraps
 from typing import ParamSpec
 from urllib.parse import urlencode
@@ -17,6 +17,10 @@ PIN = "v"
 """Query parameter that pins a generation."""
 SECONDS = 5
 """Seconds between two reads of `CURRENT`, a file of a few bytes."""
+SECONDS_AFTER_SAVE = 1
+"""The same after a save on this page, so that its effect is soon shown."""
+PATIENCE = timedelta(minutes=1)
+"""Longest time to read more often after a save."""
 
 P = ParamSpec("P")
 
@@ -43,11 +47,22 @@ def every(seconds: int) -> Callable[[Callable[P, None]], Callable[P, None]]:
     return decorate
 
 
-@every(SECONDS)
+def expect_data() -> None:
+    """Look for newer data more often, because a save on this page has started a run."""
+    st.session_state["_saved_at"] = datetime.now(UTC)
+
+
 def data_badge(newest: int | None, as_of: datetime | None) -> None:
     """Draw the status of the data. Rerun the whole page if the newest generation is no longer `newest`."""
+    saved_at = st.session_state.get("_saved_at")
+    is_expected = saved_at is not None and datetime.now(UTC) - saved_at < PATIENCE
+    every(SECONDS_AFTER_SAVE if is_expected else SECONDS)(_badge)(newest, as_of)
+
+
+def _badge(newest: int | None, as_of: datetime | None) -> None:
     now = queries.current()
     if (now.number if now else None) != newest:
+        st.session_state.pop("_saved_at", None)
         st.rerun(scope="app")
     theme.show_html(_side(now, as_of))
 

@@ -53,13 +53,12 @@ def changed_numbers(then: int | None, filters: Filters) -> None:
             theme.show_html(cards.empty(f"Data version {then} cannot be compared", hint))
         return
     moved = [answer for answer in answers if _moved(answer)]
-    received, new = (sum(getattr(one, name) for one in brought) for name in ("rows_in", "rows_loaded"))
+    new = sum(one.rows_loaded for one in brought)  # saved edits are received again by every run, so they do not count
     sentence = (
         '<div class="bv bv-headline"><span>'
         f"<strong>{formatting.integer(len(moved))}</strong> of {formatting.integer(len(answers))} numbers in view "
         f"differ from data version {then}. Since then, "
-        f"{formatting.integer(received)} records were received: "
-        f"<strong>{formatting.integer(new)}</strong> new or changed, "
+        f"<strong>{formatting.count(new, 'record')}</strong> came or changed, "
         f"<strong>{formatting.integer(len(keys))}</strong> of them "
         "corrections of existing records.</span></div>"
     )

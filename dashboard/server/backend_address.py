@@ -35,12 +35,18 @@ class BackendAddress:
                     await send({**begun, "headers": [*headers, (b"content-length", str(len(body)).encode())]})
                     await send({"type": "http.response.body", "body": body})
 
-        is_read = scope["type"] == "http" and scope["method"] == "GET"
-        await self.app(scope, receive, send_page if is_read else send)
+        if _asks_for_a_page(scope):  # the page is small, and a compressed page could not be changed
+            plain = [pair for pair in scope["headers"] if pair[0].lower() != b"accept-encoding"]
+            await self.app({**scope, "headers": plain}, receive, send_page)
+        else:
+            await self.app(scope, receive, send)
+
+
+def _asks_for_a_page(scope: Scope) -> bool:
+    accepted = dict(scope.get("headers", [])).get(b"accept", b"")
+    return scope["type"] == "http" and scope["method"] == "GET" and b"text/html" in accepted
 
 
 def _is_page(message: Message) -> bool:
-    """Return True if a response is an HTML page that is not compressed."""
-    headers = {name.lower(): value for name, value in message.get("headers", [])}
-    is_html = headers.get(b"content-type", b"").startswith(b"text/html")
-    return message["status"] == 200 and is_html and b"content-encoding" not in headers
+    headers = dict(message.get("headers", []))
+    return message["status"] == 200 and headers.get(b"content-type", b"").startswith(b"text/html")
