@@ -5,14 +5,27 @@ from dataclasses import replace
 from dashboard.components import cards, formatting
 from dashboard.components.tables import Cell
 from dashboard.frame import links
+from metrics.lists.drill_down_parts import is_test
 from metrics.lists.rows import Row
-from metrics.model.measure import Measure, Unit
+from metrics.model.measure import Measure, Ratio, Unit
 from metrics.model.question import Answer
 from metrics.targets.targets import Target
 
 WHOLE = "All in view"
 VERDICT_WORDS = {True: "good", False: "failed", None: "unknown"}
 """Verdicts of an order in both scorecards."""
+
+
+NAMES = {"counted": "Counted", "out_of": "Out of", "rest": "Not counted", "unknown": "Unknown"}
+PASS_NAMES = NAMES | {"counted": "Passed", "rest": "Failed"}
+"""Names of the parts of measures that count passed tests."""
+
+
+def part_name(part: str, measure: Measure) -> str:
+    """Return the name of a part of a number: "Passed" of a share of tests, "Sum of days" of a mean."""
+    if part == "counted" and isinstance(measure.formula, Ratio) and measure.unit is not Unit.SHARE:
+        return f"Sum of {measure.unit}" if measure.unit in (Unit.DAYS, Unit.HOURS) else "Sum"
+    return (PASS_NAMES if is_test(measure) else NAMES)[part]
 
 
 def value_cell(answer: Answer | None, measure: Measure, target: Target | None = None) -> Cell:

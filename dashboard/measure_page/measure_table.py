@@ -9,12 +9,12 @@ from dashboard.components import cards, formatting, tables, theme
 from dashboard.components.formatting import Shown
 from dashboard.components.tables import Cell
 from dashboard.frame import links, page, quality_marks
-from dashboard.measure_page.cells import denominator_cell, link_cell, linked, value_cell
+from dashboard.measure_page.cells import denominator_cell, link_cell, linked, part_name, value_cell
 from dashboard.measure_page.headline import as_sentence
 from dashboard.measure_page.view import Answers, MeasureView, answers_by
 from metrics.measures.catalog import MEASURES, default_dimension, has_dimension
 from metrics.model.dimensions import DIMENSIONS, OWN_DIMENSIONS
-from metrics.model.measure import Measure, Ratio, Total, Unit
+from metrics.model.measure import Measure, Unit
 from metrics.model.question import Answer
 
 SEGMENTS_SHOWN = 6
@@ -181,23 +181,17 @@ def _place(answer: Answer, by: str) -> tuple[float, str]:
     return (int(value) if by == "step" and value.isdecimal() else -size, value)
 
 
-def _parts(measure: Measure) -> tuple[str, str]:
-    """Return the heads of the two parts of a measure; "" for a part that only repeats the value."""
-    if measure.unit is Unit.SHARE:
-        return "Counted", "Out of"
-    if isinstance(measure.formula, Ratio):
-        is_time = measure.unit in (Unit.DAYS, Unit.HOURS)
-        return f"Sum of {measure.unit}" if is_time else "Sum", "Out of"
-    return "" if isinstance(measure.formula, Total) else "Counted", "Out of"
-
-
 def _breakdown_table(view: MeasureView, measure: Measure, by: str, answers: Sequence[Answer]) -> str:
     """Return the table of a breakdown; columns without any value are left out."""
     rows = [_breakdown_row(view, measure, by, answer) for answer in answers]
-    heads = (formatting.in_words(by), short_title(measure.name), *_parts(measure), "95% interval")
-    used = [
-        place for place in range(len(heads)) if place < 2 or (heads[place] and any(row[place].text for row in rows))
-    ]
+    heads = (
+        formatting.in_words(by),
+        short_title(measure.name),
+        part_name("counted", measure),
+        "Out of",
+        "95% interval",
+    )
+    used = [place for place in range(len(heads)) if place < 2 or any(row[place].text for row in rows)]
     return tables.table(
         [heads[place] for place in used],
         [[row[place] for place in used] for row in rows],
@@ -217,7 +211,8 @@ def _breakdown_row(view: MeasureView, measure: Measure, by: str, answer: Answer)
         if answer.low is not None and answer.high is not None
         else ""
     )
-    counted = "" if answer.numerator is None else formatting.number(answer.numerator, Unit.MONEY)
+    is_whole = answer.numerator is None or answer.denominator is None  # the numerator of a total is its value
+    counted = "" if is_whole else formatting.number(answer.numerator, Unit.MONEY)
     return [
         link_cell(_dimension_value(by, value), url),
         value_cell(answer, measure, target),

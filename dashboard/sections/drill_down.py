@@ -16,14 +16,14 @@ from dashboard.exports import write
 from dashboard.frame import access, links, menu, page, quality_marks
 from dashboard.frame.filters import Filters
 from dashboard.frame.links import At, Days
-from dashboard.measure_page.cells import link_cell, value_cell
+from dashboard.measure_page.cells import link_cell, part_name, value_cell
 from dashboard.measure_page.view import page_of
 from dashboard.sections.drill_down_cells import column_title, row_cell
 from metrics.lists.drill_down import ADDED, DrillDown, all_rows, drill_down
 from metrics.lists.drill_down_parts import drillable_parts, first_part, is_test
 from metrics.measures.catalog import MEASURES, find, has_dimension
 from metrics.model.dimensions import DIMENSIONS, OWN_DIMENSIONS
-from metrics.model.measure import Measure, Percentile, Ratio, Spread, Unit
+from metrics.model.measure import Measure, Percentile, Spread, Unit
 from metrics.model.question import Answer, Question
 from metrics.model.statistics import Number
 
@@ -33,9 +33,6 @@ FILE_ROWS = 500_000
 VALUES_SHOWN, VALUES_IN_FILE = 10, 500
 FIRST = "otif"  # the measure if the address names none
 
-NAMES = {"counted": "Counted", "out_of": "Out of", "rest": "Not counted", "unknown": "Unknown"}
-PASS_NAMES = NAMES | {"counted": "Passed", "rest": "Failed"}
-"""Names of the parts of measures that count passed tests."""
 WORDS = {
     "counted": "counted",
     "out_of": "in the denominator",
@@ -148,7 +145,7 @@ def number(found: DrillDown, one: DrillDownRequest) -> str:
     tabs = "".join(
         f'<li><a href="{formatting.html(one.href(part=part))}" '
         f'target="_self"{" aria-current=true" if part == one.part else ""}>'
-        f"{_part_name(part, measure)} <b>{_size(answer, part, measure)}</b></a></li>"
+        f"{part_name(part, measure)} <b>{_size(answer, part, measure)}</b></a></li>"
         for part in _several(measure)
     )
     if tabs:
@@ -165,12 +162,6 @@ def number(found: DrillDown, one: DrillDownRequest) -> str:
         f"<p>{formatting.html(measure.definition)}</p>{notes}"
         f"{tabs}<p>{further_links}</p></div>"
     )
-
-
-def _part_name(part: str, measure: Measure) -> str:
-    if part == "counted" and isinstance(measure.formula, Ratio) and measure.unit is not Unit.SHARE:
-        return f"Sum of {measure.unit}" if measure.unit in (Unit.DAYS, Unit.HOURS) else "Sum"
-    return (PASS_NAMES if is_test(measure) else NAMES)[part]
 
 
 def _several(measure: Measure) -> tuple[str, ...]:
@@ -321,7 +312,7 @@ def break_down(one: DrillDownRequest, able: list[str]) -> None:
     heads = [
         formatting.in_words(by),
         one.measure.short or one.measure.title,
-        *[_part_name(part, one.measure) for part in _several(one.measure)],
+        *[part_name(part, one.measure) for part in _several(one.measure)],
     ]
     used = [at for at in range(len(heads)) if at < 2 or any(row[at].text for row in body)]
     theme.show_html(

@@ -21,9 +21,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.runtime.secrets import SecretsValue
 
-from dashboard.server.backend_address import BackendAddress
 from dashboard.server.gate import Gate
 from dashboard.server.monitoring import metrics
+from dashboard.server.page_head import PageHead
 from dashboard.sign_in import read_settings
 
 log = logging.getLogger(__name__)
@@ -176,7 +176,7 @@ def _secrets() -> dict[str, SecretsValue]:
 
 WRAPPERS = [
     Middleware(ProtectiveHeaders),
-    Middleware(BackendAddress),
+    Middleware(PageHead),
     Middleware(Gate, settings=SETTINGS),
     Middleware(WarmFirst),
 ]

@@ -51,6 +51,10 @@ def test_a_filter_changes_the_address_and_the_number(screen: Screen, shared_home
     screen.page.get_by_role("toolbar", name="Segment").get_by_role("button", name="C", exact=True).click()
     expect(screen.page).to_have_url(re.compile(r"\?segment=C$"))
     expect(screen.value("otif")).to_have_text(written(shared_home, "otif", where=(("segment", ("C",)),)))
+    screen.idle()
+    screen.page.go_back()
+    expect(screen.page).to_have_url(re.compile(r"/$"))
+    expect(screen.value("otif")).to_have_text(written(shared_home, "otif"))
 
 
 @pytest.mark.long

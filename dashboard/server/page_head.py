@@ -1,16 +1,33 @@
-"""Middleware that writes the server's address into the page, so that Streamlit does not search for it.
+"""Middleware that adds a script to the head of every page: what Streamlit has no setting for.
 
-Below the address of a page such as `/stockouts`, Streamlit first asks `/stockouts/_stcore/health` and gets two errors
-(404), before it asks at the root. Buyerview is always at the root.
+- The server's address. Below a page such as `/stockouts`, Streamlit first asks `/stockouts/_stcore/health` and gets two
+  errors (404), before it asks at the root. Buyerview is always at the root.
+- A filter adds an entry to the browser's history, so that Back removes the filter. Streamlit replaces the entry, and
+  Back would leave the page.
 """
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HEAD = b"<head>"
-SCRIPT = b'<script>window.__streamlit = { BACKEND_BASE_URL: location.origin + "/" }</script>'
+SCRIPT = b"""<script>
+window.__streamlit = { BACKEND_BASE_URL: location.origin + "/" };
+{
+  const never = -1e9, soon = 2000; // ms after a click or a key
+  let touched = never;
+  const touch = () => { touched = performance.now(); };
+  for (const kind of ["click", "change", "keydown"]) addEventListener(kind, touch, true);
+  addEventListener("popstate", () => { touched = never; }, true);
+  const replace = history.replaceState.bind(history);
+  history.replaceState = (state, title, address) => {
+    const isNew = address && new URL(address, location.href).search !== location.search;
+    if (isNew && performance.now() - touched < soon) history.pushState(state, title, address);
+    else replace(state, title, address);
+  };
+}
+</script>"""
 
 
-class BackendAddress:
+class PageHead:
     """Middleware that adds the script to every page."""
 
     def __init__(self, app: ASGIApp) -> None:
