@@ -200,7 +200,12 @@ def _curves_template(is_dark: bool, groups: tuple[Group, ...], title: str) -> st
             strokeDash=alt.StrokeDash(
                 "group:N", title=None, scale=alt.Scale(domain=names, range=[list(dash) for _, _, dash in groups])
             ),
-            tooltip=["group:N", "days:Q", alt.Tooltip("share:Q", format=".1%"), alt.Tooltip("watched:Q", format=",")],
+            tooltip=[
+                alt.Tooltip("group:N", title="Orders"),
+                alt.Tooltip("days:Q", title="Days"),
+                alt.Tooltip("share:Q", title="Share", format=".1%"),
+                alt.Tooltip("watched:Q", title="Under observation", format=","),
+            ],
         )
     )
     return charts.finish(alt.layer(chart), colour)

@@ -145,6 +145,7 @@ def finish(chart: alt.LayerChart | alt.FacetChart, colour: dict[str, str]) -> st
     configured = sized.configure(
         background="transparent",
         font=FONT,
+        mark={"tooltip": None},  # Streamlit would show all fields of a mark without a tooltip of its own
         axis=axis,
         view={"stroke": None},
         legend={"orient": "top", "labelColor": colour["ink"], "labelFont": FONT, "labelFontSize": 12, "symbolSize": 90},

@@ -98,7 +98,8 @@ def ranges(shared: Encodings, colour: dict[str, str]) -> alt.Chart:
         aria=False, color=colour["muted"], strokeWidth=5, strokeCap="round", opacity=0.55
     )
     lowest = alt.Y("lowest:Q", scale=shared.scale)
-    ranges: alt.Chart = bounds.encode(x=shared.x, y=lowest, y2="highest:Q", tooltip=["name:N", "label:N"])
+    tips = [alt.Tooltip("name:N", title="Period"), alt.Tooltip("label:N", title="Range")]
+    ranges: alt.Chart = bounds.encode(x=shared.x, y=lowest, y2="highest:Q", tooltip=tips)
     return ranges
 
 

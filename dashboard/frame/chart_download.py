@@ -25,7 +25,20 @@ SCALE = 2.0
 """Pixels of a PNG per pixel of the chart, for sharp pictures on slides."""
 PADDING = 18
 DRAWN = frozenset(
-    {"colour", "fill", "shape", "size", "url", "label", "before_label", "year_label", "row", "short", "piece"}
+    {
+        "colour",
+        "fill",
+        "shape",
+        "size",
+        "url",
+        "label",
+        "before_label",
+        "year_label",
+        "row",
+        "short",
+        "piece",
+        "label_at",
+    }
 )
 """Fields of a chart's data that only draw it."""
 PRINT_FONTS = theme.ASSETS / "print"

@@ -12,13 +12,14 @@ from functools import lru_cache
 
 import altair as alt
 
-from dashboard.components import charts, formatting
+from dashboard.components import cards, charts, formatting
 from dashboard.components.theme import palette
 from dashboard.frame.filters import Filters
 from dashboard.measure_page.cells import WHOLE, dimension_text, halves
 from metrics.lists.rows import Row
 from metrics.measures.catalog import MEASURES
 from metrics.model.measure import Measure, Unit
+from metrics.model.point import range_of
 from metrics.model.question import Answer, Question
 
 LINES_MOST, BARS_MOST, PANELS_MOST = 6, 15, 6
@@ -30,6 +31,8 @@ SERIES = {
 """Colours of lines in the light and the dark theme; each line also has its own shape."""
 SHAPES = {"circle": "●", "square": "■", "triangle-up": "▲", "diamond": "◆", "cross": "✚", "triangle-down": "▼"}
 BAR_HEIGHT = 25
+IS_RANGE = "isValid(datum.low)"
+"""Condition on a row: a range replaces the value, because too much evidence is missing."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +154,14 @@ def _lines_template(unit: Unit, is_dark: bool, with_legend: bool, monthly: bool)
         filled=True, size=18, opacity=1, color=palette(is_dark)["card"]
     )
     hollow = hollow.encode(shape=alt.Shape("shape:N", scale=None))
-    return charts.finish(alt.layer(lines, points, hollow), palette(is_dark))
+    interval = base.transform_filter(IS_RANGE).mark_rule(strokeWidth=5, opacity=0.5)
+    interval = interval.encode(
+        y=alt.Y("low:Q", title=None, scale=alt.Scale(zero=False), axis=_axis(unit)),
+        y2="high:Q",
+        stroke=alt.Stroke("colour:N", scale=None),
+        tooltip=tips,
+    )
+    return charts.finish(alt.layer(interval, lines, points, hollow), palette(is_dark))
 
 
 def _lines(
@@ -166,8 +176,7 @@ def _lines(
             "name": formatting.period(answer.period, grain)
             + (" (partial)" if filters.period.partial(answer.period, grain) else ""),
             "partial": filters.period.partial(answer.period, grain),
-            "value": None if answer.value is None else float(answer.value),
-            "value_text": formatting.number(answer.value, measure.unit),
+            **_value(answer, measure),
         }
         for at, (value, answers) in enumerate(found.items())
         for answer in answers
@@ -196,21 +205,27 @@ def _bars_template(unit: Unit, is_dark: bool) -> str:
     colour = palette(is_dark)
     y = alt.Y("label:N", sort=None, title=None, axis=alt.Axis(labelLimit=150, grid=False))
     base = alt.Chart(alt.NamedData("rows")).encode(y=y, x=alt.X("value:Q", title=None, axis=_axis(unit)))
-    bar = base.mark_bar(color=colour["accent"], cornerRadiusEnd=3, height={"band": 0.66}).encode(
-        tooltip=["label:N", "value_text:N", "of:N"]
+    tips = [
+        alt.Tooltip("label:N", title="Of"),
+        alt.Tooltip("value_text:N", title="Value"),
+        alt.Tooltip("of:N", title="Counted"),
+    ]
+    bar = base.mark_bar(color=colour["accent"], cornerRadiusEnd=3, height={"band": 0.66}).encode(tooltip=tips)
+    interval = base.transform_filter(IS_RANGE).mark_bar(color=colour["muted"], opacity=0.55, height={"band": 0.3})
+    text = base.mark_text(align="left", dx=6, color=colour["ink"], fontSize=11.5, font=charts.FONT)
+    layers = (
+        bar,
+        interval.encode(x=alt.X("low:Q", title=None, axis=_axis(unit)), x2="high:Q", tooltip=tips),
+        text.encode(x="label_at:Q", text="value_text:N"),
     )
-    text = base.mark_text(align="left", dx=6, color=colour["ink"], fontSize=11.5, font=charts.FONT).encode(
-        text="value_text:N"
-    )
-    return charts.finish(alt.layer(bar, text), colour)
+    return charts.finish(alt.layer(*layers), colour)
 
 
 def _bars(measure: Measure, title: str, found: dict[str | None, list[Answer]], is_dark: bool) -> Panel:
     rows = [
         {
             "label": dimension_text(value),
-            "value": None if answer.value is None else float(answer.value),
-            "value_text": formatting.number(answer.value, measure.unit),
+            **_value(answer, measure),
             "of": halves(answer, measure),
         }
         for value, answers in found.items()
@@ -221,6 +236,15 @@ def _bars(measure: Measure, title: str, found: dict[str | None, list[Answer]], i
     value_text = ", ".join(f"{row['label']} {row['value_text']}" for row in rows[:5])
     filled = _filled(spec, rows)
     return Panel(title, filled, filled, f"{measure.title}: {value_text}{' …' if len(rows) > 5 else ''}")
+
+
+def _value(answer: Answer, measure: Measure) -> Row:
+    """Return the value of an answer, or the bounds that replace it, and where its label stands."""
+    low, high = range_of(answer) or (None, None)
+    value = None if answer.value is None or low is not None else float(answer.value)
+    label_at = value if value is not None else high if high is not None else 0.0
+    text = cards.value(answer, measure)
+    return {"value": value, "low": low, "high": high, "label_at": label_at, "value_text": text}
 
 
 def _filled(spec: charts.Spec, rows: list[Row]) -> charts.Spec:

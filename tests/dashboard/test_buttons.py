@@ -1,5 +1,6 @@
 """Every button of every page does something that a person sees, every download has a file, every link a page."""
 
+import json
 import re
 import shutil
 from collections.abc import Callable
@@ -65,6 +66,24 @@ def lost_links(at: AppTest) -> list[str]:
     return dead + [name for name in buttons if not IN_BROWSER & set(name.split())]
 
 
+def raw_tooltips(at: AppTest) -> list[object]:
+    """Return the tooltips of charts that would show a field without a title, or every field of a mark."""
+    found: list[object] = []
+
+    def look(part: object) -> None:
+        if isinstance(part, dict):
+            tips = part.get("encoding", {}).get("tooltip", []) if isinstance(part.get("encoding"), dict) else []
+            found.extend(tip for tip in tips if not tip.get("title"))
+        for inner in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+            look(inner)
+
+    for chart in at.get("vega_lite_chart"):
+        spec = json.loads(chart.proto.spec)
+        found += [] if spec["config"]["mark"] == {"tooltip": None} else [spec["config"]]
+        look(spec)
+    return found
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("page", PAGES)
 def test_every_button_of_a_page_changes_what_a_person_sees(
@@ -81,7 +100,7 @@ def test_every_button_of_a_page_changes_what_a_person_sees(
     for address in ({}, *ADDRESSES.get(page, [])):
         name = None if page == "scorecard" else page
         opened = open_page(name, **address)
-        assert lost_links(opened) == []
+        assert lost_links(opened) == raw_tooltips(opened) == []
         for label, data in files.items():
             assert label == OF_THE_PAGE or len(data() if callable(data) else data) > 0, label
         files.clear()

@@ -3,6 +3,7 @@ with captions.
 """
 
 import json
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -49,6 +50,13 @@ def test_chart_has_a_line_per_value_over_time_and_bars_without_a_grain() -> None
     ).panels
     assert [row["label"] for row in panel.spec["datasets"]["rows"]] == ["B", "A"]
     assert panel.spec["datasets"]["rows"][0]["of"] == "40 of 50"
+    ranged = replace(share(None, segment="C"), worst=0.4, best=0.9, no_data="inconclusive: 50% known")
+    for grain in (None, "month"):
+        answers = [replace(ranged, period=months[0] if grain else None)]
+        (panel,) = drawn(Question(("otif",), by=("segment",), grain=grain), answers).panels
+        (row,) = panel.spec["datasets"]["rows"]
+        assert (row["value"], row["low"], row["high"], row["value_text"]) == (None, 0.4, 0.9, "40.0–90.0%")
+        assert b"40.0" in chart_download.render_image(panel.spec | {"width": 300}, "svg") or grain
 
 
 def test_chart_of_two_dimensions_has_a_panel_per_value_of_the_second() -> None:
