@@ -39,7 +39,7 @@ def _assume(default: str, unit: str, title: str, source: str) -> Assumption:
     return Assumption(Decimal(default), unit, title, source)
 
 
-_PRESET = "illustrative: 0.70 × 75 + 0.20 × 400 + 0.10 × 20,000 = 2,132.50 (section 4 (d), stockouts)"
+_PRESET = "illustrative: 0.70 × 75 + 0.20 × 400 + 0.10 × 20,000 = 2,132.50 (docs/rules.md, section 4 (d))"
 _COYLE = "illustrative (Coyle, study problem 12)"
 
 ASSUMPTIONS: dict[str, Assumption] = {
@@ -47,10 +47,12 @@ ASSUMPTIONS: dict[str, Assumption] = {
         "3",
         "median gaps",
         "Median gaps between orders after which a buyer without orders counts as lost",
-        "section 5 (policies)",
+        "docs/rules.md, section 5",
     ),
-    "wait_cost": _assume("0", "money an event", "Cost of a stockout if the buyer waits", "section 4 (d) (stockouts)"),
-    "customer_years": _assume("1", "years", "Years of margin lost with a buyer", "section 4 (d) (stockouts)"),
+    "wait_cost": _assume(
+        "0", "money an event", "Cost of a stockout if the buyer waits", "docs/rules.md, section 4 (d)"
+    ),
+    "customer_years": _assume("1", "years", "Years of margin lost with a buyer", "docs/rules.md, section 4 (d)"),
     "stockout_waited_share": _assume("0", "share", "Assumed share of stockouts in which the buyer waits", _PRESET),
     "stockout_back_ordered_share": _assume("0.70", "share", "Assumed share of stockouts back-ordered", _PRESET),
     "stockout_sale_lost_share": _assume(
@@ -120,7 +122,7 @@ ASSUMPTIONS: dict[str, Assumption] = {
         "0.95",
         "share",
         "Share of orders that must keep a package's lead time and delivery time",
-        "section 5 (policies)",
+        "docs/rules.md, section 5",
     ),
 }
 """Every assumption by name. A row of the feed with another name has no effect."""

@@ -138,8 +138,8 @@ MEASURES: tuple[Measure, ...] = (
         date="ordered_day",
         formula=Study(_share_kept, ("customer", "segment", "package_row"), periods=True),
         definition=(
-            "Rows of Table 8-1 (quality, order fill, lead time, delivery time, payment terms, support) that were met "
-            "for a customer in the period, from the package of their segment on the day of the order. Lead time and "
+            "Commitments (quality, order fill, lead time, delivery time, payment terms, support) that were met for a "
+            "customer in the period, from the package of their segment on the day of the order. Lead time and "
             "delivery time need an assumed share of orders (95%)."
         ),
         numerator="package rows met, per customer and package",
