@@ -121,14 +121,18 @@ class Screen:
         return self
 
     def click_until(self, button: str, seen: Locator) -> None:
-        """Click a button until its effect is seen, as a person would: a click on a page that moves can miss."""
+        """Click a button until its effect is seen, as a person would: a click on a page that moves can miss.
+
+        The effect of a click may remove the button, and on a busy machine it may be late. So a further click is only
+        tried while the button is there.
+        """
+        place = self.page.get_by_role("button", name=button, exact=True)
         for _ in range(3):
-            self.page.get_by_role("button", name=button, exact=True).click()
-            try:
+            with suppress(NotSeen):
+                place.click(timeout=10_000)
+            with suppress(NotSeen):
                 seen.wait_for(timeout=15_000)
-            except NotSeen:
-                continue
-            return
+                return
         raise AssertionError(f"no click on {button} had an effect")
 
     def value(self, measure: str) -> Locator:

@@ -167,7 +167,7 @@ def test_service_team_assigns_and_resolves_an_order_and_the_measures_change(
     expect(desk.page.get_by_text("Carrier lost a pallet <b>twice</b>", exact=True)).to_be_visible()
     desk.idle()
     desk.page.get_by_text("Resolution", exact=True).click()
-    desk.page.wait_for_timeout(500)  # the form opens with an animation
+    desk.idle()  # the form opens with an animation
     desk.click_until("Resolve order", desk.page.get_by_text("Choose a remedy."))
     expect(desk.page.get_by_text("Choose a remedy.")).to_be_in_viewport()
     desk.page.get_by_text("Replaced", exact=True).click()
