@@ -60,10 +60,10 @@ class PageHead:
 
 
 def _asks_for_a_page(scope: Scope) -> bool:
-    accepted = dict(scope.get("headers", [])).get(b"accept", b"")
+    accepted: bytes = dict(scope.get("headers", [])).get(b"accept", b"")
     return scope["type"] == "http" and scope["method"] == "GET" and b"text/html" in accepted
 
 
 def _is_page(message: Message) -> bool:
-    headers = dict(message.get("headers", []))
-    return message["status"] == 200 and headers.get(b"content-type", b"").startswith(b"text/html")
+    kind: bytes = dict(message.get("headers", [])).get(b"content-type", b"")
+    return message["status"] == 200 and kind.startswith(b"text/html")
