@@ -122,7 +122,10 @@ def _tile(tile: Tile, colour: dict[str, str]) -> str:
         parts.append(f'<div class="bv-row">{state(status)}{target}</div>')
     parts += _changes(tile, tile.now)
     too_low = coverage(tile.now) if tile.now.coverage is not None and tile.now.coverage < MIN_COVERAGE else ""
-    notes = (too_low, provisional_text(tile.now, measure), too_few_text(tile.now, measure))
+    whole = provisional_text(tile.now, measure)
+    short = f"{whole.partition(';')[0]}; later ones are provisional" if ";" in whole else whole
+    provisional = f'<span title="{formatting.html(whole)}">{short}</span>' if whole else ""
+    notes = (too_low, provisional, too_few_text(tile.now, measure))
     parts += [f'<div class="bv-note">{note}</div>' for note in notes if note]
     line, rule = colour[_LINE.get(status, "accent")], colour["muted"]
     parts.append(sparkline(title(measure), tile.series, measure.unit, target=tile.target, line=line, rule=rule))
@@ -237,10 +240,7 @@ def coverage(answer: Answer) -> str:
 
 
 def provisional_text(answer: Answer, measure: Measure) -> str:
-    """Return the value up to the last complete day, and the range after it; "" if no row is inside a window.
-
-    "81.6% of orders due through May 31; later ones are still inside their claims window".
-    """
+    """Return the value up to the last complete day, and the range after it; "" if no row is inside a window."""
     found = answer.provisional
     if found is None:
         return ""

@@ -37,7 +37,8 @@ def test_provisional_tile_shows_a_range_instead_of_a_value_and_the_text() -> Non
     shown = cards.tiles([tile], is_dark=False)
     assert "50.0–90.0%" in shown
     assert "inconclusive" in shown
-    assert "later ones are still inside their claims window" in shown
+    assert "; later ones are provisional</span>" in shown
+    assert "later ones are still inside their claims window" in shown, "in the tooltip"
 
 
 def test_coverage_is_a_tooltip_unless_it_is_below_the_minimum() -> None:
