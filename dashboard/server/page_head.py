@@ -27,6 +27,12 @@ window.__streamlit = { BACKEND_BASE_URL: location.origin + "/" };
 </script>"""
 
 
+OF_THE_FILE = (b"content-length", b"etag", b"last-modified")
+"""Headers of a response that describe the page without the script."""
+OF_A_CACHE = (b"accept-encoding", b"if-none-match", b"if-modified-since")
+"""Headers of a request that would get a compressed page, or none. The page has 8 kB."""
+
+
 class PageHead:
     """Middleware that adds the script to every page."""
 
@@ -48,12 +54,12 @@ class PageHead:
                 parts.append(message.get("body", b""))
                 if not message.get("more_body"):
                     body = b"".join(parts).replace(HEAD, HEAD + SCRIPT, 1)
-                    headers = [pair for pair in begun["headers"] if pair[0].lower() != b"content-length"]
+                    headers = [pair for pair in begun["headers"] if pair[0].lower() not in OF_THE_FILE]
                     await send({**begun, "headers": [*headers, (b"content-length", str(len(body)).encode())]})
                     await send({"type": "http.response.body", "body": body})
 
-        if _asks_for_a_page(scope):  # the page is small, and a compressed page could not be changed
-            plain = [pair for pair in scope["headers"] if pair[0].lower() != b"accept-encoding"]
+        if _asks_for_a_page(scope):
+            plain = [pair for pair in scope["headers"] if pair[0].lower() not in OF_A_CACHE]
             await self.app({**scope, "headers": plain}, receive, send_page)
         else:
             await self.app(scope, receive, send)
