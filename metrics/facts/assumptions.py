@@ -17,6 +17,7 @@ from metrics.errors import UnknownName
 from metrics.facts.orders import facts_state
 from metrics.schema import assumptions, customers
 from metrics.sql.dialects import Expression
+from metrics.warehouse.query_cache import cached_per_generation
 
 EVERYONE = "all"
 """The scope that applies if no narrower scope has a number."""
@@ -157,6 +158,7 @@ def stated(connection: Connection, name: str, *, scope: str = EVERYONE, on: date
     return next((given[candidate] for candidate in scopes if candidate in given), None)
 
 
+@cached_per_generation
 def _given_by_scope(connection: Connection, name: str, on: date | None) -> dict[str, Decimal]:
     if name not in ASSUMPTIONS:
         raise UnknownName("assumption", name, ASSUMPTIONS)
@@ -201,6 +203,7 @@ def _number(value: Decimal) -> Expression:
     return cast(literal(value), assumptions.c.assumed_value.type)
 
 
+@cached_per_generation
 def as_of_day(connection: Connection) -> date | None:
     """Return the day of the facts' `as_of`, or None if no facts are built yet."""
     as_of = connection.execute(select(facts_state.c.as_of)).scalar_one_or_none()

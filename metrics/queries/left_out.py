@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Date, FromClause, and_, cast, false, func, literal, literal_column, or_, select
@@ -17,13 +18,14 @@ from metrics.facts.money.table import money_facts_table
 from metrics.facts.orders import order_facts_table, order_line_facts_table
 from metrics.facts.orders.conditions import FAILED
 from metrics.facts.recoveries import recovery_facts_table
-from metrics.measures.catalog import dimension_column, find
+from metrics.measures.catalog import MEASURES, dimension_column, dimensions_of, find
 from metrics.model.measure import Measure, Ratio, Total, Unit
 from metrics.model.question import Answer, Question
 from metrics.model.statistics import divide
 from metrics.queries.statements import view_conditions
 from metrics.schema import invoices, quarantine, quarantine_values, shipments
 from metrics.sql.dialects import Expression, Rows, period_start, typed_null
+from metrics.warehouse.query_cache import cached_per_generation
 
 Group = tuple[str, tuple[str | None, ...], date | None]
 """A feed, the values of the question's dimensions, and the period. An empty value is not known."""
@@ -50,7 +52,7 @@ def with_left_out(connection: Connection, question: Question, answers: Sequence[
     for name in dict.fromkeys(question.measures):
         measure = find(name)
         if feeds := _feeds(measure):
-            groups[name] = _kept_out(connection, question, measure, feeds)
+            groups[name] = _kept_out(connection, replace(question, measures=()), _alike(name), feeds)
     return [
         _completed(find(answer.measure), answer, groups[answer.measure], question)
         if answer.measure in groups
@@ -113,9 +115,25 @@ def _wider(formula: Ratio, answer: Answer, count: int) -> Answer:
     )
 
 
-def _kept_out(connection: Connection, question: Question, measure: Measure, feeds: Sequence[str]) -> Counter[Group]:
-    """Count the open quarantined records of these feeds in the period and selection of a question."""
+@cache
+def _alike(name: str) -> str:
+    """Return the first measure of the catalogue that leaves out the same records, so that both share one count."""
+
+    def traits(measure: Measure) -> tuple[object, ...]:
+        return measure.facts.name, measure.date, measure.unit is Unit.SHARE, _feeds(measure), dimensions_of(measure)
+
+    wanted = traits(find(name))
+    return next(other for other, measure in MEASURES.items() if traits(measure) == wanted)
+
+
+@cached_per_generation
+def _kept_out(connection: Connection, question: Question, name: str, feeds: Sequence[str]) -> Counter[Group]:
+    """Count the open quarantined records of these feeds in the period and selection of a question.
+
+    name: one of the measures that leave out the same records.
+    """
     groups: Counter[Group] = Counter()
+    measure = find(name)
     share_of_orders = measure.facts in OF_ORDERS and measure.unit is Unit.SHARE
     records = _orders(question, measure) if share_of_orders else _records(question, measure, feeds)
     for row in connection.execute(records):
