@@ -1,4 +1,4 @@
-"""Random changes of an order: promises, restated quantities, returns, holds, steps and service cases."""
+"""Random changes of an order: promises, restated quantities, returns, holds, steps, service cases and demand."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -6,7 +6,7 @@ from decimal import Decimal
 from tests.reference.draws import pick
 from tests.reference.random_documents import OrderDraft
 from tests.support.builders import Row, hold, order_event, promise, restated_quantity
-from tests.support.contact_builders import returned, service_case
+from tests.support.contact_builders import returned, service_case, stockout
 
 
 def some_promises(draft: OrderDraft, line: Row) -> list[Row]:
@@ -79,7 +79,7 @@ def some_returns(draft: OrderDraft, line: Row) -> list[Row]:
 
 
 def what_happened(draft: OrderDraft) -> dict[str, list[Row]]:
-    """Return random holds, order events and service cases of the order."""
+    """Return random holds, order events and service cases of the order, and demand around its day."""
     draw = draft.draw
     holds = [
         hold(
@@ -113,4 +113,16 @@ def what_happened(draft: OrderDraft) -> dict[str, list[Row]]:
         )
         for number in range(1, pick(draw, 0, 0, 1) + 1)
     ]
-    return {"holds": holds, "order_events": events, "service_cases": cases}
+    demand = [
+        stockout(
+            stockout_id=f"{draft.order_id}-D{number}",
+            customer_id=pick(draw, "C1", "C2", "C3", "nobody"),
+            product_id=pick(draw, "P", "K", "E", None),
+            wanted_qty=pick(draw, Decimal(10), Decimal("0.5"), None),
+            wanted_at=draft.moment(-9, -3, -2, -1, 0, 2, 9),
+            outcome=pick(draw, None, None, "buyer_lost", "buyer_lost", "sale_lost", "waited", "back_ordered"),
+            deleted=draft.deleted(),
+        )
+        for number in range(1, pick(draw, 0, 0, 1) + 1)
+    ]
+    return {"holds": holds, "order_events": events, "service_cases": cases, "stockouts": demand}

@@ -96,7 +96,16 @@ def populated(world: World, number: int, *, start: int) -> World:
     return replace(world, records=without_unmapped(all_records, world.mapped))
 
 
-DOCUMENTS = ("order_id", "shipment_id", "invoice_id", "reverses_invoice_id", "return_id", "hold_id", "case_id")
+DOCUMENTS = (
+    "order_id",
+    "shipment_id",
+    "invoice_id",
+    "reverses_invoice_id",
+    "return_id",
+    "hold_id",
+    "case_id",
+    "stockout_id",
+)
 """Keys of one history. `prefixed` changes them."""
 
 

@@ -83,6 +83,7 @@ MORE_FEEDS = (
     "service_cases",
     "service_packages",
     "calendars",
+    "stockouts",
 )
 """Feeds that only some worlds have."""
 

@@ -12,6 +12,7 @@ from tests.reference.inputs import Inputs
 from tests.reference.judgements import OrderJudgement
 from tests.reference.lines import LineJudging
 from tests.reference.orders import OrderJudging
+from tests.support.builders import Row
 
 EARLIER_DAYS = 3
 """A customer with fewer ordering days uses the gap of the segment."""
@@ -22,10 +23,10 @@ Ordering = Mapping[str, Mapping[date, str]]
 
 @dataclass(frozen=True)
 class Stockout:
-    """One line that could not be shipped completely when promised."""
+    """One line that could not be shipped completely when promised, or demand that never became an order."""
 
-    order_id: str
-    line_no: str
+    order_id: str | None
+    line_no: str | None
     at: datetime | None
     short_qty: Decimal
     gap_days: int | None
@@ -34,10 +35,13 @@ class Stockout:
     """One of waited, back_ordered, sale_lost, buyer_lost and open."""
     provisional: bool
     """True while the outcome can still change because the horizon has not passed."""
+    stockout_id: str | None = None
+    contradicted: bool = False
+    """True if the source says that the buyer is lost, and orders since say the opposite."""
 
 
 def stockouts(inputs: Inputs, lost_k: int = 3) -> Iterator[Stockout]:
-    """Yield the stockouts of all order lines."""
+    """Yield the stockouts of all order lines, and of demand without an order."""
     orders: list[tuple[OrderJudgement, list[LineJudging]]] = []
     ordering: dict[str, dict[date, str]] = {}
     for order in inputs.feeds["orders"]:
@@ -52,6 +56,55 @@ def stockouts(inputs: Inputs, lost_k: int = 3) -> Iterator[Stockout]:
         for line in lines:
             if met := stockout(line, lines, judgement, ordering, lost_k):
                 yield met
+    if inputs.tested("stockouts.wanted_at"):
+        every_line = [line for _, lines in orders for line in lines]
+        for wanted in inputs.feeds["stockouts"]:
+            if met := without_order(inputs, wanted, every_line, ordering, lost_k):
+                yield met
+
+
+def without_order(
+    inputs: Inputs, wanted: Row, lines: Iterable[LineJudging], ordering: Ordering, lost_k: int
+) -> Stockout | None:
+    """Return the stockout of demand by `as_of` that never became an order.
+
+    It keeps its own outcome, unless a lost buyer has ordered since. Without one, the buyer waited if the product was
+    ordered later; otherwise the sale is lost.
+    """
+    at, day, customer_id = event(wanted, "wanted_at", "UTC"), wanted["wanted_at"].date(), wanted["customer_id"]
+    if at is None or at > inputs.as_of:
+        return None
+    customer = inputs.version("customers", "customer_id", customer_id, day) or {}
+    gap = usual_gap(ordering, customer_id, customer.get("service_segment") or "(none)", day)
+    horizon = None if gap is None else timedelta(days=lost_k * gap)
+    back = any(other > day for other in ordering.get(customer_id, {}))
+    later = any(bought_later(line, wanted) for line in lines)
+    recorded = wanted["outcome"]
+    contradicted = recorded == "buyer_lost" and (back or later)
+    kept = None if contradicted else recorded
+    over = horizon is not None and at + horizon <= inputs.as_of
+    return Stockout(
+        None,
+        None,
+        at,
+        wanted["wanted_qty"],
+        gap,
+        None if horizon is None else day + horizon,
+        kept or ("waited" if later else "sale_lost"),
+        provisional=not over and not back and not later and kept in (None, "buyer_lost"),
+        stockout_id=wanted["stockout_id"],
+        contradicted=contradicted,
+    )
+
+
+def bought_later(line: LineJudging, wanted: Row) -> bool:
+    """Return whether the customer ordered the product after the demand: by time if both have one, else by day."""
+    same = (line.order["customer_id"], line.line["product_id"]) == (wanted["customer_id"], wanted["product_id"])
+    if not same or wanted["product_id"] is None or line.judgement.state == "excluded":
+        return False
+    if line.order["ordered_at_is_date"] or wanted["wanted_at_is_date"]:
+        return bool(line.ordered_day > wanted["wanted_at"].date())
+    return bool(line.order["ordered_at"] > wanted["wanted_at"])
 
 
 def usual_gap(ordering: Ordering, customer_id: str, segment: str, until: date) -> int | None:

@@ -113,7 +113,9 @@ def reference_rows(world: World) -> dict[str, dict[Key, Columns]]:
         },
         "contracts": contract_rows(world, sales),
         "stockout_facts": {
-            (stockout.order_id, stockout.line_no): {name: getattr(stockout, name) for name in STOCKOUT_COLUMNS}
+            (stockout.order_id, stockout.line_no, stockout.stockout_id): {
+                name: getattr(stockout, name) for name in STOCKOUT_COLUMNS
+            }
             | {"event_at": stockout.at}
             for stockout in reference_stockouts(inputs)
         },
@@ -127,7 +129,7 @@ def reference_rows(world: World) -> dict[str, dict[Key, Columns]]:
     }
 
 
-STOCKOUT_COLUMNS = ("short_qty", "gap_days", "horizon_day", "outcome", "provisional")
+STOCKOUT_COLUMNS = ("short_qty", "gap_days", "horizon_day", "outcome", "provisional", "contradicted")
 CYCLE_COLUMNS = ("state", "due_day", "arrived_day", "cycle_days", "on_time_attributable")
 
 
@@ -183,7 +185,7 @@ KEYS = {
     "delivery_groups": ("order_id", "deadline_at"),
     "contracts": ("order_id",),
     "invoice_facts": ("invoice_id",),
-    "stockout_facts": ("order_id", "line_no"),
+    "stockout_facts": ("order_id", "line_no", "stockout_id"),
     "net_sales": ("order_id",),
 }
 
