@@ -96,7 +96,9 @@ def merge(
         insert(incoming).from_select([*names, "place"], select(*(rows.c[name] for name in names), place))
     )
     if feed == "order_lines":
-        result.quantities.extend(quantity_changes(connection, incoming, stored=target))
+        quantities = list(quantity_changes(connection, incoming, stored=target))
+        result.quantities.extend(quantities)  # an older version changes no row, but what is owed
+        insert_rows(connection, touched, ({"order_id": row["order_id"]} for row in quantities))
     total = connection.scalar(select(func.count()).select_from(incoming)) or 0
     repeated = count_per_file(connection, incoming, incoming.c.place > 1)
     result.counts.supersede(repeated)

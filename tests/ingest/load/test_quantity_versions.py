@@ -15,7 +15,7 @@ def version(quantities: dict[str, int], day: str) -> str:
     return "no,pos,item,qty,changed\n" + "".join(f"{key},1,P1,{qty},{day}\n" for key, qty in quantities.items())
 
 
-@pytest.mark.every_run("newer-2026-03-09-10")
+@pytest.mark.every_run("newer-2026-04-15-8")
 @pytest.mark.parametrize(
     ("first", "watermark", "raised"),
     [
