@@ -225,8 +225,8 @@ def age(then: datetime, now: datetime) -> str:
 
 def in_words(name: str) -> str:
     """Return a code as words: never_received becomes Never received."""
-    words = name.replace("_", " ").strip().capitalize()
-    text = re.sub(r"\b(otif|edi|fca|exw)\b", lambda match: match[0].upper(), words, flags=re.IGNORECASE)
+    words = re.sub(r"\bqty\b", "quantity", name.replace("_", " ")).strip().capitalize()
+    text = re.sub(r"\b(otif|edi|fca|exw|fx)\b", lambda match: match[0].upper(), words, flags=re.IGNORECASE)
     return Shown(text, name)
 
 

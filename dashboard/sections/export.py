@@ -217,7 +217,10 @@ def chart(question: Question, answers: list[Answer], filters: Filters) -> None:
         for name in question.measures
         if any(answer.value is not None for answer in answers if answer.measure == name)
     ]
-    if not able or not (question.by or question.grain) or len(question.by) > export_charts.DIMENSIONS_DRAWN:
+    if not (question.by or question.grain):
+        st.caption("Choose a dimension or a period length to see charts.")
+        return
+    if not able or len(question.by) > export_charts.DIMENSIONS_DRAWN:
         return
     with theme.card("chart"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
