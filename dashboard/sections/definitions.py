@@ -1,5 +1,7 @@
 """Sections of the definitions page: search, and the definition of every measure, grouped by the page that shows it."""
 
+from functools import lru_cache
+
 import streamlit as st
 
 from dashboard.components import formatting
@@ -57,6 +59,7 @@ def _words(measure: Measure) -> str:
     ).casefold()
 
 
+@lru_cache(maxsize=1)
 def _pages() -> dict[str, tuple[str, str]]:
     """Return the path and title of the page of each measure."""
     found = {name: page_of(name) for name in MEASURES}
