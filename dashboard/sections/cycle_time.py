@@ -1,6 +1,7 @@
 """Sections of the cycle-time page: days taken and promised, and reliability by carrier."""
 
 import json
+import math
 from functools import lru_cache
 from typing import Any
 
@@ -88,7 +89,12 @@ def _template(is_dark: bool, has_promise: bool) -> str:
         .encode(x=x)
     )
     labels = alt.Chart(alt.NamedData(name="marks")).encode(x=x, y=alt.Y("down:Q", scale=None, axis=None), text="name:N")
-    beside: dict[str, Any] = {"align": "left", "baseline": "top", "dx": 4, "fontSize": 11.5}
+    beside: dict[str, Any] = {
+        "align": alt.ExprRef("datum.side"),
+        "baseline": "top",
+        "dx": alt.ExprRef("datum.side == 'left' ? 4 : -4"),
+        "fontSize": 11.5,
+    }
     ground = labels.mark_text(**beside, aria=False, color=colour["card"], stroke=colour["card"], strokeWidth=4)
     return charts.finish(alt.layer(*layers, rules, ground, labels.mark_text(**beside, color=colour["ink"])), colour)
 
@@ -117,6 +123,7 @@ def spread(view: MeasureView) -> None:
     known = [(label, float(value)) for name, label in MARKS.items() if (value := answers[name].value) is not None]
     spec: charts.Spec = json.loads(_template(theme.is_dark(), bool(promised)))
     spec["height"] = 230
+    near = found[-1][0] / 6
     most = max(orders for _, orders in (*found, *promised))
     spec["layer"][0]["encoding"]["y"]["scale"] = {"domainMax": ROOM * most}
     spec["datasets"] = {
@@ -127,8 +134,14 @@ def spread(view: MeasureView) -> None:
         "promised": _outline(promised) if promised else [],
         # The labels are stacked, because on a phone they are too close to fit next to each other.
         "marks": [
-            {"days": days, "name": f"{name}: {formatting.integer(days)}", "down": 2 + at * LINE}
-            for at, (name, days) in enumerate(known)
+            {
+                "days": days,
+                "name": f"{name}: {formatting.integer(days)}",
+                "down": 2 + at * LINE,
+                # Left of its line if the next line is so close that it would cross the label.
+                "side": "right" if near < days and following < days + near else "left",
+            }
+            for at, ((name, days), (_, following)) in enumerate(zip(known, [*known[1:], ("", math.inf)], strict=True))
         ],
     }
     alternative = f"Orders by days from order to arrival, {found[0][0]} to {found[-1][0]} days; " + ", ".join(
