@@ -60,7 +60,7 @@ def test_memory_open_files_and_disk_stay_flat_while_generations_are_published(
         child.kill()
         child.wait()
     published = paired_tables.publish(location, kept=100) - first - 1
-    assert published > 10
+    assert published > 1
     tries.add(published)
     warm, end = seen[len(seen) // 3 : len(seen) * 2 // 3], seen[len(seen) * 2 // 3 :]
     for name, most in (("memory", MOST_GROWTH), ("files", 2), ("disk", 2_000_000)):
