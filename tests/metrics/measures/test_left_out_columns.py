@@ -62,12 +62,20 @@ def without(sample: Location, column: str) -> Iterator[Connection]:
     copy.unlink()
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("column", COLUMNS if EVERY_CASE else COLUMNS[::8])
-def test_n14_without_a_column_a_number_is_named_or_stands_on_other_columns(column: str, sample: Location) -> None:
+@pytest.fixture(scope="module")
+def whole(sample: Location) -> tuple[set[str], dict[str, Answer]]:
+    """Return the mapped columns of the sample, and the answers with all of them."""
     with reading(sample) as connection:
         known = {f"{row.feed}.{row.column_name}" for row in connection.execute(select(mapped_columns))}
-        before = {found.measure: found for found in answer(connection, Question(tuple(MEASURES)))}
+        return known, {found.measure: found for found in answer(connection, Question(tuple(MEASURES)))}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("column", COLUMNS if EVERY_CASE else COLUMNS[::8])
+def test_n14_without_a_column_a_number_is_named_or_stands_on_other_columns(
+    column: str, sample: Location, whole: tuple[set[str], dict[str, Answer]]
+) -> None:
+    known, before = whole
     if column not in known:
         pytest.skip("the sample does not map it")
     with without(sample, column) as connection:
