@@ -128,11 +128,12 @@ def _rejected(mark: Mark) -> str:
 
 def _failed_checks(mark: Mark) -> list[str]:
     named = [
-        f"{formatting.integer(failed.records)} of {failed.feed}: {formatting.in_words(failed.rule).lower()}"
+        f"{formatting.integer(failed.records)} of {formatting.in_words(failed.feed).lower()} "
+        f"({formatting.in_words(failed.rule).lower()})"
         for failed in mark.failed[:REASON_TEXT]
     ]
     more = len(mark.failed) - REASON_TEXT
-    return [*named, f"and {more} more checks"] if more > 0 else named
+    return [*named, f"and {formatting.count(more, 'more check')}"] if more > 0 else named
 
 
 def target_in_view(targets: list[Row], measure: str, where: Where) -> Target | None:

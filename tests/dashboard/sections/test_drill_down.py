@@ -185,7 +185,7 @@ def test_few_rejected_records_are_only_in_the_tooltip_of_a_number(
     monkeypatch.setattr(quality_marks, "read_marks", lambda _: marks)
     few, many = (markup(page_of_small()).split(f'data-measure="{name}"') for name in ("on_time", "otif"))
     assert "⚑" not in few[1].split("</li>")[0]
-    assert "3 records rejected by checks: 3 of shipments: received at fits type" in few[0].split("<li")[-1]
+    assert "3 records rejected by checks: 3 of shipments (received at fits type)" in few[0].split("<li")[-1]
     assert "⚑</i> 3" in many[1].split("</li>")[0]
     assert "3 records rejected by checks" in markup(page_of_small("drill_down", measure="on_time"))
 
