@@ -1,8 +1,10 @@
 """Measure pages answer their question first, with the numbers of the query."""
 
+import json
 import re
 from collections.abc import Callable
 from datetime import date
+from html import unescape
 from typing import Any
 
 import pyarrow as pa
@@ -231,3 +233,10 @@ def test_scorecard_of_orders_without_evidence_shows_the_range_and_why(page_of_sa
     at = page_of_sample(None, period="All", segment="(none)")
     assert not at.exception
     assert "0.0–100.0%</strong></a>. Inconclusive: 0.0% of the verdicts are known" in markup(at)
+
+
+def test_breakdown_behind_a_number_has_every_row_also_of_values_without_evidence(page_of_sample: Open) -> None:
+    html = markup(page_of_sample("drill_down", measure="otif", period="All"))
+    table = json.loads(unescape(html.split('data-table="')[1].split('"')[0]))
+    unknown = int(html.split("Unknown <b>")[1].split("<")[0].replace(",", ""))
+    assert sum(int(row[table["columns"].index("unknown")]) for row in table["rows"]) == unknown > 0

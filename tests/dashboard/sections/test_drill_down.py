@@ -169,7 +169,7 @@ def test_withheld_measure_is_shown_without_a_target_status(
     tile = html.split('data-measure="on_time"')[1].split("</li>")[0]
     assert tile.startswith(f">{formatting.number(asked('on_time').value, MEASURES['on_time'].unit)}<")
     assert "Withheld" in tile
-    assert "300 of shipments: received at fits type" in tile
+    assert "300 of shipments (received at fits type)" in tile
     assert "bv-state" not in tile
     assert "bv-state" in html.split('data-measure="otif"')[1].split("</li>")[0]
     assert "held" not in html.split('data-measure="otif"')[1].split("</li>")[0]
