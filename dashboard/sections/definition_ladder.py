@@ -59,7 +59,7 @@ def headline(found: Ladder) -> str:
     first, last = known[0], known[-1]
     steepest = max(pairwise(known), key=lambda pair: (pair[0].value or 0) - (pair[1].value or 0))
     lost = (steepest[0].value or 0) - (steepest[1].value or 0)
-    strictest = "the strictest" if last is found.steps[-1] else f"{last.rung.name}, the strictest with enough evidence"
+    strictest = "the strictest" if last is found.steps[-1] else f"the strictest with enough evidence ({last.rung.name})"
     text = (
         f"The same {formatting.count(found.orders, 'order')} are "
         f"<strong>{formatting.number(first.value, Unit.SHARE)}</strong> good by the most lenient definition "
