@@ -129,10 +129,9 @@ def _links(measure: Measure) -> str:
     """Return links to the page, the rows, the explanation and the definition of a measure."""
     path, title = _pages().get(measure.name, VOLUMES)
     further_links = [(links.page_url(path, {"measure": measure.name}), title)] if path else []
-    further_links += [
-        (links.drill_down_url(measure.name), "Rows behind it"),
-        (links.explain_url(measure.name), "Why it changed"),
-    ]
+    further_links.append((links.drill_down_url(measure.name), "Rows behind it"))
+    if links.can_explain(measure.name):
+        further_links.append((links.explain_url(measure.name), "Why it changed"))
     further_links.append((links.page_url("definitions", {"measure": measure.name}), "Link to this definition"))
     return " · ".join(
         f'<a href="{formatting.html(href)}" target="_self">{formatting.html(text)}</a>' for href, text in further_links
