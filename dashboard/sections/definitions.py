@@ -107,7 +107,7 @@ def _measure(measure: Measure, feeds: frozenset[str], *, opened: bool) -> str:
             else formatting.DASH,
         ),
         ("Feeds", formatting.html(feeds_text)),
-        ("Product rows", formatting.html("; ".join(f"{row} {PRODUCT_ROWS[row]}" for row in measure.product_rows))),
+        ("Topics", formatting.html("; ".join(PRODUCT_ROWS[row] for row in measure.product_rows))),
         ("Source", formatting.html(measure.source)),
         ("Version", f"{measure.version} (see the changelog)" if measure.version > 1 else "1"),
         ("Links", _links(measure)),
