@@ -35,9 +35,10 @@ CONTENTS = {"orders": ORDERS, "order_lines": LINES, "shipments": SHIPMENTS, "shi
 HEADERS = {feed: f"{content.splitlines()[0]},changed" for feed, content in CONTENTS.items()}
 RECORDS = [
     *[(feed, f"{record},{OLDER}") for feed, content in CONTENTS.items() for record in content.splitlines()[1:]],
-    # Newer versions. None changes a quantity: R14 (quantity changes) asks when a run learned of the change.
+    # Newer versions. The line orders 4 in place of 5, so 5 stay owed (R14, quantity changes). None orders more, because
+    # R14 asks when a run learned of that.
     ("orders", f"O1,C1,2026-03-02T10:00:00,2026-03-08,{NEWER}"),
-    ("order_lines", f"O1,2,P3,5,{NEWER}"),
+    ("order_lines", f"O1,2,P3,4,{NEWER}"),
 ]
 
 
