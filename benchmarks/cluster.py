@@ -1,8 +1,9 @@
 """Start an Apache Spark cluster on this machine: `python -m benchmarks.cluster start`, then `status` and `stop`.
 
 The cluster is a standalone master, workers with one executor each, and a Spark Connect server. Every process listens on
-127.0.0.1 only, without tokens; the master's REST interface is off. Process numbers, logs and scratch files are in the
-folder of the cluster. Needs Java 17 or newer and `pip install "buyerview[cluster]"`. Linux only.
+127.0.0.1 only; the master's REST interface is off. If SPARK_CONNECT_AUTHENTICATE_TOKEN is set, clients must send this
+token. Process numbers, logs and scratch files are in the folder of the cluster. Needs Java 17 or newer and
+`pip install "buyerview[cluster]"`. Linux only.
 """
 
 import argparse
@@ -24,6 +25,15 @@ from pathlib import Path
 HOST = "127.0.0.1"
 CONNECT_PORT = 15002
 SECONDS_TO_START, SECONDS_TO_STOP = 120.0, 20.0
+SERIAL, QUICK = "-XX:+UseSerialGC", "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
+"""Options of Java. An executor has one core. The optimizing compiler takes half of the processor time of short jobs."""
+SHORT_JOBS = {
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.shuffle.partitions": "2",
+}
+"""Settings for jobs of seconds: Spark would compile code for them, and plan them again after each step."""
 STATE = "cluster.json"
 DEFAULT_FOLDER = Path(tempfile.gettempdir()) / f"buyerview-cluster-{os.getuid()}"
 CLASSES = {
@@ -48,12 +58,13 @@ class Cluster:
     port: int
     master_port: int
     memory: str
+    short_jobs: bool
     processes: dict[str, int]
 
     @property
     def url(self) -> str:
-        """Return the value of BUYERVIEW_WAREHOUSE."""
-        return f"spark://{HOST}:{self.port}"
+        """Return the value of BUYERVIEW_WAREHOUSE. Only to this name, PySpark sends a token without TLS."""
+        return f"spark://localhost:{self.port}"
 
     @property
     def worker_numbers(self) -> list[int]:
@@ -61,11 +72,13 @@ class Cluster:
         return [int(name.partition("-")[2]) for name in self.processes if name.startswith("worker-")]
 
 
-def start(folder: Path, *, workers: int = 2, memory: str = "1g", port: int = CONNECT_PORT) -> Cluster:
+def start(
+    folder: Path, *, workers: int = 2, memory: str = "1g", port: int = CONNECT_PORT, short_jobs: bool = True
+) -> Cluster:
     """Start a cluster and wait until it accepts statements.
 
-    memory: heap of each executor and of the Connect server. Raises ClusterError if Java or PySpark is missing, the port
-    is taken, or a process ends.
+    memory: heap of each executor and of the Connect server. short_jobs: save processor time for thousands of orders,
+    and lose some for millions. Raises ClusterError if Java or PySpark is missing, the port is taken, or a process ends.
     """
     _refuse_missing_programs()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -73,7 +86,7 @@ def start(folder: Path, *, workers: int = 2, memory: str = "1g", port: int = CON
         raise ClusterError(f"A cluster is running in {folder}. Stop it first: python -m benchmarks.cluster stop")
     if _listens(port):
         raise ClusterError(f"Port {port} is taken. Choose another: python -m benchmarks.cluster start --port PORT")
-    cluster = Cluster(folder, port, _free_port(), memory, {})
+    cluster = Cluster(folder, port, _free_port(), memory, short_jobs, {})
     try:
         start_part(cluster, "master")
         _wait_for_port(cluster, "master", cluster.master_port)
@@ -206,11 +219,13 @@ def _settings(cluster: Cluster) -> dict[str, str]:
         "spark.driver.bindAddress": HOST,
         "spark.driver.memory": cluster.memory,
         "spark.executor.memory": cluster.memory,
-        "spark.executor.extraJavaOptions": "-XX:+UseSerialGC",  # an executor has one core
+        "spark.driver.extraJavaOptions": QUICK if cluster.short_jobs else SERIAL,
+        "spark.executor.extraJavaOptions": QUICK if cluster.short_jobs else SERIAL,
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.shuffle.partitions": str(max(2, 2 * len(cluster.worker_numbers))),
         "spark.sql.warehouse.dir": str(cluster.folder / "local" / "tables"),
         "spark.ui.enabled": "false",
+        **(SHORT_JOBS if cluster.short_jobs else {}),
     }
 
 
@@ -223,7 +238,7 @@ def _environment(cluster: Cluster, name: str) -> dict[str, str]:
         "SPARK_LOCAL_HOSTNAME": HOST,
         "SPARK_NO_DAEMONIZE": "1",
         "SPARK_DAEMON_MEMORY": cluster.memory if name == "connect" else "256m",
-        "SPARK_DAEMON_JAVA_OPTS": "" if name == "connect" else "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
+        "SPARK_DAEMON_JAVA_OPTS": "" if name == "connect" else QUICK,
         "SPARK_MASTER_OPTS": "-Dspark.master.rest.enabled=false",
         "SPARK_WORKER_DIR": str(cluster.folder / "work"),
         "SPARK_LOCAL_DIRS": str(cluster.folder / "local"),
@@ -280,11 +295,13 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--memory", default="1g", help="heap of each executor and of the Connect server")
     parser.add_argument("--port", type=int, default=CONNECT_PORT, help="port of the Connect server")
+    parser.add_argument("--long-jobs", action="store_true", help="for millions of orders")
     chosen = parser.parse_args()
     folder = chosen.folder.resolve()
     try:
         if chosen.action == "start":
-            cluster = start(folder, workers=chosen.workers, memory=chosen.memory, port=chosen.port)
+            short = not chosen.long_jobs
+            cluster = start(folder, workers=chosen.workers, memory=chosen.memory, port=chosen.port, short_jobs=short)
             print(f"The cluster runs. Use it with: export BUYERVIEW_WAREHOUSE={cluster.url} BUYERVIEW_LAKE=FOLDER")
         elif chosen.action == "stop":
             stop(folder)

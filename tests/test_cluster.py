@@ -1,12 +1,17 @@
 """The cluster script: a Spark cluster on this machine that nobody else can reach."""
 
+import os
 import re
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, literal, select
+from sqlalchemy.exc import DBAPIError
 
 from benchmarks import cluster
 from benchmarks.cluster import Cluster, ClusterError
+from tests.support import spark
 
 
 def test_every_error_names_the_next_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,6 +34,21 @@ def test_every_process_listens_on_loopback_only(spark_cluster: Cluster) -> None:
     assert cluster.running(spark_cluster.folder) == dict.fromkeys(("master", "worker-1", "worker-2", "connect"), True)
     addresses = {address for pid in spark_cluster.processes.values() for address in listening(pid)}
     assert addresses == {"0000000000000000FFFF00000100007F"}  # 127.0.0.1 in the kernel's notation for IPv6
+
+
+@pytest.mark.long
+@pytest.mark.spark
+def test_the_password_of_the_url_is_the_token(
+    spark_cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("metrics.warehouse.spark_dialect", reason="PySpark is not installed")
+    address, token = spark_cluster.url.replace("//", "//any:{}@"), os.environ[spark.TOKEN]
+    monkeypatch.delenv(spark.TOKEN)
+    for password, refused in ((token, None), ("other", "UNAUTHENTICATED")):
+        engine = create_engine(address.format(password), connect_args={"folder": str(tmp_path)})
+        with pytest.raises(DBAPIError, match=refused) if refused else nullcontext(), engine.connect() as connection:
+            assert connection.execute(select(literal(1))).scalar_one() == 1
+        engine.dispose()
 
 
 def listening(pid: int) -> set[str]:

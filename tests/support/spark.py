@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import secrets
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,10 +14,12 @@ from benchmarks import cluster
 from benchmarks.cluster import Cluster
 from tests.support.programs import require
 
+TOKEN = "SPARK_CONNECT_AUTHENTICATE_TOKEN"
+
 
 @contextmanager
 def running(folder: Path) -> Iterator[Cluster]:
-    """Start a cluster on a free port and stop it at the end.
+    """Start a cluster on a free port and stop it at the end. Clients take its token from the environment.
 
     Without Java or PySpark, skip the test; with CI=true, fail.
     """
@@ -26,7 +29,9 @@ def running(folder: Path) -> Iterator[Cluster]:
     with socket.socket() as probe:
         probe.bind((cluster.HOST, 0))
         port = int(probe.getsockname()[1])
-    try:
-        yield cluster.start(folder, port=port)
-    finally:
-        cluster.stop(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(TOKEN, secrets.token_hex())
+        try:
+            yield cluster.start(folder, port=port)
+        finally:
+            cluster.stop(folder)
