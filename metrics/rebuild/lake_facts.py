@@ -88,7 +88,6 @@ def _update_lake(
     if place.spark is None:
         derived = _built_here(connection, folder / FACTS / run, as_of)
     else:
-        after = Manifest(canonical)
         months = _changed_months(connection, before, after, touched) if before is not None and touched else None
         sources = Manifest(canonical, before.derived if before is not None and months is not None else {})
         derived = _built_on_spark(place, place.spark, run, sources, as_of, months)

@@ -116,7 +116,7 @@ class SparkDialect(DefaultDialect):
 
     name = "spark"
     driver = "connect"
-    default_paramstyle = "named"
+    default_paramstyle = "pyformat"
     statement_compiler = _Compiler
     type_compiler_cls = _Types
     preparer = _Preparer

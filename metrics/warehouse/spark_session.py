@@ -12,7 +12,8 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from itertools import islice
 from threading import Event, Thread
 from typing import Any
@@ -23,9 +24,11 @@ with warnings.catch_warnings():
     from pyspark.errors import PySparkException
     from pyspark.sql import DataFrame
     from pyspark.sql.connect.client.retries import DefaultPolicy
+    from pyspark.sql.connect.dataframe import DataFrame as Rows
+    from pyspark.sql.connect.plan import SQL
     from pyspark.sql.connect.session import SparkSession
 
-apilevel, threadsafety, paramstyle = "2.0", 1, "named"
+apilevel, threadsafety, paramstyle = "2.0", 1, "pyformat"
 
 
 class Error(Exception):
@@ -52,6 +55,11 @@ STEP = "\n--step\n"
 """Text before each common table expression of a statement, and before the rest of it."""
 STEPS = "steps"
 """Name of the folder of steps."""
+FULL_MATCH = (
+    "CREATE OR REPLACE TEMPORARY FUNCTION regexp_full_match(value STRING, pattern STRING) RETURNS BOOLEAN "
+    "RETURN value RLIKE concat('^(', pattern, ')$')"
+)
+"""DuckDB's function of that name."""
 FILE = "_file"
 """Name of the column with a row's file, while a DELETE looks for its rows."""
 MONTH = "month"
@@ -120,24 +128,34 @@ class Session:
         Spark copies a common table expression to every place that names it. A chain of them would take it minutes to
         plan. So the ones that are named several times are written to files first.
         """
-        texts = {
-            # A naive datetime would be shifted by the client's time zone. The statement casts the text.
-            name: value.isoformat(" ") if isinstance(value, datetime) else value
-            for name, value in parameters.items()
-        }
+        values = {name: _literal(value) for name, value in parameters.items()}
         head, *steps = statement.split(STEP)
         for number, step in enumerate(steps[:-1]):
             name, _, select = step.partition(" AS \n")
             if name in self.tables:
                 raise Error(f"A step of a statement has the name of the table {name}.")
-            rows: DataFrame = self.spark.sql(select[1:-1], args=texts)
+            rows = self._query(select[1:-1] % values)
             uses = re.findall(rf"\b(?:FROM|JOIN) {name}\b", "".join(steps[number + 1 :]))
             if len(uses) > 1:
                 folder = f"{self.folder}/{STEPS}/{uuid.uuid4().hex}"
                 rows.write.parquet(folder)
-                rows = self.spark.read.schema(rows.schema).parquet(folder)
+                rows = self.spark.read.parquet(folder)
             rows.createOrReplaceTempView(name)
-        return self.spark.sql(steps[-1] if steps else head, args=texts)
+        return self._query((steps[-1] if steps else head) % values)
+
+    def _query(self, text: str) -> DataFrame:
+        """Return the rows of a SELECT. `SparkSession.sql` would plan it once more, for nothing."""
+        return Rows(SQL(text), self.spark)
+
+    def verdicts(self, conditions: Mapping[str, Sequence[str]]) -> DataFrame:
+        """Return a row for each row of these tables: whether it meets all conditions, which are DuckDB's SQL."""
+        self.spark.conf.set("spark.sql.ansi.doubleQuotedIdentifiers", "true")
+        self.spark.sql(FULL_MATCH)
+        tables = [
+            f"SELECT {' AND '.join(f'({one})' for one in listed) or 'true'} AS row_is_valid FROM `{name}`"
+            for name, listed in conditions.items()
+        ]
+        return self._query(" UNION ALL ".join(tables))
 
     def attach(self, name: str, columns: Columns, files: Sequence[str] = ()) -> None:
         """Make a table of existing Parquet files. It replaces a table of that name."""
@@ -272,6 +290,21 @@ def _translated() -> Iterator[None]:
         if "StatusCode.UNAVAILABLE" in text:  # the text of gRPC says no more to a user
             text = "the Spark Connect server does not respond"
         raise Error(text) from error
+
+
+def _literal(value: object) -> str:
+    """Return a value as text of a statement. Spark runs its whole optimizer for each bound value."""
+    if value is None or isinstance(value, bool):
+        return {None: "NULL", True: "true", False: "false"}[value]
+    if isinstance(value, int | float | Decimal):  # in parentheses, because two minus signs begin a comment
+        return (
+            f"({value:f}BD)" if isinstance(value, Decimal) else f"({value!r}{'D' if isinstance(value, float) else ''})"
+        )
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return f"DATE'{value.isoformat()}'"
+    # The statement casts the text of a naive datetime. The client's time zone would shift a timestamp.
+    text = value.isoformat(" ") if isinstance(value, datetime) else str(value)
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def _path(address: str) -> str:
