@@ -1,20 +1,23 @@
 """Publish a lake whose canonical tables another tool fills with Parquet files.
 
-There is no mapping and no quarantine: the rows are used as they are. A file that breaks the data model is refused.
+There is no mapping and no quarantine: the rows are used as they are. A file that breaks the data model, or a rule of
+values, is refused.
 """
 
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import Connection, Table, and_, delete, func, insert, or_, select
+from sqlalchemy import Boolean, Connection, Table, and_, delete, func, insert, literal_column, not_, or_, select
 
-from ingest.errors import SourceRefused
-from ingest.runs.watermark import latest_event
+from ingest.errors import RunAborted, SourceRefused
+from ingest.runs.watermark import CLOCK_TOLERANCE, latest_event
+from ingest.validate.row_rules import rules_of_values
 from metrics.errors import SettingRefused
 from metrics.rebuild.consistency import check_consistency
 from metrics.rebuild.lake_facts import update_facts
 from metrics.schema import FEEDS, mapped_columns, metadata, orders, runs
-from metrics.warehouse import Build, Generation, Location, writing
+from metrics.sql.dialects import Expression, Rows
+from metrics.warehouse import Build, Generation, Lake, Location, writing
 from metrics.warehouse.lake import CANONICAL, RUN
 from metrics.warehouse.lake_tables import columns_of, create_view, drop_all, is_view
 
@@ -38,9 +41,10 @@ def publish_filled_lake(place: Location, *, time_zone: str, now: datetime | None
             raise SourceRefused(f"{CANONICAL}/{feed}", "", "there is no Parquet file", "Write the table there.")
     with writing(place) as build:
         connection = build.connection
-        _show(build, files)
+        present = _show(build, files)
         for feed in FEEDS:
             _refuse_wrong_rows(connection, feed)
+        _refuse_broken_rules(connection, place.lake, files, present, started_at + CLOCK_TOLERANCE, time_zone)
         as_of = latest_event(connection, time_zone, present=started_at) or started_at
         update_facts(build, as_of=as_of, touched=None, filled=files)
         for claim in check_consistency(connection):
@@ -60,8 +64,8 @@ def _files(folder: Path) -> list[Path]:
     return [file for file in found if not file.relative_to(folder).parts[0].startswith(RUN)]
 
 
-def _show(build: Build, files: dict[str, list[Path]]) -> None:
-    """Show the files of each feed as a view, and note the columns that they have."""
+def _show(build: Build, files: dict[str, list[Path]]) -> dict[str, list[str]]:
+    """Show the files of each feed as a view, and note the columns that they have. Return them."""
     connection, feeds = build.connection, [about.table for about in FEEDS.values()]
     metadata.create_all(connection)
     if not is_view(connection, orders) and connection.execute(select(orders.c.order_id).limit(1)).first() is not None:
@@ -69,13 +73,16 @@ def _show(build: Build, files: dict[str, list[Path]]) -> None:
         raise SettingRefused("BUYERVIEW_HOME", why)
     drop_all(connection, feeds)
     connection.execute(delete(mapped_columns))
+    found = {}
     for table in feeds:
         present = columns_of(connection, files[table.name])
         _refuse_wrong_columns(connection, table, present)
         create_view(connection, table, files[table.name], present)
-        named = [{"source": SOURCE, "feed": table.name, "column_name": name} for name in present if name in table.c]
-        if named:
+        found[table.name] = [name for name in present if name in table.c]
+        if present:
+            named = [{"source": SOURCE, "feed": table.name, "column_name": name} for name in found[table.name]]
             connection.execute(insert(mapped_columns), named)
+    return found
 
 
 def _refuse_wrong_columns(connection: Connection, table: Table, present: dict[str, str]) -> None:
@@ -102,7 +109,7 @@ def _same_type(found: str, wanted: str) -> bool:
 
 def _refuse_wrong_rows(connection: Connection, feed: str) -> None:
     """Raise SourceRefused for an empty required value, a moment without its flag, or a key that occurs twice."""
-    table, keys = FEEDS[feed].table, [FEEDS[feed].table.c[name] for name in FEEDS[feed].key]
+    table, keys = FEEDS[feed].table, _key(feed)
     moments = [
         and_(column.is_not(None), table.c[f"{column.name}_is_date"].is_(None))
         for column in table.c
@@ -111,7 +118,55 @@ def _refuse_wrong_rows(connection: Connection, feed: str) -> None:
     empty = or_(*[column.is_(None) for column in table.c if not column.nullable], *moments)
     twice = select(*keys).group_by(*keys).having(func.count() > 1)
     for reason, rows in (("a required value is empty", select(*keys).where(empty)), ("the key occurs twice", twice)):
-        first = connection.execute(rows.limit(1)).first()
-        if first is not None:
-            place = ", ".join(f"{key.name} {value}" for key, value in zip(keys, first, strict=True))
-            raise SourceRefused(f"{CANONICAL}/{feed}", place, reason, "Correct the row.")
+        _refuse_first(connection, feed, rows, reason, "Correct the row.")
+
+
+def _refuse_broken_rules(
+    connection: Connection,
+    place: Lake,
+    files: dict[str, list[Path]],
+    present: dict[str, list[str]],
+    latest_event: datetime,
+    time_zone: str,
+) -> None:
+    """Raise SourceRefused for a row that breaks a rule of its values. On Spark, Great Expectations judges the rows.
+
+    The rules are those of ingest, which come without a mapping here. DuckDB looks for the row and the rule.
+    """
+    suites = {
+        feed: rules_of_values(feed, columns, latest_event=latest_event, time_zone=time_zone)
+        for feed, columns in present.items()
+        if columns
+    }
+    if place.spark is not None:
+        from ingest.validate.expectations import valid_on_spark  # the library behind it takes seconds to import
+
+        rows = sum(connection.scalar(select(func.count()).select_from(FEEDS[feed].table)) or 0 for feed in suites)
+        if valid_on_spark(place.spark, {feed: [str(file) for file in files[feed]] for feed in suites}, suites, rows):
+            return
+    for feed, suite in suites.items():
+        if not suite:
+            continue
+        broken = [not_(literal_column(f"({rule.condition})", Boolean)) for rule in suite]
+        counts = connection.execute(
+            select(*[func.count().filter(one) for one in broken]).select_from(FEEDS[feed].table)
+        )
+        for rule, condition, count in zip(suite, broken, counts.one(), strict=True):
+            if count:
+                reason = f"{count:,} rows break the rule {rule.name} of {rule.column}"
+                _refuse_first(connection, feed, select(*_key(feed)).where(condition), reason, rule.do)
+
+    if place.spark is not None:
+        raise RunAborted("The validation failed on Spark, but DuckDB finds no row that breaks a rule.")
+
+
+def _key(feed: str) -> list[Expression]:
+    return [FEEDS[feed].table.c[name] for name in FEEDS[feed].key]
+
+
+def _refuse_first(connection: Connection, feed: str, rows: Rows, reason: str, do: str) -> None:
+    """Raise SourceRefused with the key of the first of these rows, if any."""
+    first = connection.execute(rows.limit(1)).first()
+    if first is not None:
+        place = ", ".join(f"{name} {value}" for name, value in zip(FEEDS[feed].key, first, strict=True))
+        raise SourceRefused(f"{CANONICAL}/{feed}", place, reason, do)

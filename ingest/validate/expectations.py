@@ -8,6 +8,7 @@ import importlib
 import os
 import sys
 import warnings
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -15,7 +16,8 @@ from typing import Any
 
 import duckdb
 import numpy as np
-from sqlalchemy.pool import StaticPool
+from sqlalchemy import URL, create_engine
+from sqlalchemy.pool import NullPool, StaticPool
 
 from ingest.errors import RunAborted
 from ingest.read.staging import staging_table
@@ -60,7 +62,7 @@ def validate(
     `row_verdicts` committed. Raises RunAborted if an expectation raises.
     """
     rows = sum(staged.values())
-    if rows and not _all_valid(staging, rows):
+    if rows and not _all_valid(lambda gx: _validate_verdicts(gx, staging, rows), rows):
         return validate_edits(staging, suites, staged)
     return {feed: [Outcome(rule, staged[feed], ()) for rule in suite] for feed, suite in suites.items() if staged[feed]}
 
@@ -79,12 +81,15 @@ def validate_edits(
     return outcomes
 
 
-def _all_valid(staging: Connection, rows: int) -> bool:
-    """Return whether Great Expectations finds all rows of `row_verdicts` valid. It must find `rows` rows."""
+def _all_valid(validated: Callable[[Any], Any], rows: int) -> bool:
+    """Return whether Great Expectations finds all rows valid. It must find `rows` rows.
+
+    validated: validates them with the library.
+    """
     os.environ["GX_ANALYTICS_ENABLED"] = "False"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        result = _validate_verdicts(_library(), staging, rows)
+        result = validated(_library())
     refuse_exceptions(result)
     succeeded = {outcome.expectation_config.type: outcome.success for outcome in result.results}
     if not succeeded["expect_table_row_count_to_equal"]:
@@ -126,12 +131,16 @@ def _copied_fields(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 # Any: objects of Great Expectations, which is imported late and ships few types
-def _validate_verdicts(gx: Any, staging: Connection, rows: int) -> Any:
-    """Validate the table `row_verdicts`: every row is valid, and there are `rows` rows."""
+def _context(gx: Any) -> Any:
     context = gx.get_context(mode="ephemeral")
     context.enable_analytics(False)
     context.variables.progress_bars = {"globally": False}
-    source = context.data_sources.add_sql(
+    return context
+
+
+def _validate_verdicts(gx: Any, staging: Connection, rows: int) -> Any:
+    """Validate the table `row_verdicts`: every row is valid, and there are `rows` rows."""
+    source = _context(gx).data_sources.add_sql(
         "staging",
         connection_string="duckdb://",
         create_temp_table=False,
@@ -144,15 +153,43 @@ def _validate_verdicts(gx: Any, staging: Connection, rows: int) -> Any:
         },
     )
     asset = source.add_table_asset("rows", table_name="row_verdicts")
+    return _validated(gx, asset.add_batch_definition_whole_table("rows").get_batch(), rows)
+
+
+def _validated(gx: Any, batch: Any, rows: int) -> Any:
+    """Validate a batch with the column `row_is_valid`: every row is valid, and there are `rows` rows."""
     expected = [
         gx.expectations.ExpectColumnValuesToBeInSet(column="row_is_valid", value_set=[True]),
         gx.expectations.ExpectTableRowCountToEqual(value=rows),
     ]
-    return (
-        asset.add_batch_definition_whole_table("rows")
-        .get_batch()
-        .validate(gx.ExpectationSuite(name="rows", expectations=expected), result_format="BOOLEAN_ONLY")
-    )
+    return batch.validate(gx.ExpectationSuite(name="rows", expectations=expected), result_format="BOOLEAN_ONLY")
+
+
+def valid_on_spark(
+    url: URL, files: Mapping[str, Sequence[str]], suites: Mapping[str, tuple[RowRule, ...]], rows: int
+) -> bool:
+    """Return whether Great Expectations, with Spark's engine, finds all rows of a lake valid. It must find `rows` rows.
+
+    files: Parquet files of each feed. Raises RunAborted if an expectation raises.
+    """
+    from metrics.rebuild.spark_facts import attach  # the client is an optional dependency
+    from metrics.warehouse.spark_dialect import session_of
+
+    engine = create_engine(url, poolclass=NullPool, connect_args={"folder": ""})
+    with engine.connect() as connection:
+        attach(connection, files)
+        verdicts = session_of(connection).verdicts(
+            {feed: [rule.condition for rule in suite] for feed, suite in suites.items()}
+        )
+        # The library then uses the functions of Spark Connect.
+        os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"
+        return _all_valid(lambda gx: _validated(gx, _batch_of_spark(gx, verdicts), rows), rows)
+
+
+def _batch_of_spark(gx: Any, verdicts: Any) -> Any:
+    source = _context(gx).data_sources.add_spark("lake", persist=False)
+    batch = source.add_dataframe_asset("rows").add_batch_definition_whole_dataframe("rows")
+    return batch.get_batch(batch_parameters={"dataframe": verdicts})
 
 
 def _broken_rows(staging: Connection, feed: str, suite: tuple[RowRule, ...]) -> list[tuple[int, ...]]:

@@ -87,6 +87,12 @@ def rules(feed: str, feed_map: FeedMap, *, latest_event: datetime, time_zone: st
     )
 
 
+def rules_of_values(feed: str, columns: list[str], *, latest_event: datetime, time_zone: str) -> tuple[RowRule, ...]:
+    """Return the row rules of a feed whose rows are typed already, such as those of a lake. See `rules`."""
+    found = (*_values(feed, columns), *_order_in_time(feed, columns, latest_event, time_zone))
+    return tuple(rule for rule in found if "ok_" not in rule.condition)  # columns of staged rows
+
+
 def _adds_up(feed: str) -> RowRule:
     do = (
         "The records of this key differ in more than quantities and amounts, or a quantity cannot be read, so they "

@@ -48,6 +48,8 @@ def filled(sample: Location, tmp_path: Path) -> Iterator[Location]:
         ("orders", "FROM old UNION ALL FROM old", "orders, order_id .*: the key occurs twice"),
         ("order_lines", "SELECT * REPLACE (NULL::VARCHAR AS order_id) FROM old", "a required value is empty"),
         ("orders", "SELECT * REPLACE (NULL::BOOLEAN AS ordered_at_is_date) FROM old", "a required value is empty"),
+        ("orders", "SELECT * REPLACE ('loan' AS order_type) FROM old", "order_id .*break the rule order_type_in_set"),
+        ("orders", "SELECT * REPLACE (promised_by - INTERVAL 99 YEAR AS promised_by) FROM old", "promised_by_is_pl"),
     ],
 )
 def test_a_file_that_breaks_the_data_model_is_refused(filled: Location, feed: str, rows: str, refused: str) -> None:
