@@ -16,6 +16,7 @@ from metrics import warehouse
 from metrics.access import EVERYTHING, Scope
 from metrics.model.access_scope import SCOPE_COLUMNS, check_scope
 from metrics.queries.outdated import refuse_outdated
+from metrics.queries.scope_comparisons import build_comparisons
 from metrics.queries.scope_rows import Stored, scope_values, views
 from metrics.warehouse import Location, Views
 from metrics.warehouse.duckdb_dialect import DuckDBDialect
@@ -72,6 +73,7 @@ def _limit(connection: Connection, scope: Scope, where: str) -> None:
     names = tuple(sorted({name for name, _ in scope}))
     for statement in _statements(connection.dialect.name, names, frozenset(stored.items())):
         connection.exec_driver_sql(statement.replace(PLACE, place))
+    build_comparisons(connection)
     connection.info["scope"] = scope
 
 

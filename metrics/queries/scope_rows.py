@@ -34,6 +34,7 @@ from metrics.facts.orders import DIMENSION_COLUMNS, NONE
 from metrics.model.access_scope import ACCOUNT_MANAGER, OF_CUSTOMER, SCOPE_COLUMNS
 from metrics.queries.outdated import DECLARED
 from metrics.queries.rollups import rollup_metadata
+from metrics.queries.scope_comparisons import NAMES as COMPARISONS
 from metrics.schema import FEEDS
 from metrics.sql.dialects import Expression, Rows
 from metrics.sql.temporary_tables import temporary_table
@@ -51,8 +52,6 @@ PUBLIC = (
 """Tables without records of customers: all rows are visible."""
 OF_WAREHOUSE = ("generations",)
 """Tables of the server that have no rows of the data. They stay as they are."""
-YARDSTICKS = ("segment_gaps", "step_budgets")
-"""Fact tables with the medians of a segment over all its customers. Only a scope of segments limits them."""
 
 OF_ORDER = (
     "orders",
@@ -106,7 +105,7 @@ def views(stored: Stored) -> Iterator[tuple[str, Rows]]:
     yield scope_managed.name, _managed(stored)
     yield scope_orders.name, _orders(stored)
     yield scope_customers.name, _customers(stored)
-    for name in sorted({*stored.columns} - {*COUNTED, *OF_WAREHOUSE}):
+    for name in sorted({*stored.columns} - {*COUNTED, *OF_WAREHOUSE, *COMPARISONS}):
         yield name, _visible(stored, name)
     for name, rows in COUNTED.items():
         if name in stored.columns:
@@ -184,10 +183,6 @@ def _everything(_stored: Stored, _rows: Table) -> Expression:
     return true()
 
 
-def _by_segment(stored: Stored, rows: Table) -> Expression:
-    return _allowed("segment", rows.c.segment) if "segment" in stored.dimensions else true()
-
-
 def _by_order(_stored: Stored, rows: Table | FromClause) -> Expression:
     return rows.c.order_id.in_(select(scope_orders.c.order_id))
 
@@ -197,6 +192,9 @@ def _by_customer(_stored: Stored, rows: Table) -> Expression:
 
 
 def _by_order_or_customer(stored: Stored, rows: Table) -> Expression:
+    """Return the condition of records of visible orders, and of records without an order that the scope can judge."""
+    if not {*stored.dimensions} <= {*OF_CUSTOMER}:
+        return _by_order(stored, rows)
     return or_(_by_order(stored, rows), and_(rows.c.order_id.is_(None), _by_customer(stored, rows)))
 
 
@@ -319,7 +317,6 @@ def _run_files(stored: Stored) -> Rows:
 
 RULES: dict[str, Rule] = {
     **dict.fromkeys(PUBLIC, _everything),
-    **dict.fromkeys(YARDSTICKS, _by_segment),
     **dict.fromkeys(OF_ORDER, _by_order),
     **dict.fromkeys(("customers", "stockouts"), _by_customer),
     **dict.fromkeys(("quotes", "messages", "service_cases", "service_costs"), _by_order_or_customer),
