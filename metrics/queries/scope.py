@@ -73,7 +73,7 @@ def _limit(connection: Connection, scope: Scope, where: str) -> None:
     names = tuple(sorted({name for name, _ in scope}))
     for statement in _statements(connection.dialect.name, names, frozenset(stored.items())):
         connection.exec_driver_sql(statement.replace(PLACE, place))
-    build_comparisons(connection)
+    build_comparisons(connection, place)
     connection.info["scope"] = scope
 
 

@@ -6,43 +6,56 @@ stored rows count orders outside the scope, so a scope builds these tables again
 
 import json
 
-from sqlalchemy import Connection, select, true
+from sqlalchemy import Connection, exists, select, true
 
 from metrics.facts import order_intervals, recoveries, step_slack, stockouts
 from metrics.facts.fact_table import BuildContext, FactTable
 from metrics.facts.fill import insert_rows
-from metrics.facts.orders import facts_state
+from metrics.facts.orders import NONE, facts_state
+from metrics.queries.scope_rows import Stored, scope_customers, scope_orders
 from metrics.sql.dialects import Rows, typed_null
 from metrics.sql.temporary_tables import temporary_table
 
-COMPARING: tuple[FactTable, ...] = (
+OF_ALL_ORDERS: tuple[FactTable, ...] = (
     *order_intervals.FACT_TABLES,
     *step_slack.FACT_TABLES,
     *stockouts.FACT_TABLES,
-    *recoveries.FACT_TABLES,
 )
-"""The fact tables, each after those that it reads."""
-NAMES = frozenset(one.table.name for one in COMPARING)
+"""Fact tables that compare an order with those of other customers, each after those that it reads."""
+OF_CUSTOMERS: tuple[FactTable, ...] = recoveries.FACT_TABLES
+"""Fact tables that compare an order with other orders of its customer."""
 
 
-def build_comparisons(connection: Connection) -> None:
-    """Hide each of these fact tables with its visible rows. The views of the other tables exist.
+def build_comparisons(connection: Connection, place: str) -> None:
+    """Replace the view of each of these fact tables. The views of the scope exist.
 
     An embedded warehouse keeps the rows with the open generation. A session of a server ends with its page, which may
-    never read them, so a server has views.
+    never read them, so a server has views. place: the schema of the stored tables, as SQL.
     """
     state = connection.execute(select(facts_state)).one_or_none()
-    context = None if state is None else BuildContext(state.as_of, frozenset(json.loads(state.mapped)))
-    for fact_table in COMPARING:
-        rows = tuple(fact_table.select_rows(connection, context)) if context else ()
-        if connection.dialect.name == "duckdb":
-            columns = fact_table.table.columns
-            own = temporary_table(fact_table.table.name, {column.name: column.type for column in columns})
-            own.create(connection)
-            for part in rows:
-                insert_rows(connection, own, part)
-        else:
+    if state is None:
+        return
+    context = BuildContext(state.as_of, frozenset(json.loads(state.mapped)))
+    for fact_table in (*OF_ALL_ORDERS, *(OF_CUSTOMERS if _partly_visible(connection, place) else ())):
+        connection.exec_driver_sql(f"DROP VIEW {fact_table.table.name}")
+        rows = tuple(fact_table.select_rows(connection, context))
+        if connection.dialect.name != "duckdb":
             _create_view(connection, fact_table, rows)
+            continue
+        columns = fact_table.table.columns
+        own = temporary_table(fact_table.table.name, {column.name: column.type for column in columns})
+        own.create(connection)
+        for part in rows:
+            insert_rows(connection, own, part)
+
+
+def _partly_visible(connection: Connection, place: str) -> bool:
+    """Return True if a visible customer has an order outside the scope."""
+    o = Stored(place, {}, ()).table("order_facts").c
+    visible = exists().where(scope_orders.c.order_id == o.order_id)
+    theirs = o.customer_id.in_(select(scope_customers.c.customer_id))
+    found = select(o.order_id).where(o.customer_id != NONE, theirs, ~visible).limit(1)
+    return connection.execute(found).first() is not None
 
 
 def _create_view(connection: Connection, fact_table: FactTable, rows: tuple[Rows, ...]) -> None:

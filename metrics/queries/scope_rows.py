@@ -34,7 +34,6 @@ from metrics.facts.orders import DIMENSION_COLUMNS, NONE
 from metrics.model.access_scope import ACCOUNT_MANAGER, OF_CUSTOMER, SCOPE_COLUMNS
 from metrics.queries.outdated import DECLARED
 from metrics.queries.rollups import rollup_metadata
-from metrics.queries.scope_comparisons import NAMES as COMPARISONS
 from metrics.schema import FEEDS
 from metrics.sql.dialects import Expression, Rows
 from metrics.sql.temporary_tables import temporary_table
@@ -105,7 +104,7 @@ def views(stored: Stored) -> Iterator[tuple[str, Rows]]:
     yield scope_managed.name, _managed(stored)
     yield scope_orders.name, _orders(stored)
     yield scope_customers.name, _customers(stored)
-    for name in sorted({*stored.columns} - {*COUNTED, *OF_WAREHOUSE, *COMPARISONS}):
+    for name in sorted({*stored.columns} - {*COUNTED, *OF_WAREHOUSE}):
         yield name, _visible(stored, name)
     for name, rows in COUNTED.items():
         if name in stored.columns:
@@ -132,7 +131,11 @@ def _in_scope(stored: Stored, facts: Table) -> Expression:
     columns = {name: SCOPE_COLUMNS[name] for name in stored.dimensions}
     if not stored.has(facts.name, *columns.values()) or not {*columns.values()} <= {*facts.c.keys()}:
         return false()
-    return and_(*[_allowed(name, facts.c[by]) for name, by in columns.items()])
+    allowed = and_(*[_allowed(name, facts.c[by]) for name, by in columns.items()])
+    if "currency" not in stored.dimensions or "order_id" not in facts.c or facts.name == "order_facts":
+        return allowed
+    # A document may have another currency than its order.
+    return and_(allowed, or_(facts.c.order_id.is_(None), _by_order(stored, facts)))
 
 
 def _allowed(dimension: str, value: Expression) -> Expression:
@@ -191,11 +194,13 @@ def _by_customer(_stored: Stored, rows: Table) -> Expression:
     return rows.c.customer_id.in_(select(scope_customers.c.customer_id))
 
 
+def _by_customer_alone(stored: Stored, rows: Table) -> Expression:
+    """Return the condition of records without an order, which have the dimensions of their customer only."""
+    return _by_customer(stored, rows) if {*stored.dimensions} <= {*OF_CUSTOMER} else false()
+
+
 def _by_order_or_customer(stored: Stored, rows: Table) -> Expression:
-    """Return the condition of records of visible orders, and of records without an order that the scope can judge."""
-    if not {*stored.dimensions} <= {*OF_CUSTOMER}:
-        return _by_order(stored, rows)
-    return or_(_by_order(stored, rows), and_(rows.c.order_id.is_(None), _by_customer(stored, rows)))
+    return or_(_by_order(stored, rows), and_(rows.c.order_id.is_(None), _by_customer_alone(stored, rows)))
 
 
 def _billed(stored: Stored) -> Rows:
@@ -239,7 +244,7 @@ def _quote_options(stored: Stored, rows: Table) -> Expression:
 def _buyer_scorecards(stored: Stored, rows: Table) -> Expression:
     """Return the condition of visible orders, and of orders that only the buyer knows."""
     known = select(stored.table("order_facts").c.order_id)
-    return and_(_by_customer(stored, rows), or_(_by_order(stored, rows), rows.c.order_id.not_in(known)))
+    return or_(_by_order(stored, rows), and_(rows.c.order_id.not_in(known), _by_customer_alone(stored, rows)))
 
 
 def _by_named_customer(_stored: Stored, rows: Table) -> Expression:
@@ -318,7 +323,8 @@ def _run_files(stored: Stored) -> Rows:
 RULES: dict[str, Rule] = {
     **dict.fromkeys(PUBLIC, _everything),
     **dict.fromkeys(OF_ORDER, _by_order),
-    **dict.fromkeys(("customers", "stockouts"), _by_customer),
+    "customers": _by_customer,
+    "stockouts": _by_customer_alone,
     **dict.fromkeys(("quotes", "messages", "service_cases", "service_costs"), _by_order_or_customer),
     **dict.fromkeys(("targets", "assumptions"), _by_named_customer),
     "shipments": _shipments,
