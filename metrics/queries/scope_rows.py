@@ -132,10 +132,15 @@ def _in_scope(stored: Stored, facts: Table) -> Expression:
     if not stored.has(facts.name, *columns.values()) or not {*columns.values()} <= {*facts.c.keys()}:
         return false()
     allowed = and_(*[_allowed(name, facts.c[by]) for name, by in columns.items()])
-    if "currency" not in stored.dimensions or "order_id" not in facts.c or facts.name == "order_facts":
+    if "order_id" not in facts.c or facts.name in ("order_facts", "order_line_facts"):
         return allowed
-    # A document may have another currency than its order.
-    return and_(allowed, or_(facts.c.order_id.is_(None), _by_order(stored, facts)))
+    # A document may have another currency or customer than its order, and some orders have no customer.
+    certain = [facts.c.order_id.is_(None), _by_order(stored, facts)]
+    return and_(allowed, or_(*certain, *([_only_buyer_knows(stored, facts)] if facts.name == "book_facts" else [])))
+
+
+def _only_buyer_knows(stored: Stored, rows: Table) -> Expression:
+    return rows.c.order_id.not_in(select(stored.table("order_facts").c.order_id))
 
 
 def _allowed(dimension: str, value: Expression) -> Expression:
@@ -243,8 +248,7 @@ def _quote_options(stored: Stored, rows: Table) -> Expression:
 
 def _buyer_scorecards(stored: Stored, rows: Table) -> Expression:
     """Return the condition of visible orders, and of orders that only the buyer knows."""
-    known = select(stored.table("order_facts").c.order_id)
-    return or_(_by_order(stored, rows), and_(rows.c.order_id.not_in(known), _by_customer_alone(stored, rows)))
+    return or_(_by_order(stored, rows), and_(_only_buyer_knows(stored, rows), _by_customer_alone(stored, rows)))
 
 
 def _by_named_customer(_stored: Stored, rows: Table) -> Expression:

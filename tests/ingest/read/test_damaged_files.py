@@ -123,6 +123,7 @@ def test_random_file_is_read_like_the_independent_reader_or_refused(read: Reader
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1_800)
 def test_thousands_of_random_files_are_read_like_the_independent_reader_or_refused(
     read: Reader, tmp_path: Path, tries: Tries
 ) -> None:

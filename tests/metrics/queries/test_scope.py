@@ -4,8 +4,9 @@ import random
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from metrics.model.question import Answer, Question
 from metrics.queries.answer import answer
 from metrics.queries.rollups import rollup_metadata
 from metrics.queries.scope import reading
+from metrics.queries.scope_comparisons import OF_ALL_ORDERS, OF_CUSTOMERS
 from metrics.queries.scope_rows import DECLARED, PUBLIC, Stored, views
 from metrics.rebuild.rebuild import rebuild
 from metrics.targets.in_view import targets_in_view
@@ -131,7 +133,14 @@ def answers(
     named = {*by, *dimensions} - {"account_manager"}
     names = tuple(name for name, measure in MEASURES.items() if all(has_dimension(measure, one) for one in named))
     found = answer(connection, Question(names, by=by, grain=grain, where=where))
-    return {(*one.dimensions.values(), one.period, one.measure): one for one in found}
+    return {(*one.dimensions.values(), one.period, one.measure): _rounded(one) for one in found}
+
+
+def _rounded(one: Answer) -> Answer:
+    """Round the numbers of an answer: sums of floats depend on the order of the rows."""
+    parts = {field.name: getattr(one, field.name) for field in fields(one)}
+    numbers = {name: float(f"{part:.9g}") for name, part in parts.items() if isinstance(part, float | Decimal)}
+    return replace(one, **numbers)
 
 
 def lists(connection: Connection) -> dict[str, Any]:
@@ -172,7 +181,10 @@ def assert_equal(place: Location, scope: Scope, folder: Path, *, deep: bool) -> 
             assert found == sorted(map(repr, only.execute(select(*columns).where(*own)))), table.name
         questions = [((), None), *((("segment",), None), (("customer",), None), ((), "month")) * deep]
         for by, grain in questions if "currency" not in dimensions else ():  # this filter converts amounts, a scope not
-            assert answers(scoped, by, grain, dimensions) == answers(only, by, grain, dimensions, where), by
+            asked = answers(scoped, by, grain, dimensions), answers(only, by, grain, dimensions, where)
+            if where:  # the remarks of a filter compare it with all orders
+                asked = tuple({key: replace(one, remark=None) for key, one in found.items()} for found in asked)
+            assert asked[0] == asked[1], by
         listed, expected = lists(scoped), lists(only)
         for name, rows in expected.items():
             assert listed[name] == rows, name
@@ -203,11 +215,12 @@ def test_drawn_scopes_show_what_a_warehouse_of_their_rows_has(
 @pytest.mark.every_run("where0")
 @pytest.mark.parametrize("where", [(("region", ("North",)),), (("segment", ("A", "B")), ("channel", ("edi", "web")))])
 def test_a_scope_gives_the_numbers_of_the_same_filter(sample: Location, where: Scope) -> None:
-    """A filter also counts quarantined records that may belong to it; under a scope only those that do exist."""
+    """Measures that compare orders are left out: a filter compares with all orders, a scope with the visible ones."""
     names = tuple(
         name
         for name, measure in MEASURES.items()
         if isinstance(measure.formula, Ratio | Total | Percentile)
+        and all(measure.facts is not one.table for one in (*OF_ALL_ORDERS, *OF_CUSTOMERS))
         and all(has_dimension(measure, one) for one, _ in where)
     )
 
