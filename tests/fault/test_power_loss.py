@@ -15,7 +15,7 @@ from tests.fault import paired_tables
 from tests.support import tries as counts
 from tests.support.tries import Tries
 
-PUBLISHES = counts.number(goal=12, usual=1)
+PUBLISHES = counts.number(goal=13, usual=1)
 """Publishes whose states are opened. From the fourth on, a publish also deletes old generations."""
 
 
