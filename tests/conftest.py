@@ -2,7 +2,6 @@
 
 import fcntl
 import gc
-import importlib.util
 import itertools
 import os
 import shutil
@@ -25,9 +24,6 @@ _numbers = itertools.count(1)
 
 UMASK = os.umask(0o077)
 os.umask(UMASK)
-
-if importlib.util.find_spec("pyspark") is None:  # the extra `cluster` has it, for the long run
-    collect_ignore = ["metrics/rebuild/test_spark_facts.py"]
 
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # with it, each child process compiles every module again
 
