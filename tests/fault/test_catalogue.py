@@ -17,6 +17,14 @@ def test_every_fault_has_existing_tests() -> None:
             assert name in catalogue.test_names(file), f"{fault.number}: there is no test {test}"
 
 
+def test_every_fault_has_recorded_tries_and_each_try_survived() -> None:
+    counts = catalogue.stored_counts()
+    for fault in faults():
+        found = [counts[key] for key in catalogue.recorded_keys(fault, counts)]
+        assert found, f"{fault.number}: run its tests with FAULT_COUNTS, and then python -m tests.fault.catalogue"
+        assert [one["survived"] for one in found] == [one["tries"] for one in found], fault.number
+
+
 def test_counts_of_a_run_replace_older_counts_of_the_same_test() -> None:
     one, other = faults()[0].tests[:2]
     lines = [{"test": one, "tries": 5, "survived": 5, "seconds": 1.0}, {"test": "x", "tries": 1}]
