@@ -81,7 +81,10 @@ def test_note_is_added_changed_and_deleted_on_a_phone(phone: Screen) -> None:
     expect(phone.page.get_by_role("heading", level=1)).to_have_text("Behind the number")
     phone.idle()
     expect(phone.page.get_by_text("Strike at the port").first).to_be_visible()
-    phone.page.get_by_role("combobox", name=re.compile("Add or change")).click()
+    chosen = phone.page.get_by_role("combobox", name=re.compile("Add or change"))
+    chosen.scroll_into_view_if_needed()  # before the click, because scrolling closes the list
+    phone.idle()
+    chosen.click()
     phone.page.get_by_role("option", name=re.compile("^Change: Strike")).click()
     phone.idle()
     phone.click_until("Delete note", phone.page.get_by_text("No notes on this number."))

@@ -21,7 +21,7 @@ from metrics.facts.orders import order_facts_table, order_line_facts_table
 from metrics.measures.catalog import MEASURES
 from metrics.model.dimensions import DIMENSIONS
 from metrics.model.measure import Total
-from metrics.model.question import ALL_QUARANTINED, NOTHING_KNOWN
+from metrics.model.question import ALL_QUARANTINED, NO_RATES, NOTHING_KNOWN
 from metrics.queries import statements
 from metrics.queries.answer import Answer, Question, answer
 from metrics.queries.rollups import ROLLED
@@ -159,14 +159,16 @@ def test_the_parts_of_every_total_add_up_to_the_whole(
     for names, unit in ((others, ()), (quantities, ("base_unit",))):
         answers = asked(embedded, names, unit, None)
         assert {one.measure for one in answers} == set(names)
-        assert all(one.value is not None or one.no_data in (NOTHING_KNOWN, ALL_QUARANTINED) for one in answers)
+        assert all(
+            one.value is not None or one.no_data in (NOTHING_KNOWN, NO_RATES, ALL_QUARANTINED) for one in answers
+        )
         whole = {_key(one): one.value or 0 for one in answers}
         refused = {name: MEASURES[name].refusal(by) for name in names}
         added: dict[Any, Any] = {key: 0 for key in whole if not refused[key[0]]}
         for one in asked(embedded, names, (*by, *unit), grain):
             if refused[one.measure]:
                 assert (one.value, one.no_data) == (None, refused[one.measure])
-            elif one.no_data == NOTHING_KNOWN:
+            elif one.no_data in (NOTHING_KNOWN, NO_RATES):
                 assert one.value is None
                 assert one.judged == one.unknown
             elif one.no_data == ALL_QUARANTINED:
