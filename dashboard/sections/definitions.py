@@ -114,8 +114,8 @@ def _measure(measure: Measure, feeds: frozenset[str], *, opened: bool) -> str:
     ]
     described = "".join(f"<dt>{name}</dt><dd>{markup}</dd>" for name, markup in rows if markup != formatting.DASH)
     title = f"<h3>{formatting.html(measure.title)} <code>{measure.name}</code></h3>"
-    said = measure.definition if opened else measure.definition.removesuffix(COLLECTION).rstrip()
-    summary = f"<summary>{title}<p>{formatting.html(said)}</p></summary>"
+    definition = measure.definition if opened else measure.definition.removesuffix(COLLECTION).rstrip()
+    summary = f"<summary>{title}<p>{formatting.html(definition)}</p></summary>"
     is_open = " open" if opened else ""
     return f'<details class="bv-def" id="{measure.name}"{is_open}>{summary}<dl>{described}</dl></details>'
 

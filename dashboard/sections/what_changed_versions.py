@@ -41,7 +41,7 @@ def changed_numbers(then: int | None, filters: Filters) -> None:
         return
     asked = Question(tuple(EXPLAINED), start=filters.start, end=filters.end, where=filters.where)
     try:
-        answers, keys, brought = queries.cached_large(
+        answers, keys, received = queries.cached_large(
             compare_generations, page.generation(), warehouse.locate(), asked, then
         )
     except GenerationOutdated as outdated:
@@ -53,12 +53,12 @@ def changed_numbers(then: int | None, filters: Filters) -> None:
             theme.show_html(cards.empty(f"Data version {then} cannot be compared", hint))
         return
     moved = [answer for answer in answers if _moved(answer)]
-    new = sum(one.rows_loaded for one in brought)  # saved edits are received again by every run, so they do not count
+    new = sum(one.rows_loaded for one in received)  # every run receives saved edits again, so they do not count
     sentence = (
         '<div class="bv bv-headline"><span>'
         f"<strong>{formatting.integer(len(moved))}</strong> of {formatting.integer(len(answers))} numbers in view "
-        f"differ from data version {then}. Since then, "
-        f"<strong>{formatting.count(new, 'record')}</strong> came or changed, "
+        f"differ from data version {then}. Later runs loaded "
+        f"<strong>{formatting.count(new, 'record')}</strong> (new or changed), "
         f"<strong>{formatting.integer(len(keys))}</strong> of them "
         "corrections of existing records.</span></div>"
     )
@@ -66,8 +66,8 @@ def changed_numbers(then: int | None, filters: Filters) -> None:
         theme.show_html(sentence)
     with theme.card("moved"):
         _numbers(moved, then)
-    with theme.card("came"):
-        _new_records(brought)
+    with theme.card("new"):
+        _new_records(received)
     with theme.card("changed"):
         _records(keys)
 
@@ -116,12 +116,12 @@ def _change(one: Restated) -> str:
     return f'<span class="bv-{judged}">{sign}{formatting.difference(one.change, measure.unit)}{word}</span>'
 
 
-def _new_records(brought: list[FeedDelta]) -> None:
+def _new_records(received: list[FeedDelta]) -> None:
     st.header("New records", anchor=False)
-    if not brought:
+    if not received:
         theme.show_html(cards.empty("No new records", "No later run received records."))
         return
-    with_changes = [one for one in brought if one.rows_loaded or one.rows_quarantined]
+    with_changes = [one for one in received if one.rows_loaded or one.rows_quarantined]
     rows = [
         [
             Cell(formatting.in_words(with_change.feed)),
@@ -140,8 +140,8 @@ def _new_records(brought: list[FeedDelta]) -> None:
     heads = ("Feed", "Received", "New or changed", "Quarantined", "Known or replaced")
     if rows:
         theme.show_html(tables.table(heads, rows, caption="Records received since, by feed", numeric=(1, 2, 3, 4)))
-    if len(with_changes) < len(brought):
-        st.caption(f"{formatting.count(len(brought) - len(with_changes), 'feed')} had only known records.")
+    if len(with_changes) < len(received):
+        st.caption(f"{formatting.count(len(received) - len(with_changes), 'feed')} had only known records.")
 
 
 def _records(keys: list[RestatedKey]) -> None:

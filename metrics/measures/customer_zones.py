@@ -12,12 +12,12 @@ from datetime import date
 from decimal import Decimal
 from itertools import groupby
 
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import Connection, func, or_, select
 
 from metrics.facts.assumptions import assumed
 from metrics.facts.money.table import money_facts_table
 from metrics.facts.orders import NONE, order_facts_table
-from metrics.measures.profitability import is_cost_to_serve, is_product_cost, net_sales
+from metrics.measures.profitability import is_cost_to_serve, is_product_cost, net_sales, without_rate
 from metrics.model.measure import Result
 from metrics.model.question import Answer, Question
 from metrics.sql.dialects import Expression, count_if, sum_if
@@ -175,7 +175,6 @@ def in_period(day: Expression, start: date | None, end: date | None) -> list[Exp
 
 def customers_of(connection: Connection, start: date | None, end: date | None) -> list[Customer]:
     """Return every customer with a movement of money in the period, without a zone."""
-    without_rate = and_(m.kind != "product_cost", m.amount.is_(None))
     unknown = or_(without_rate, m.cost_known.is_(False))
     found = connection.execute(
         select(

@@ -93,11 +93,9 @@ def test_page_without_access_shows_nothing_of_the_data(
     assert 'data-measure="' not in markup(at)
 
 
+@pytest.mark.usefixtures("place")
 def test_access_that_ends_while_a_page_is_drawn_is_no_raw_error(
-    place: Location,  # noqa: ARG001
-    become: Become,
-    open_page: Open,
-    monkeypatch: pytest.MonkeyPatch,
+    become: Become, open_page: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Access ends after each look-up of a page run in turn."""
     become(Role.ADMINISTRATOR)
