@@ -19,7 +19,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import websockets
 from playwright.sync_api import Page, sync_playwright
@@ -53,9 +53,17 @@ CHANGED = """([name, seconds]) => new Promise((resolve, reject) => {
 """JavaScript: click a period and return the milliseconds until the tiles show other numbers."""
 
 
+class Server(NamedTuple):
+    """A running server: host and port, `perf_counter` of its start, number of its process."""
+
+    address: str
+    began: float
+    process: int
+
+
 @contextmanager
-def served(home: Path) -> Iterator[tuple[str, float]]:
-    """Start a server on a warehouse. Yield its address and the time of the start."""
+def served(home: Path) -> Iterator[Server]:
+    """Start a server on a warehouse."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -73,7 +81,7 @@ def served(home: Path) -> Iterator[tuple[str, float]]:
                 break  # the server accepts requests while it warms up
             except OSError:
                 time.sleep(0.02)
-        yield f"127.0.0.1:{port}", began
+        yield Server(f"127.0.0.1:{port}", began, process.pid)
     finally:
         process.terminate()
         process.wait(15)
@@ -227,7 +235,7 @@ def run(home: Path, sessions: int, seconds: float) -> dict[str, Any]:
     with reading(place) as connection:
         segments = sorted(connection.scalars(select(order_facts_table.c.segment).distinct()))
         orders = connection.scalar(select(func.count()).select_from(order_facts_table))
-    with served(home) as (address, began):
+    with served(home) as (address, began, _):
         results: dict[str, Any] = {"orders": orders, "one_person": one_person(address, began)}
         results["one_session"] = asyncio.run(_people(1, address, seconds, segments))
         results[f"{sessions}_sessions_cold"] = asyncio.run(_people(sessions, address, seconds, segments))

@@ -44,7 +44,7 @@ def addresses(home: Path) -> Iterator[tuple[str, str]]:
 def take(home: Path, out: Path, only: str | None) -> None:
     """Write the pictures."""
     out.mkdir(parents=True, exist_ok=True)
-    with served(home) as (address, _), sync_playwright() as playwright:
+    with served(home) as (address, _, _), sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=str(require("chromium", "apt-get install chromium")), args=list(FLAGS)
         )
