@@ -229,7 +229,9 @@ def _totals(result: "Diff") -> dict[str, object]:
 
 def explain(
     measure: Annotated[str, typer.Argument(help="Name of a measure (see `buyerview measures`).")],
-    by: Annotated[str, typer.Option("--by", help="Dimension whose parts explain the change.")],
+    by: Annotated[
+        str, typer.Option("--by", help="Dimension whose parts explain the change, or reason: the reasons of failure.")
+    ],
     before: Annotated[str, typer.Option(help="Earlier period, FIRST..LAST, for example 2026-01-01..2026-03-31.")],
     after: Annotated[str, typer.Option(help="Later period, FIRST..LAST.")],
     where: Where = None,

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dashboard.components import formatting
+from dashboard.components.reasons import reason
+from metrics.queries.failure_reasons import REASON
 
 
 @dataclass(frozen=True)
@@ -33,17 +35,33 @@ def as_text(sentences: Sequence[Sentence]) -> str:
     )
 
 
-def driver_sentence(dimension: str, value: str, then: str, now: str, *, is_rise: bool, url: str = "") -> Sentence:
-    """Return the sentence about the main driver of a change: its dimension, value, and earlier and current number."""
-    name = f"{formatting.in_words(dimension).lower()} "
-    way = "rise" if is_rise else "fall"
-    return f"Main driver of the {way}: ", name, Phrase(value, is_strong=True, url=url), f", {then} → {now}."
+def driver_sentence(
+    dimension: str, value: str, then: str, now: str, *, is_rise: bool, url: str = "", grain: str = "order"
+) -> Sentence:
+    """Return the sentence about the main driver of a change: its dimension, value, and earlier and current number.
+
+    grain: what the measure counts. The numbers of a reason are shares of it.
+    """
+    lead = f"Main driver of the {'rise' if is_rise else 'fall'}: "
+    return (lead, *_driver_name(dimension, value, url), f", {then} → {now}{_driver_unit(dimension, grain)}.")
 
 
-def offset_sentence(dimension: str, value: str, then: str, now: str, *, url: str = "") -> Sentence:
+def offset_sentence(
+    dimension: str, value: str, then: str, now: str, *, url: str = "", grain: str = "order"
+) -> Sentence:
     """Return the sentence about a part that changed while the whole did not."""
-    name = f"{formatting.in_words(dimension).lower()} "
-    return "No significant change overall, but in ", name, Phrase(value, is_strong=True, url=url), f": {then} → {now}."
+    lead = "No significant change overall, but in "
+    return (lead, *_driver_name(dimension, value, url), f": {then} → {now}{_driver_unit(dimension, grain)}.")
+
+
+def _driver_name(dimension: str, value: str, url: str) -> Sentence:
+    if dimension == REASON:
+        return "failures with the reason ", Phrase(reason(value), is_strong=True, url=url)
+    return f"{formatting.in_words(dimension).lower()} ", Phrase(value, is_strong=True, url=url)
+
+
+def _driver_unit(dimension: str, grain: str) -> str:
+    return f" of {grain}s" if dimension == REASON else ""
 
 
 def _phrase_markup(phrase: Phrase | str) -> str:

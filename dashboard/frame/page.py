@@ -3,6 +3,7 @@
 from datetime import date, datetime, timedelta
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import queries
 from dashboard.components import cards, formatting, theme
@@ -107,11 +108,16 @@ def pager(total: int, size: int, *, key: str, rows: list_file.Rows | None = None
     pages = max(1, -(-total // size))
     if pages == 1:
         return 1
-    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", gap="small"):
+    with foot():
         number = _page_field(total, pages, key=key)
         if rows is not None:
             list_file.download(rows, total, name=key.removesuffix("_page"))
     return number
+
+
+def foot() -> DeltaGenerator:
+    """Return the line below a list: the page on the left, the download on the right."""
+    return st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", gap="small")
 
 
 def _page_field(total: int, pages: int, *, key: str) -> int:

@@ -1,4 +1,4 @@
-"""The main driver of a measure's change since the period before: one for the scorecard, its report and What changed."""
+"""The main driver of a measure's change since the period before: for the scorecard, its report and What changed."""
 
 from dashboard import queries
 from dashboard.components import cards, formatting, sentences
@@ -25,12 +25,14 @@ def driver_sentence(generation: int, filters: Filters, measure: str) -> Sentence
     driver = driver_in_view(generation, filters, measure)
     if driver is None:
         return ()
-    unit = MEASURES[measure].unit
+    unit, grain = MEASURES[measure].unit, MEASURES[measure].grain
     then, now = (formatting.number(answer.value, unit) for answer in (driver.before, driver.after))
     url = links.explain_url(measure, by=driver.dimension)
     if not _is_changed(generation, filters, measure):
-        return sentences.offset_sentence(driver.dimension, driver.value, then, now, url=url)
-    return sentences.driver_sentence(driver.dimension, driver.value, then, now, is_rise=driver.excess > 0, url=url)
+        return sentences.offset_sentence(driver.dimension, driver.value, then, now, url=url, grain=grain)
+    return sentences.driver_sentence(
+        driver.dimension, driver.value, then, now, is_rise=driver.excess > 0, url=url, grain=grain
+    )
 
 
 def _is_changed(generation: int, filters: Filters, measure: str) -> bool:

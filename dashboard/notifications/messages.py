@@ -11,6 +11,7 @@ from typing import Any
 from dashboard.components import formatting
 from dashboard.components.sentences import as_text as sentences_as_text
 from dashboard.components.sentences import driver_sentence
+from metrics.measures.catalog import MEASURES
 from metrics.model.measure import Unit
 
 Json = dict[str, Any]
@@ -62,7 +63,8 @@ def alert_notice(subject: str, body: Mapping[str, Any]) -> Notice:
     notes = []
     if driver := body.get("driver"):
         then, now = number(driver["before"]), number(driver["after"])
-        words = driver_sentence(driver["dimension"], driver["value"], then, now, is_rise=driver["is_rise"])
+        grain = MEASURES[body["measure"]].grain if body["measure"] in MEASURES else "order"
+        words = driver_sentence(driver["dimension"], driver["value"], then, now, is_rise=driver["is_rise"], grain=grain)
         notes.append(sentences_as_text([words]))
     if fired:
         notes += [

@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from dashboard.components import formatting
-from dashboard.orders.reasons import TITLES, UNKNOWNS, reason
+from dashboard.components.reasons import TITLES, UNKNOWNS, reason
 from metrics.lists.order_story import OrderRecords
 from metrics.lists.rows import VERDICTS, Row
 

@@ -6,10 +6,10 @@ from decimal import Decimal
 from dashboard import queries
 from dashboard.components import cards, formatting, tables
 from dashboard.components.formatting import Shown
+from dashboard.components.reasons import REASONS, reason
 from dashboard.components.tables import Cell
 from dashboard.frame import links
 from dashboard.frame.filters import Filters
-from dashboard.orders.reasons import REASONS, reason
 from metrics.measures.catalog import MEASURES
 from metrics.model.point import range_of
 from metrics.model.question import Answer, Question

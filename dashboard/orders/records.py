@@ -2,10 +2,9 @@
 
 import json
 
-from dashboard.components import formatting, tables
+from dashboard.components import formatting, reasons, tables
 from dashboard.components.tables import Cell
 from dashboard.frame import links
-from dashboard.orders import reasons
 from metrics.lists.order_story import OrderRecords
 
 

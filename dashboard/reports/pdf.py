@@ -13,7 +13,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard import queries
-from dashboard.components import cards, formatting, theme
+from dashboard.components import cards, formatting, reasons, theme
 from dashboard.components.cards import Tile
 from dashboard.components.sentences import as_text
 from dashboard.components.status import Status
@@ -23,7 +23,6 @@ from dashboard.frame.filters import Filters
 from dashboard.measure_page import tiles, trend
 from dashboard.measure_page.measure_table import short_title
 from dashboard.measure_page.view import MeasureView
-from dashboard.orders import reasons
 from dashboard.reports.paper import typeset
 from dashboard.sections import scorecard
 from dashboard.sections.scorecard import REASONS_SHOWN, TILES, Scorecard

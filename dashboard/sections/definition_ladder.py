@@ -9,11 +9,11 @@ import streamlit as st
 from dashboard import queries
 from dashboard.components import cards, chart_types, formatting, tables, theme
 from dashboard.components.chart_types import Bar
+from dashboard.components.reasons import reason
 from dashboard.components.tables import Cell
 from dashboard.frame import chart_download, links, menu, page
 from dashboard.frame.filters import Filters
 from dashboard.measure_page.headline import as_sentence
-from dashboard.orders.reasons import reason
 from metrics.lists.failed_orders import order_counts
 from metrics.model.measure import Unit
 from metrics.model.point import INCONCLUSIVE, range_of

@@ -2,11 +2,10 @@
 
 from datetime import date, datetime
 
-from dashboard.components import formatting
+from dashboard.components import formatting, reasons
 from dashboard.components.formatting import Shown
 from dashboard.components.tables import Cell
 from dashboard.frame import links
-from dashboard.orders import reasons
 from metrics.lists.drill_down import ADDED
 from metrics.lists.rows import Row
 from metrics.model.measure import Measure, Unit

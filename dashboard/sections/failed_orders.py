@@ -6,11 +6,11 @@ import streamlit as st
 
 from dashboard import queries
 from dashboard.components import cards, formatting, theme
+from dashboard.components.reasons import REASONS, reason
 from dashboard.frame import list_file, page, user_name
 from dashboard.frame.filters import Filters
 from dashboard.orders import evidence, list_choices, list_totals, work_list
 from dashboard.orders.levers import name_of, parse_lever, view_of
-from dashboard.orders.reasons import REASONS, reason
 from dashboard.orders.work_list import Column
 from metrics.lists import failed_orders as lists
 from metrics.lists.failed_orders import Narrowing
@@ -205,14 +205,15 @@ def failed_orders(filters: Filters, choice: Choice, listing: Listing) -> None:
     work_list.assign_form(listing.rows, items)
     work_list.rows(listing.rows, items, _columns(listing), PATH)
     generation, narrow = page.generation(), _narrowing(filters, choice)
-    page.pager(listing.total, SIZE, key="failed_page")
-    list_file.download(
-        lambda: (
-            queries.read(lists.failed_orders, generation, sort=choice.sort, size=list_file.FILE_ROWS, **narrow).rows
-        ),
-        listing.total,
-        name="failed_orders",
-    )
+    with page.foot():
+        page.pager(listing.total, SIZE, key="failed_page")
+        list_file.download(
+            lambda: (
+                queries.read(lists.failed_orders, generation, sort=choice.sort, size=list_file.FILE_ROWS, **narrow).rows
+            ),
+            listing.total,
+            name="failed_orders",
+        )
 
 
 def _columns(listing: Listing) -> list[Column]:

@@ -5,9 +5,9 @@ from datetime import datetime
 import streamlit as st
 
 from dashboard import queries
-from dashboard.components import cards, formatting, tables, theme
+from dashboard.components import cards, formatting, reasons, tables, theme
 from dashboard.frame import links, page
-from dashboard.orders import evidence, reasons, steps, work_panel
+from dashboard.orders import evidence, steps, work_panel
 from dashboard.orders import records as order_tables
 from dashboard.orders.evidence import Test
 from dashboard.orders.timeline import Event, done, events, is_written

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from dashboard import queries
 from dashboard.components import cards, formatting, tables
+from dashboard.components.reasons import reason
 from dashboard.components.sentences import Phrase, Sentence
 from dashboard.frame import links, menu
 from dashboard.frame.filters import Filters
@@ -12,7 +13,6 @@ from dashboard.measure_page import drivers, headline, measure_table, signals, ti
 from dashboard.measure_page.trend import Trend
 from dashboard.measure_page.view import MeasureView, load_view
 from dashboard.orders.levers import levers_in_view, levers_table
-from dashboard.orders.reasons import reason
 from metrics.lists import failed_orders as lists
 from metrics.measures.catalog import MEASURES
 from metrics.queries.levers import top
@@ -114,12 +114,12 @@ def failure_reasons(scorecard: Scorecard) -> str:
     )
     if not reasons:
         return cards.empty("No order failed", "Every judged order in view passed all tests with evidence.")
-    most, shown = reasons[0]["orders"], reasons[:REASONS_SHOWN]
+    shown = reasons[:REASONS_SHOWN]
     bars = [
         (
             reason(row["reason"]),
             f"{formatting.integer(row['orders'])} · {formatting.percent(row['orders'] / max(scorecard.failed, 1), 0)}",
-            row["orders"] / most,
+            row["orders"] / max(scorecard.failed, 1),
         )
         for row in shown
     ]

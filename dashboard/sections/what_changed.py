@@ -9,6 +9,7 @@ from dashboard import queries
 from dashboard.components import cards, chart_types, formatting, tables, theme
 from dashboard.components.chart_types import Bar
 from dashboard.components.locale import reader
+from dashboard.components.reasons import reason
 from dashboard.components.status import better_or_worse
 from dashboard.components.tables import Cell
 from dashboard.frame import chart_download, links, page
@@ -23,6 +24,7 @@ from metrics.model.dimensions import DIMENSIONS
 from metrics.model.measure import Measure, Unit
 from metrics.model.statistics import Number
 from metrics.queries.explain import Contribution, Explanation, explain
+from metrics.queries.failure_reasons import REASON, has_reasons
 
 PARTS_SHOWN = 12
 STEPS_SHOWN = 7
@@ -42,8 +44,9 @@ def choose(filters: Filters) -> tuple[Measure, str, Days | None]:
     name = page.select("Measure", first, titles, key="measure", width=320)
     driver = driver_in_view(page.generation(), filters, name)
     # The dimension of the main driver stands first, so it is shown unless another one is chosen.
-    dimensions = sorted(DIMENSIONS, key=lambda dimension: driver is None or dimension != driver.dimension)
-    words = {dimension: formatting.in_words(dimension) for dimension in DIMENSIONS}
+    offered_by = [*DIMENSIONS, *([REASON] if has_reasons(MEASURES[name]) else [])]
+    dimensions = sorted(offered_by, key=lambda dimension: driver is None or dimension != driver.dimension)
+    words = {dimension: formatting.in_words(dimension) for dimension in offered_by} | {REASON: "Reason of failure"}
     by = page.select("Explained by", dimensions, words, key="by", width=190)
     against = page.select("Against", offered, AGAINST, key="against", width=190)
     if against == OWN:
@@ -97,10 +100,15 @@ def sentence(found: Explanation, measure: Measure, before: Days, after: Days) ->
     if found.adds_up and found.parts and found.parts[0].effect:
         strongest = found.parts[0]
         text += (
-            f" Largest contributor: <strong>{formatting.html(strongest.value or '(none)')}</strong> "
+            f" Largest contributor: <strong>{formatting.html(_name(strongest, found.by))}</strong> "
             f"({_sign(float(strongest.effect or 0), measure.unit)})."
         )
     return f'<div class="bv bv-headline"><span>{named}{text}</span></div>'
+
+
+def _name(part: Contribution, by: str) -> str:
+    """Return the shown name of a contributor."""
+    return reason(part.value) if by == REASON else part.value or "(none)"
 
 
 def _linked(value: Number | None, measure: Measure, days: Days) -> str:
@@ -138,7 +146,7 @@ def _steps(found: Explanation, measure: Measure) -> list[Bar]:
     at = float(then or 0)
     bars = [Bar("Before", at, formatting.number(then, measure.unit), start=at, total=True)]
     rest = found.parts[STEPS_SHOWN:]
-    effects = [(part.value or "(none)", float(part.effect or 0)) for part in found.parts[:STEPS_SHOWN]]
+    effects = [(_name(part, found.by), float(part.effect or 0)) for part in found.parts[:STEPS_SHOWN]]
     effects += [(f"{len(rest)} more", float(sum(part.effect or 0 for part in rest)))] if rest else []
     for name, effect in effects:
         tone = {"better": "good-strong", "worse": "bad-strong"}.get(
@@ -158,7 +166,7 @@ def parts(found: Explanation, measure: Measure, by: str, before: Days, after: Da
     heads.append("Contribution" if found.adds_up else "Shift")
     rows: list[list[Cell | str]] = [
         [
-            Cell(part.value or "(none)"),
+            Cell(_name(part, by)),
             *_both_values(part, measure, by, (before, after)),
             *([Cell(_sign(float(one or 0), measure.unit)) for one in (part.rate, part.mix)] if ratio else []),
             Cell(_sign(float(part.effect or 0) if found.adds_up else part.shift or 0.0, measure.unit)),
@@ -199,14 +207,14 @@ def parts(found: Explanation, measure: Measure, by: str, before: Days, after: Da
 
 
 def _both_values(part: Contribution, measure: Measure, by: str, days: tuple[Days, Days]) -> list[Cell]:
-    """Return the earlier and the current value of a contributor, with links to their rows."""
+    """Return the earlier and the current value of a contributor, with links to their rows. A reason has no links."""
     cells = []
     for answer, period in zip((part.before, part.after), days, strict=True):
         one = value_cell(answer, measure)
         href = links.drill_down_url(measure.name, by=by, value=part.value, period=period)
         cells.append(
             Cell(markup=f'<a href="{formatting.html(href)}" target="_self">{one.markup}</a>')
-            if answer is not None
+            if answer is not None and by != REASON
             else one
         )
     return cells
@@ -219,6 +227,11 @@ def _both(found: Explanation) -> tuple[list[Fraction | None], list[Fraction | No
 
 def note(found: Explanation) -> str:
     """Return a note about how to read the contributions."""
+    if found.adds_up and found.by == REASON:
+        return (
+            f"Each failed {MEASURES[found.measure].grain} counts once, under its first reason. Before and now are the "
+            "shares that failed for a reason. Contributions add up to the change exactly."
+        )
     if found.adds_up:
         return (
             "Contributions add up to the change exactly. Rate effect: the own rate changed. Mix effect: the "

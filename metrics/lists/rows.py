@@ -8,6 +8,8 @@ from sqlalchemy import ColumnElement, Connection, Executable, FromClause, Select
 
 from metrics.facts.orders import order_facts_table
 from metrics.facts.orders.conditions import FAILED
+from metrics.facts.orders.conditions import SHOWN as SHOWN
+from metrics.facts.orders.conditions import VERDICTS as VERDICTS
 from metrics.facts.recoveries import recovery_facts_table
 from metrics.measures.catalog import dimension_column
 from metrics.schema import Row as Row
@@ -16,12 +18,6 @@ from metrics.sql.exchange_rates import converted
 
 Where = Sequence[tuple[str, Sequence[str]]]
 """Filters as in `Question.where`: a dimension and its values."""
-
-VERDICTS = ("on_time", "complete", "damage_free", "filled_accurately", "billed_accurately")
-"""The five tests of an order, in the order they are shown."""
-
-SHOWN = (*VERDICTS, "otif")
-"""The failures that lists show. `otif` is shown only if it is known to be false and neither of its parts is."""
 
 SEPARATOR = "\x1f"
 """Never part of an order number: ingest rejects control characters."""

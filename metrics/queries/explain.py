@@ -8,6 +8,9 @@ period only has no rate to compare, so it is all mix.
 Total: a part contributes its difference. A measure of other measures is explained as a ratio or as a total, if its
 parts add up (customer profit, cost per order).
 
+Reasons of failure (`by` = "reason"): a reason contributes the change of the share of rows that failed for it, with the
+opposite sign (`failure_reasons.py`).
+
 Percentile: parts do not add up. For each part, the percentile is computed again with that part's rows of the earlier
 period. The difference shows how far the part shifted the percentile.
 
@@ -29,6 +32,7 @@ from metrics.model.measure import Derived, Formula, Measure, Percentile, Ratio, 
 from metrics.model.point import comparable
 from metrics.model.question import Answer, Provisional, Question
 from metrics.queries.answer import answer
+from metrics.queries.failure_reasons import REASON, failures_by_reason, has_reasons
 
 Period = tuple[date, date]
 """First and last day, both inclusive."""
@@ -90,12 +94,13 @@ def explain(
     where: tuple[tuple[str, tuple[str, ...]], ...] = (),
     date_by: str | None = None,
 ) -> Explanation:
-    """Explain the change of a measure between two periods by one dimension. Raises UnknownName.
+    """Explain the change of a measure between two periods by one dimension, or by "reason". Raises UnknownName.
 
     date_by: due, ordered, arrived or shipped; None: the measure's own date.
     """
     definition = find(measure)
-    dimension_column(by, definition)
+    if not (by == REASON and has_reasons(definition)):
+        dimension_column(by, definition)
     then = Question((measure,), start=before[0], end=before[1], where=where, date=date_by)
     now = replace(then, start=after[0], end=after[1])
     formula = definition.formula
@@ -113,6 +118,9 @@ def explain(
     blank = replace(blank, before=comparable(whole_then) or whole_then, after=comparable(whole_now) or whole_now)
     blank = replace(blank, compared=((before[0], then.end or before[1]), (after[0], now.end or after[1])))
     whole_then, whole_now = blank.before, blank.after
+    if by == REASON:
+        asked = ((then, whole_then), (now, whole_now))
+        return _of_reasons(blank, *failures_by_reason(connection, definition, asked))
     parts_then, parts_now = (_by_value(answer(connection, replace(question, by=(by,))), by) for question in (then, now))
     if isinstance(formula, Ratio):
         return _of_ratio(blank, parts_then, parts_now, formula.ticks)
@@ -231,6 +239,22 @@ def _of_ratio(
         parts.append(Contribution(value, then.get(value), now.get(value), effect=rate + mix, mix=mix, rate=rate))
     change = n1 / d1 - n0 / d0
     return replace(blank, change=change, parts=_strongest(parts), adds_up=True)
+
+
+def _of_reasons(blank: Explanation, then: Mapping[Part, Answer], now: Mapping[Part, Answer]) -> Explanation:
+    if why := _missing_value(blank.before, blank.after):
+        return replace(blank, why_not=why)
+    parts = [
+        Contribution(reason, then[reason], now[reason], effect=_share(then[reason]) - _share(now[reason]))
+        for reason in then
+    ]
+    change = sum((part.effect or Fraction(0) for part in parts), Fraction(0))
+    return replace(blank, change=change, parts=_strongest(parts), adds_up=True)
+
+
+def _share(result: Answer) -> Fraction:
+    numerator, denominator = _halves(result)
+    return numerator / denominator
 
 
 def _sums(parts: Mapping[Part, Answer], ticks: int = 1) -> tuple[Fraction, Fraction]:

@@ -6,6 +6,12 @@ from metrics.facts.orders.tables import GOODS_VERDICTS, order_facts_table
 
 order = order_facts_table.c
 
+VERDICTS = ("on_time", "complete", "damage_free", "filled_accurately", "billed_accurately")
+"""The five tests of an order, in the order they are shown."""
+
+SHOWN = (*VERDICTS, "otif")
+"""The failures that lists show. `otif` is shown only if it is known to be false and neither of its parts is."""
+
 LATE = and_(order.state == "judged", order.days_late.is_not(None))
 
 ARRIVED = and_(order.state == "judged", order.settled_at.is_not(None))

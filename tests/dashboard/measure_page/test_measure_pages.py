@@ -1,5 +1,6 @@
 """Measure pages show the answers of the query, and advice where there is no answer."""
 
+import re
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -65,12 +66,13 @@ def test_measure_page_without_data_in_the_period_names_the_nearest_day(page: str
 
 
 # the warehouse that is read
-def test_waterfall_bars_add_up_from_the_earlier_to_the_current_value(small: Path) -> None:  # noqa: ARG001
+@pytest.mark.parametrize("by", ["segment", "reason"])
+def test_waterfall_bars_add_up_from_the_earlier_to_the_current_value(small: Path, by: str) -> None:  # noqa: ARG001
     with warehouse.reading(warehouse.locate()) as connection:
         found = explain(
             connection,
             "otif",
-            by="segment",
+            by=by,
             before=(date(2025, 7, 1), date(2025, 12, 31)),
             after=(date(2026, 1, 1), date(2026, 6, 30)),
         )
@@ -78,6 +80,14 @@ def test_waterfall_bars_add_up_from_the_earlier_to_the_current_value(small: Path
     assert (bars[0].total, bars[-1].total) == (True, True)
     moved = sum((one.end - one.start) * (1 if one.label.startswith("+") else -1) for one in bars if not one.total)
     assert bars[0].end + moved == pytest.approx(bars[-1].end)
+
+
+def test_what_changed_lists_the_reasons_of_failure_by_their_names(page_of_small: Open) -> None:
+    dates = {"period": "Dates", "dates": ["2026-01-01", "2026-06-30"], "before": "2025-07-01..2025-12-31"}
+    at = page_of_small("what_changed", measure="otif", by="reason", against="days", **dates)
+    assert not at.exception
+    assert re.search(r"<th[^>]*>Late<", markup(at)), re.findall(r"<tbody.*?</tbody>", markup(at))
+    assert any("Each failed order counts once" in caption.value for caption in at.caption)
 
 
 def test_what_changed_between_custom_dates_equals_the_explain_query(page_of_sample: Open) -> None:

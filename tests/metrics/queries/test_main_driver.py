@@ -7,10 +7,12 @@ from datetime import date, timedelta
 from fractions import Fraction
 
 import pytest
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, RowMapping, func, select
 
 from metrics.facts.orders import order_facts_table
 from metrics.measures.catalog import dimension_column, dimensions_of, find
+from metrics.queries.explain import explain
+from metrics.queries.failure_reasons import REASON
 from metrics.queries.main_driver import DRIVERS, ERRORS, Driver, main_driver
 from metrics.warehouse import Location, reading
 from tests.metrics.queries.test_answer import history, publish, together
@@ -25,6 +27,8 @@ ON_TIME = {
     # There is one carrier, so nothing tells it from all orders.
     "phone": {"Polar": ((10, 10), (2, 10))},
 }
+LATE_AND_DAMAGED = {"03": (4, 5), "04": (24, 2)}
+"""Of 40 orders of the channel "fax" in a month: late (and half of them damaged too), and damaged only."""
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +44,15 @@ def connection() -> Iterator[Connection]:
                     order["orders"][0].update(channel=channel, promised_by=date(2026, int(month), 10))
                     order["shipments"][0]["carrier"] = carrier
                     made.append(order)
+    for month, (late, damaged) in LATE_AND_DAMAGED.items():
+        for at in range(40):
+            number += 1
+            is_damaged = at < late // 2 or late <= at < late + damaged
+            came = f"2026-{month}-{14 if at < late else 9:02d}"
+            order = history(number, came=came, left=f"2026-{month}-02", damaged=int(is_damaged))
+            order["orders"][0].update(channel="fax", ordered_at=f"2026-{month}-01")
+            order["orders"][0].update(promised_by=date(2026, int(month), 10))
+            made.append(order)
     engine = memory()
     with engine.connect() as opened:
         publish(opened, together(*made))
@@ -68,6 +81,23 @@ def test_value_that_contains_all_orders_is_not_a_driver(connection: Connection) 
     assert driver(connection, "phone") is None
 
 
+def test_the_driver_is_a_reason_if_no_value_explains_more(connection: Connection) -> None:
+    """Perfect: 31 of 40 to 14 of 40, -17/40. Late: 4 to 24 of 40, so -20/40; late and damaged counts as late. Damaged
+    only: 5 to 2 of 40, so +3/40. No value of a dimension tells orders apart.
+    """
+    where = (("channel", ("fax",)),)
+    found = main_driver(connection, "perfect_order", before=MARCH, after=APRIL, where=where)
+    assert found is not None
+    assert (found.dimension, found.value, found.excess) == (REASON, "late", Fraction(-20, 40))
+    assert [(share.numerator, share.denominator) for share in (found.before, found.after)] == [(4, 40), (24, 40)]
+    explained = explain(connection, "perfect_order", by=REASON, before=MARCH, after=APRIL, where=where)
+    assert {part.value: part.effect for part in explained.parts} == {
+        "late": Fraction(-20, 40),
+        "damaged": Fraction(3, 40),
+    }
+    assert explained.change == Fraction(-17, 40)
+
+
 def test_filtered_dimension_is_not_a_driver(connection: Connection) -> None:
     where = (("channel", ("web",)), ("carrier", ("Polar",)))
     assert main_driver(connection, "on_time", before=MARCH, after=APRIL, where=where) is None
@@ -81,7 +111,13 @@ def test_numbers_and_shares_of_units_have_no_driver(connection: Connection) -> N
 def searched(connection: Connection, verdict: str, periods: tuple[tuple[date, date], ...]) -> tuple[str, str] | None:
     """Return dimension and value of the driver, from plain counts of orders: good and known, by value and period."""
     o = order_facts_table.c
-    found: dict[tuple[str, str], float] = {}
+    reasons = searched_reasons(connection, verdict, periods)
+    whole = sum(effect for effect, _ in reasons.values())
+    found = {
+        (REASON, reason): float(abs(effect))
+        for reason, (effect, error) in reasons.items()
+        if len(reasons) > 1 and abs(effect) > ERRORS * error and (effect > 0) == (whole > 0)
+    }
     for dimension in DRIVERS:
         if dimension not in dimensions_of(find(verdict)):
             continue
@@ -98,7 +134,6 @@ def searched(connection: Connection, verdict: str, periods: tuple[tuple[date, da
             [sum(n for (_, at, good), n in counts.items() if at == place and good >= least) for least in (1, 0)]
             for place in (0, 1)
         ]
-        whole = totals[1][0] / totals[1][1] - totals[0][0] / totals[0][1]
         for name in {key[0] for key in counts}:
             own = [
                 [counts[name, place, True], counts[name, place, True] + counts[name, place, False]] for place in (0, 1)
@@ -115,6 +150,36 @@ def searched(connection: Connection, verdict: str, periods: tuple[tuple[date, da
     return max(found, key=lambda key: found[key], default=None)
 
 
+def first_reason(order: RowMapping, verdict: str) -> object:
+    """Return the reason of the first test that an order failed; None if it passed."""
+    tests: tuple[str, ...] = {"otif": ("on_time", "complete", "otif")}.get(verdict, (verdict,))
+    if verdict == "perfect_order":
+        tests = ("on_time", "complete", "damage_free", "filled_accurately", "billed_accurately", "otif")
+    return next((order[f"{test}_reason"] for test in tests if order[test] is False), None)
+
+
+def searched_reasons(
+    connection: Connection, verdict: str, periods: tuple[tuple[date, date], ...]
+) -> dict[str, tuple[Fraction, float]]:
+    """Return what each reason adds to the change, and its standard error, from the single orders."""
+    orders = [
+        order
+        for order in connection.execute(select(order_facts_table)).mappings()
+        if order["state"] == "judged" and order[verdict] is not None
+    ]
+    counted = []
+    for start, end in periods:
+        reasons = [first_reason(order, verdict) for order in orders if start <= order["due_day"] <= end]
+        counted.append((Counter(reasons), len(reasons)))
+    found = {}
+    for reason in {*counted[0][0], *counted[1][0]} - {None}:
+        (before, of_before), (after, of_after) = ((counts[reason], known) for counts, known in counted)
+        shares = [((n + 1) / (d + 2), d + 2) for n, d in ((before, of_before), (after, of_after))]
+        error = math.sqrt(sum(share * (1 - share) / known for share, known in shares))
+        found[str(reason)] = Fraction(before, of_before) - Fraction(after, of_after), error
+    return found
+
+
 def test_driver_equals_a_search_over_every_order_of_the_sample(sample: Location) -> None:
     named: set[tuple[str, str] | None] = set()
     with reading(sample) as connection:
@@ -125,9 +190,19 @@ def test_driver_equals_a_search_over_every_order_of_the_sample(sample: Location)
             end = last - timedelta(weeks=4 * back)
             middle = end - timedelta(weeks=13)
             periods = ((middle - timedelta(weeks=13, days=-1), middle), (middle + timedelta(days=1), end))
-            for verdict in ("on_time", "otif", "complete"):
+            for verdict in ("on_time", "otif", "complete", "perfect_order"):
                 found = main_driver(connection, verdict, before=periods[0], after=periods[1])
-                expected = searched(connection, verdict, periods)
+                parts = explain(connection, verdict, by=REASON, before=periods[0], after=periods[1])
+                if parts.why_not:
+                    assert found is None
+                    continue
+                compared = parts.compared or periods
+                expected = searched(connection, verdict, compared)
                 assert (found and (found.dimension, found.value)) == expected, (verdict, periods)
                 named.add(expected)
+                effects = {part.value: part.effect or Fraction(0) for part in parts.parts}
+                reasons = searched_reasons(connection, verdict, compared)
+                assert effects == {reason: effect for reason, (effect, _) in reasons.items()}
+                segments = explain(connection, verdict, by="segment", before=periods[0], after=periods[1])
+                assert parts.change == sum(effects.values()) == segments.change
     assert len(named) > 1
