@@ -5,6 +5,7 @@ standard error and an exit status. An exception that is no BuyerviewError is a d
 traceback.
 """
 
+import atexit
 import gc
 import io
 import logging
@@ -47,6 +48,8 @@ def main() -> None:
 
     os.umask(PRIVATE_UMASK)
     gc.set_threshold(NEW_OBJECTS)
+    # The interpreter collects garbage several times when it ends, and visits millions of objects of the libraries.
+    atexit.register(gc.freeze)
     level = os.environ.get("BUYERVIEW_LOG", "WARNING").upper()
     if level not in LOG_LEVELS:
         level = "WARNING"

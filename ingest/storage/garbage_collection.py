@@ -13,7 +13,8 @@ def rare_garbage_collection() -> Iterator[None]:
     """Collect garbage seldom during a run.
 
     SQLAlchemy's statements and the imports of Great Expectations are millions of objects, which each collection would
-    visit, and hardly any of them is garbage.
+    visit, and hardly any of them is garbage. Freezing and unfreezing makes them old without a visit, so that the next
+    full collection finds them.
     """
     usual = gc.get_threshold()
     gc.freeze()
@@ -22,4 +23,5 @@ def rare_garbage_collection() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*usual)
+        gc.freeze()
         gc.unfreeze()
