@@ -72,15 +72,13 @@ def open_store(location: Location, *, write: bool = True) -> Iterator[Connection
 
 
 def _migrate(engine: Engine, location: Location) -> None:
-    from alembic.util import CommandError  # slow to import, and only a new or older store needs it
-
     try:
         with _transaction(engine, write=True) as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(select(func.pg_advisory_xact_lock(LOCK)))
                 create_schema(connection, SCHEMA)
             migrate.migrate(connection)
-    except CommandError as error:
+    except migrate.NewerStoreError as error:
         raise StoreUnusable(
             str(location), f"a newer version of Buyerview created it ({driver_text(error)}). Update Buyerview there"
         ) from error

@@ -40,9 +40,10 @@ def a_block_is_kept_whole_or_not_at_all(location: Location) -> None:
         assert (entry["who"], entry["before"], entry["after"]) == ("Ada", {"value": "0.95"}, {"value": "0.97"})
 
 
-def test_migrations_create_the_declared_tables(location: Location) -> None:
+def test_new_store_has_the_declared_tables_at_the_newest_revision(location: Location) -> None:
     with open_store(location) as connection:
         assert is_as_described(connection)
+        assert MigrationContext.configure(connection).get_current_heads() == (migrate.newest(),)
     a_block_is_kept_whole_or_not_at_all(location)
 
 
