@@ -15,6 +15,8 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+import duckdb
+
 from ingest.errors import SourceRefused
 from ingest.mapping.file_kinds import default_delimiter
 from ingest.mapping.mapping_file import Origin
@@ -178,10 +180,13 @@ def read_csv_sql(path: Path, found: CsvLayout, origin: Origin, names: dict[str, 
 
 def read_rejects(connection: Connection) -> list[tuple[int, str]]:
     """Return and delete the records that the last read rejected, as (line, text), one per line."""
-    if not connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'rejects'").fetchone():
+    try:
+        found = connection.execute("SELECT line, any_value(csv_line) FROM rejects GROUP BY line ORDER BY line")
+    except duckdb.CatalogException:  # DuckDB creates the table with the first file
         return []
-    rejects = connection.execute("SELECT line, any_value(csv_line) FROM rejects GROUP BY line ORDER BY line").fetchall()
-    connection.execute("DELETE FROM rejects; DELETE FROM reject_scans")
+    rejects = found.fetchall()
+    if rejects:
+        connection.execute("DELETE FROM rejects; DELETE FROM reject_scans")
     return [(int(line), str(text)) for line, text in rejects]
 
 

@@ -100,7 +100,8 @@ def stage_csv(reading: Reading, feed: str, feed_map: FeedMap, path: Path, object
     )
     reading.warnings.extend(read_midnights_as_days(reading, feed, feed_map, object_name))
     warn_of_uncertain_times(reading, feed, feed_map, texts, object_name)
-    csv_file.read_rejects(connection)  # those of texts that were read again
+    if broken and strict is None:
+        csv_file.read_rejects(connection)  # those of texts that were read again
     warn_of_odd_letters(reading, feed, feed_map, file_scan.odd_letters, object_name)
 
 
