@@ -4,15 +4,12 @@ Each measurement runs in its own process, so that its peak memory is its own. Im
 Every result has `seconds` and `peak_mb` (resource.getrusage), and further values by name.
 """
 
-import importlib
 import json
 import resource
 import shutil
 import statistics
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any  # results of JSON
@@ -21,9 +18,9 @@ from unittest.mock import patch
 from sqlalchemy import select
 
 from benchmarks import hand_written_sql, pandas_baseline, plain_duckdb_load
+from benchmarks.clock import clock
 from benchmarks.peer_and_edits import edit, peer
-from benchmarks.whole_ingests import postgres, tiny
-from ingest import pipeline
+from benchmarks.whole_ingests import ingest, tiny
 from metrics.facts.fill import fill
 from metrics.facts.orders import facts_metadata, facts_state
 from metrics.model.question import Question
@@ -35,38 +32,6 @@ from metrics.warehouse import Location, current, instances, reading, writing
 TILES = ("perfect_order", "otif", "on_time", "complete", "damage_free", "filled_accurately", "billed_accurately")
 ROUNDS = 60
 CLOCK = time.perf_counter
-
-
-@contextmanager
-def clock() -> Iterator[dict[str, Any]]:
-    """Yield a dict that receives the seconds of the block: on the clock, and of all processors together.
-
-    A busy machine distorts the processor seconds less.
-    """
-    result: dict[str, Any] = {}
-    started, spent = CLOCK(), time.process_time()
-    yield result
-    result["seconds"], result["cpu_seconds"] = CLOCK() - started, time.process_time() - spent
-
-
-def ingest(mapping: str, home: str) -> dict[str, Any]:
-    """Measure a whole run and its steps."""
-    importlib.import_module("great_expectations")  # every run pays these seconds of import once; do not measure them
-
-    steps: dict[str, float] = {}
-    last_step, last_time = "start", CLOCK()
-
-    def progress(step: str, share: float) -> None:
-        nonlocal last_step, last_time
-        del share
-        now = CLOCK()
-        name = last_step.partition(" ")[0]
-        steps[name] = steps.get(name, 0.0) + now - last_time
-        last_step, last_time = step, now
-
-    with clock() as result:
-        report = pipeline.run(mapping, location=Location(folder=Path(home)), progress=progress)
-    return result | {"rows": sum(file.rows_in for file in report.files), "steps": steps, "outcome": report.outcome}
 
 
 def bare(mapping: str, database: str) -> dict[str, Any]:
@@ -164,8 +129,7 @@ def pandas(folder: str) -> dict[str, Any]:
 
 
 ROLES = {
-    function.__name__: function
-    for function in (ingest, bare, facts, hand, query, carriers, pandas, edit, peer, tiny, postgres)
+    function.__name__: function for function in (ingest, bare, facts, hand, query, carriers, pandas, edit, peer, tiny)
 }
 
 

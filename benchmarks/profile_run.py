@@ -1,8 +1,9 @@
-"""Profile ingest runs in this process: `python -m benchmarks.profile_run MAPPING [--runs N] [--top N]`.
+"""Profile ingest runs in this process: `python -m benchmarks.profile_run MAPPING [--runs N] [--top N] [--engine NAME]`.
 
-Each run writes to an empty folder of its own. The first run is what a command pays. The later runs are what the next
-run of a server or a test pays. The list has the statements of the warehouse. Those of the staging database, which read
-and validate the files, count in the seconds of their step. `python -m benchmarks profile` generates the sample first.
+Each run writes to an empty warehouse of its own. On PostgreSQL the processor seconds contain those of the server. The
+first run is what a command pays. The later runs are what the next run of a server or a test pays. The list has the
+statements of the warehouse. Those of the staging database, which read and validate the files, count in the seconds of
+their step. `python -m benchmarks profile` generates the sample first.
 """
 
 import argparse
@@ -12,15 +13,19 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 import duckdb
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import Engine
 from sqlalchemy.engine.interfaces import DBAPICursor
+
+if TYPE_CHECKING:
+    from metrics.warehouse import Location
 
 STARTED, SPENT = time.perf_counter(), time.process_time()
 WIDTH = 110
@@ -29,13 +34,14 @@ WIDTH = 110
 class Profile:
     """Seconds by step and by statement. Statements that differ only in numbers count as one."""
 
-    def __init__(self) -> None:
+    def __init__(self, spent: Callable[[], float]) -> None:
+        self._spent = spent
         self.steps: dict[str, list[float]] = {}
         self.seconds: defaultdict[str, float] = defaultdict(float)
         self.calls: Counter[str] = Counter()
         self.rows: Counter[str] = Counter()
         self._step, self._of_statement = "start", 0.0
-        self._began = (time.perf_counter(), time.process_time(), 0.0)
+        self._began = (time.perf_counter(), spent(), 0.0)
         event.listen(Engine, "before_cursor_execute", self._before)
         event.listen(Engine, "after_cursor_execute", self._after)
 
@@ -49,17 +55,17 @@ class Profile:
 
     def close(self) -> None:
         """Add the time since the last step to its step."""
-        now = (time.perf_counter(), time.process_time(), float(self.calls.total()))
+        now = (time.perf_counter(), self._spent(), float(self.calls.total()))
         spent = self.steps.get(self._step, [0.0] * len(now))
         parts = zip(spent, now, self._began, strict=True)
         self.steps[self._step] = [before + ended - began for before, ended, began in parts]
         self._began = now
 
     def _before(self, *_: object) -> None:
-        self._of_statement = time.process_time()
+        self._of_statement = self._spent()
 
     def _after(self, _: Connection, cursor: DBAPICursor, statement: str, *__: object) -> None:
-        self.add(statement, time.process_time() - self._of_statement, cursor.rowcount)
+        self.add(statement, self._spent() - self._of_statement, cursor.rowcount)
 
     def add(self, statement: str, seconds: float, rows: int) -> None:
         """Add a statement that has run."""
@@ -106,24 +112,39 @@ def timed_staging(profile: Profile) -> Iterator[None]:
         yield
 
 
-def profile(mapping: Path, runs: int, top: int) -> None:
-    """Ingest a mapping several times into empty folders, and print the time of the first and the last run by part."""
+@contextmanager
+def empty_warehouse(engine: str) -> Iterator["Location"]:
+    """Yield an empty warehouse: a folder, or a database on a temporary server."""
+    from benchmarks.compare_warehouses import location
+    from benchmarks.postgres_server import temporary_server
+    from metrics.warehouse import close
+
+    with ExitStack() as stack:
+        if engine == "duckdb":
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="buyerview-profile-"))
+            place = location(str(Path(folder) / "home"))
+        else:
+            place = location(stack.enter_context(temporary_server()) or sys.exit("PostgreSQL is not installed."))
+        yield place
+        close(place)
+
+
+def profile(mapping: Path, runs: int, top: int, engine: str) -> None:
+    """Ingest a mapping several times, and print the time of the first and the last run by part."""
+    from benchmarks.clock import clock, spent_by
     from ingest.pipeline import run
-    from metrics.warehouse import Location, close
 
     print(f"imports: {time.perf_counter() - STARTED:.2f} s, {time.process_time() - SPENT:.2f} s of CPU")
     for number in range(1, runs + 1):
-        with tempfile.TemporaryDirectory(prefix="buyerview-profile-") as folder:
-            began, spent = time.perf_counter(), time.process_time()
-            measured = Profile() if number in (1, runs) else None
-            place = Location(folder=Path(folder) / "home")
+        with empty_warehouse(engine) as place, clock(place) as took:
+            measured = Profile(spent_by(place)) if number in (1, runs) else None
             with timed_staging(measured) if measured else nullcontext():
                 run(mapping, location=place, progress=measured.progress if measured else None)
-            close(place)
-            print(f"run {number}: {time.perf_counter() - began:.2f} s, {time.process_time() - spent:.2f} s of CPU")
             if measured:
                 measured.close()
-                print(measured.table(top), end="\n\n")
+        print(f"run {number}: {took['seconds']:.2f} s, {took['cpu_seconds']:.2f} s of CPU")
+        if measured:
+            print(measured.table(top), end="\n\n")
     in_a_megabyte = 1 << 20 if sys.platform == "darwin" else 1 << 10  # macOS counts bytes, Linux kilobytes
     print(f"peak memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / in_a_megabyte:,.0f} MB")
 
@@ -134,8 +155,9 @@ def main() -> None:
     parser.add_argument("mapping", type=Path, help="mapping file")
     parser.add_argument("--runs", type=int, default=2, help="number of runs in one process (default: 2)")
     parser.add_argument("--top", type=int, default=25, help="number of statements to print (default: 25)")
+    parser.add_argument("--engine", choices=("duckdb", "postgres"), default="duckdb", help="default: duckdb")
     options = parser.parse_args()
-    profile(options.mapping, options.runs, options.top)
+    profile(options.mapping, options.runs, options.top, options.engine)
 
 
 if __name__ == "__main__":

@@ -1,24 +1,41 @@
-"""Two measurements of whole ingests: a tiny run from the shell, and PostgreSQL against DuckDB."""
+"""Whole ingests: a run of any sample into either kind of warehouse, and a tiny run from the shell."""
 
 import importlib
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from typing import Any  # results of JSON
 
-from sqlalchemy import make_url
-
+from benchmarks.clock import clock
+from benchmarks.compare_warehouses import location
 from benchmarks.peer_and_edits import ROOT, children
 from ingest import pipeline
-from metrics.warehouse import Location
 from sample_data import generate
 
 TINY_ORDERS = 200
-POSTGRES_ORDERS = 3_000
-"""Most orders of the comparison with PostgreSQL."""
+
+
+def ingest(mapping: str, warehouse: str) -> dict[str, Any]:
+    """Measure a whole run and its steps. `warehouse` is a folder, or the URL of a server on this machine."""
+    importlib.import_module("great_expectations")  # every run pays these seconds of import once; do not measure them
+
+    place = location(warehouse)
+    steps: dict[str, float] = {}
+    last_step, last_time = "start", time.perf_counter()
+
+    def progress(step: str, share: float) -> None:
+        nonlocal last_step, last_time
+        del share
+        now = time.perf_counter()
+        name = last_step.partition(" ")[0]
+        steps[name] = steps.get(name, 0.0) + now - last_time
+        last_step, last_time = step, now
+
+    with clock(place) as result:
+        report = pipeline.run(mapping, location=place, progress=progress)
+    return result | {"rows": sum(file.rows_in for file in report.files), "steps": steps, "outcome": report.outcome}
 
 
 def tiny(folder: str) -> dict[str, float]:
@@ -32,32 +49,3 @@ def tiny(folder: str) -> dict[str, float]:
         stdout=subprocess.DEVNULL,
     )
     return {"seconds": time.perf_counter() - began, "cpu_seconds": children() - spent}
-
-
-def postgres(folder: str, orders: str) -> dict[str, float | None]:
-    """Measure the ingest of the same files into PostgreSQL and into DuckDB, on the clock.
-
-    Without an installed PostgreSQL, the seconds are null.
-    """
-    if not any(Path("/usr/lib/postgresql").glob("*/bin/postgres")):
-        return {"seconds": None, "duckdb_seconds": None}
-    mapping = generate(min(int(orders), POSTGRES_ORDERS), Path(folder) / "sample", feeds="all")
-    importlib.import_module("great_expectations")  # only the first run of a process imports it
-    embedded = _seconds(mapping, Location(folder=Path(folder) / "home"))
-    with _server() as url:
-        return {"seconds": _seconds(mapping, Location(url=make_url(url))), "duckdb_seconds": embedded}
-
-
-def _seconds(mapping: Path, place: Location) -> float:
-    began = time.perf_counter()
-    pipeline.run(mapping, location=place)
-    return time.perf_counter() - began
-
-
-@contextmanager
-def _server() -> Iterator[str]:
-    """Yield the URL of an empty database on the temporary server of the tests."""
-    from tests.support import postgres as server
-
-    with server.cluster() as cluster, server.database(cluster, "benchmark") as url:
-        yield url

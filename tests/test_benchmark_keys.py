@@ -16,7 +16,8 @@ MEASURED = {
     "edit": {"seconds": 3.5, "cpu_seconds": 2.5},
     "peer": {"ours": 0.006, "peak_mb": 100},
     "tiny": {"seconds": 4.5, "cpu_seconds": 5.5},
-    "postgres": {"seconds": 30, "duckdb_seconds": 10},
+    "postgres": {"seconds": 42, "cpu_seconds": 25},
+    "postgres_delta": {"seconds": 14, "cpu_seconds": 9},
 }
 MACHINE = {"cpus": 2, "load": 0.5}
 
@@ -34,11 +35,14 @@ def test_json_has_the_keys_that_scripts_read() -> None:
         "tiny_cpu_s": 5.5,
         "edit_to_number_s": 3.5,
         "postgres_ratio": 3,
+        "postgres_cpu_ratio": 2.5,
+        "postgres_delta_ratio": 2,
+        "postgres_delta_cpu_ratio": 1.5,
     }
     assert {name: results[name] for name in expected} == expected
 
 
 def test_without_a_server_the_ratio_is_null_and_the_table_says_why() -> None:
-    results = summary(MEASURED | {"postgres": {"seconds": None, "duckdb_seconds": None}})
+    results = summary({name: one for name, one in MEASURED.items() if not name.startswith("postgres")})
     assert results["postgres_ratio"] is None
     assert "PostgreSQL is not installed" in table({"orders": 200, **results, "machine": MACHINE})

@@ -10,14 +10,16 @@ import sys
 import threading
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Column, Connection, Table, text
 
 from ingest.errors import HistoryNotWritten
 from ingest.pipeline import run
 from ingest.runs import history
+from ingest.storage.bulk_insert import create_temporary
 from metrics import warehouse
 from metrics.errors import BuildFailed, StorageFailed, WarehouseError, WarehouseUnreachable, storage_text
 from metrics.warehouse import Location, current, postgres, reading
@@ -134,7 +136,7 @@ def end_sessions(url: str) -> None:
 def test_lost_server_connection_in_a_run_is_recorded_and_the_next_run_completes(
     tmp_path: Path, server_location: Location, postgres_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Trust, T14: sessions end while rows are loaded, and while the run is committed."""
+    """Trust, T14: sessions end while rows are copied, after they are loaded, and while the run is committed."""
     (tmp_path / "data").mkdir()
     source = Source(tmp_path / "data", server_location).write_all()
     steps = {"ingest.runs.ledger": "ingest.ledger", "metrics.warehouse.postgres": "warehouse.server_commit"}
@@ -149,6 +151,16 @@ def test_lost_server_connection_in_a_run_is_recorded_and_the_next_run_completes(
             with pytest.raises(BuildFailed, match="published data are unchanged"):
                 source.take_in()
         assert last_run(server_location)[0] == "failed"
+
+    def create_and_stop(connection: Connection, name: str, *columns: Column[Any]) -> Table:  # Any: of any SQL type
+        table = create_temporary(connection, name, *columns)
+        end_sessions(postgres_database)
+        return table
+
+    with monkeypatch.context() as patch:
+        patch.setattr("ingest.load.clean_rows.create_temporary", create_and_stop)
+        with pytest.raises(BuildFailed, match="published data are unchanged"):
+            source.take_in()
     assert source.take_in().outcome == "published"
 
     end = text("select pg_terminate_backend(pg_backend_pid())")
