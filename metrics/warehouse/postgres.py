@@ -60,19 +60,20 @@ LOCK = 0x6275796572766965
 PAUSE = 0.5
 """Seconds before a failed connection is tried once more."""
 
+SETTINGS = {"search_path": SCHEMA, "TimeZone": "UTC", "jit": "off"}
+"""Settings of every session. PostgreSQL would compile long statements for seconds that run for less."""
+
 RUN_SETTINGS = {
-    "jit": "off",
     "enable_nestloop": "off",
     "work_mem": "256MB",
     "temp_buffers": "64MB",
     "default_statistics_target": "20",
 }
-"""Settings of a run's session.
+"""Further settings of a run's session.
 
-PostgreSQL estimates a few rows for joins of joins, and would then join hundreds of thousands of rows one by one. It
-would also compile statements for seconds that run for less. With less memory, sorts and groups of wide rows write to
-disk. Statistics of 6,000 rows a table are enough for the plans of a run; with the default of 30,000 rows they took a
-quarter of its time.
+PostgreSQL estimates a few rows for joins of joins, and would then join hundreds of thousands of rows one by one. With
+less memory, sorts and groups of wide rows write to disk. Statistics of 6,000 rows a table are enough for the plans of a
+run; with the default of 30,000 rows they took a quarter of its time.
 """
 
 NOT_CONNECTABLE = (ImportError, OSError, TypeError, ValueError)
@@ -310,7 +311,7 @@ def _engine(url: URL) -> Engine:
 
 
 def _new_engine(url: URL, *, poolclass: type[Pool]) -> Engine:
-    options = f"-c search_path={SCHEMA} -c TimeZone=UTC"
+    options = " ".join(f"-c {name}={value}" for name, value in SETTINGS.items())
     shared = {"compiled_cache": compiled_cache("postgresql")}
     ping = poolclass is QueuePool
     try:
