@@ -54,6 +54,37 @@ def run(filled: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
     return command
 
 
+def test_demo_names_its_steps_in_a_pipe_and_says_that_the_errors_are_planted(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sample, the run and the server are replaced: only what the command prints counts here."""
+
+    def generate(_orders: int, folder: Path, *, progress: Callable[[int, int], None]) -> Path:
+        progress(1, 2)
+        progress(2, 2)
+        return folder
+
+    def ingest(_mapping: Path, *, progress: Callable[[str, float], None]) -> str:
+        progress("validate", 0.5)
+        return "the summary"
+
+    monkeypatch.setattr("sample_data.generate", generate)
+    monkeypatch.setattr("ingest.pipeline.run", ingest)
+    monkeypatch.setattr("commands.run.summary", output.screen.print)
+    monkeypatch.setattr("commands.run._serve", lambda _port, *, browser: output.screen.print(f"served {browser}"))
+    status, _, err = run("demo", "--orders", "5", "--no-browser")
+    assert (status, err.splitlines()) == (
+        0,
+        [
+            "generate sample orders …",
+            "validate …",
+            "the summary",
+            "The sample contains planted errors, so that checks reject some rows.",
+            "served False",
+        ],
+    )
+
+
 def test_measures_as_json_names_every_measure_and_the_product_rows_it_serves(run: Run) -> None:
     status, out, _ = run("measures", "--json")
     listed = json.loads(out)

@@ -62,12 +62,13 @@ def _rows_template(is_dark: bool, noted: bool) -> str:
         alt.param(name="high", value=1),
         alt.param(name="figure", value=125),
     )
+    shade = alt.param(name="shade", value=1)
     scale = alt.Scale(domain=[alt.ExprRef("low"), alt.ExprRef("high")], nice=False, zero=False)
     y = alt.Y("row:O", axis=None, sort=None, scale=alt.Scale(paddingInner=0, paddingOuter=0))
     x = alt.X("start:Q", axis=None, scale=scale)
     tips = [alt.Tooltip("name:N", title=" "), alt.Tooltip("label:N", title="  ")]
     track = alt.Chart(_named("rows")).mark_bar(
-        aria=False, height=9, yOffset=below, cornerRadius=4, color=colour["grey-soft"]
+        aria=False, height=9, yOffset=below, cornerRadius=4, color=colour["grey-soft"], opacity=alt.ExprRef("shade")
     )
     bar = alt.Chart(_named("bars")).mark_bar(height=9, yOffset=below, cornerRadius=3)
     tick = alt.Chart(_named("totals")).mark_tick(
@@ -97,11 +98,14 @@ def _rows_template(is_dark: bool, noted: bool) -> str:
         right.encode(x=alt.value(alt.expr("width")), y=y, text="label:N"),
         *([note.encode(x=alt.value(0), y=y, text="note:N")] if noted else []),
     ]
-    return charts.finish(alt.layer(*layers).add_params(low, high, figure), colour)
+    return charts.finish(alt.layer(*layers).add_params(low, high, figure, shade), colour)
 
 
 def bar_chart(bars: Sequence[Bar], *, is_dark: bool, low: float = 0, high: float | None = None) -> Spec:
-    """Return horizontal bars in the given order, on one axis from `low` to `high` (default: the largest end)."""
+    """Return horizontal bars in the given order, on one axis from `low` to `high`, shaded to its end.
+
+    high: default, the largest end; nothing is shaded, because the axis is no whole.
+    """
     colour = palette(is_dark)
     rows: list[DataRow] = [
         {"row": at, "name": bar.name, "label": bar.label, "start": bar.start, "end": bar.end, "note": bar.note}
@@ -118,6 +122,7 @@ def bar_chart(bars: Sequence[Bar], *, is_dark: bool, low: float = 0, high: float
     values = {
         "low": low,
         "high": high if high is not None else max([bar.end for bar in bars] or [1]) or 1,
+        "shade": int(high is not None),
         "figure": LETTER * max([len(bar.label) for bar in bars] or [0]) + 14,
     }
     for parameter in spec["params"]:

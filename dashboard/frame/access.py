@@ -127,15 +127,26 @@ def at_download(work: Callable[[], T]) -> Callable[[], T]:
     """Return a function that reads the rows that this page run's person may see when it is called.
 
     For downloads: a thread without a page run calls it after the click, and the access may have changed since the page
-    was drawn. Raises AccessEnded if it has ended.
+    was drawn. Raises AccessEnded if it has ended. The page shows the reason of an error (`failed_downloads`), because
+    Streamlit shows only that there was one.
     """
-    named = signed_in()
+    named, failed = signed_in(), failed_downloads()
 
     def bound() -> T:
-        with queries.reading_as(_access_of(named).scope):
-            return work()
+        try:
+            with queries.reading_as(_access_of(named).scope):
+                return work()
+        except BuyerviewError as error:
+            failed.append(str(error))
+            raise
 
     return bound
+
+
+def failed_downloads() -> list[str]:
+    """Return the reasons of this session's failed downloads that no page has shown yet."""
+    found: list[str] = st.session_state.setdefault("_failed_downloads", [])
+    return found
 
 
 def refusal() -> str:

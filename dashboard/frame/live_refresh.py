@@ -10,6 +10,7 @@ import streamlit as st
 
 from dashboard import queries
 from dashboard.components import formatting, theme
+from dashboard.frame import access
 from metrics.errors import BuyerviewError
 from metrics.warehouse import Generation
 
@@ -17,7 +18,7 @@ PIN = "v"
 """Query parameter that pins a generation."""
 SECONDS = 5
 """Seconds between two reads of `CURRENT`, a file of a few bytes."""
-SECONDS_AFTER_SAVE = 1
+SECONDS_AFTER_SAVE = 0.5
 """The same after a save on this page, so that its effect is soon shown."""
 PATIENCE = timedelta(minutes=1)
 """Longest time to read more often after a save."""
@@ -25,7 +26,7 @@ PATIENCE = timedelta(minutes=1)
 P = ParamSpec("P")
 
 
-def every(seconds: int) -> Callable[[Callable[P, None]], Callable[P, None]]:
+def every(seconds: float) -> Callable[[Callable[P, None]], Callable[P, None]]:
     """Decorate a function that draws a part of a page: the part is drawn again every few seconds.
 
     An error is a line in place of the part, because the page, which shows errors, does not run; the next time tries
@@ -59,7 +60,17 @@ def data_badge(newest: int | None, as_of: datetime | None) -> None:
     every(SECONDS_AFTER_SAVE if is_expected else SECONDS)(_badge)(newest, as_of)
 
 
+def _show_failed_downloads() -> None:
+    """Show why downloads of this session have failed, once, as messages at the edge of the page."""
+    failed = access.failed_downloads()
+    while failed:
+        st.toast(
+            f"**The file was not made.** {formatting.markdown(failed.pop(0))}", icon=":material/error:", duration="long"
+        )
+
+
 def _badge(newest: int | None, as_of: datetime | None) -> None:
+    _show_failed_downloads()
     now = queries.current()
     if (now.number if now else None) != newest:
         st.session_state.pop("_saved_at", None)

@@ -28,7 +28,7 @@ def button(entry: Entry, generation: int) -> None:
     person = access.signed_in()
     st.download_button(
         "PDF",
-        data=partial(drawn, entry.title, address, person[0] if person else ""),
+        data=access.at_download(partial(drawn, entry.title, address, person[0] if person else "")),
         file_name=f"buyerview_{entry.file.removesuffix('.py')}_v{generation}.pdf",
         mime="application/pdf",
         icon=":material/picture_as_pdf:",

@@ -59,23 +59,17 @@ def orders_at_risk(filters: Filters) -> None:
         items = work_list.read([row["order_id"] for row in listing.rows])
         work_list.assign_form(listing.rows, items)
         work_list.rows(listing.rows, items, _columns(page.as_of()), PATH)
-        page.pager(listing.total, SIZE, key="risk_page")
         generation = page.generation()
-        list_file.download(
-            lambda: (
-                queries.read(
-                    at_risk.at_risk,
-                    generation,
-                    where=filters.where,
-                    among=narrow.among,
-                    but=narrow.but,
-                    sort=sort,
-                    size=list_file.FILE_ROWS,
-                ).rows
-            ),
-            listing.total,
-            name="at_risk",
-        )
+
+        def every() -> list[Row]:
+            among, but, size = narrow.among, narrow.but, list_file.FILE_ROWS
+            return queries.read(
+                at_risk.at_risk, generation, where=filters.where, among=among, but=but, sort=sort, size=size
+            ).rows
+
+        with page.foot():
+            page.pager(listing.total, SIZE, key="risk_page")
+            list_file.download(every, listing.total, name="at_risk")
 
 
 def _page(filters: Filters, narrow: work_list.OrderFilter, sort: str, number: int) -> Listing:

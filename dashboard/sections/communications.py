@@ -68,7 +68,7 @@ def notice(view: MeasureView) -> None:
     ]
     alternative = "Late orders by notice given: " + "; ".join(f"{name} {orders}" for name, orders in found.items())
     chart_download.export_chart(
-        chart_types.bar_chart(bars, is_dark=theme.is_dark()),
+        chart_types.bar_chart(bars, is_dark=theme.is_dark(), high=total),
         key="notice_chart",
         alternative=alternative,
         title="Late orders by notice given",

@@ -108,7 +108,7 @@ def options_chosen(view: MeasureView) -> None:
     ]
     alternative = "Lead times chosen: " + ", ".join(f"{bar.name} {bar.label}" for bar in bars)
     chart_download.export_chart(
-        chart_types.bar_chart(bars, is_dark=theme.is_dark()),
+        chart_types.bar_chart(bars, is_dark=theme.is_dark(), high=1),
         key="chosen_chart",
         alternative=alternative,
         title="Lead times chosen",

@@ -24,6 +24,7 @@ from streamlit.runtime.secrets import SecretsValue
 from dashboard.server.gate import Gate
 from dashboard.server.monitoring import metrics
 from dashboard.server.page_head import PageHead
+from dashboard.server.unknown_page import UnknownPage
 from dashboard.sign_in import read_settings
 
 log = logging.getLogger(__name__)
@@ -178,6 +179,7 @@ WRAPPERS = [
     Middleware(ProtectiveHeaders),
     Middleware(PageHead),
     Middleware(Gate, settings=SETTINGS),
+    Middleware(UnknownPage),
     Middleware(WarmFirst),
 ]
 

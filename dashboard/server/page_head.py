@@ -46,7 +46,7 @@ class PageHead:
 
         async def send_page(message: Message) -> None:
             nonlocal begun
-            if message["type"] == "http.response.start" and _is_page(message):
+            if message["type"] == "http.response.start" and is_page(message):
                 begun = message
             elif begun is None:
                 await send(message)
@@ -70,6 +70,7 @@ def _asks_for_a_page(scope: Scope) -> bool:
     return scope["type"] == "http" and scope["method"] == "GET" and b"text/html" in accepted
 
 
-def _is_page(message: Message) -> bool:
+def is_page(message: Message) -> bool:
+    """Return True if the response that a message begins is a page."""
     kind: bytes = dict(message.get("headers", [])).get(b"content-type", b"")
     return message["status"] == 200 and kind.startswith(b"text/html")

@@ -173,15 +173,11 @@ def order_records(connection: Connection, order_id: str) -> OrderRecords | None:
     judged = rows_of(connection, select(order_line_facts_table).where(order_line_facts_table.c.order_id == order_id))
     sent = rows_of(
         connection,
-        select(shipment_lines)
-        .where(shipment_lines.c.order_id == order_id, _alive(shipment_lines))
-        .order_by(shipment_lines.c.shipment_id),
+        select(shipment_lines).where(shipment_lines.c.order_id == order_id, _alive(shipment_lines)),
     )
     billed = rows_of(
         connection,
-        select(invoice_lines)
-        .where(invoice_lines.c.order_id == order_id, _alive(invoice_lines))
-        .order_by(invoice_lines.c.invoice_id),
+        select(invoice_lines).where(invoice_lines.c.order_id == order_id, _alive(invoice_lines)),
     )
     verdicts_of_line = {row["line_no"]: row for row in judged}
     listed = {row["line_no"] for row in wanted}
@@ -194,9 +190,9 @@ def order_records(connection: Connection, order_id: str) -> OrderRecords | None:
             key=lambda row: _natural(row["line_no"]),
         ),
         shipments=_by_ids(connection, shipments, "shipment_id", sent),
-        shipment_lines=sent,
+        shipment_lines=sorted(sent, key=lambda row: (row["shipment_id"], _natural(row["line_no"] or ""))),
         invoices=_by_ids(connection, invoices, "invoice_id", billed),
-        invoice_lines=billed,
+        invoice_lines=sorted(billed, key=lambda row: (row["invoice_id"], _natural(row["line_no"] or ""))),
         customer=version_on(connection, customers, "customer_id", facts[0]["customer_id"], facts[0]["ordered_day"]),
         product_names=_product_names(connection, {row["product_id"] for row in (*judged, *sent) if row["product_id"]}),
     )

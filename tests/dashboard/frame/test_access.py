@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 import dashboard
 from dashboard import queries
@@ -74,6 +75,7 @@ def test_error_of_a_click_is_shown_by_the_page(role: Role, monkeypatch: pytest.M
 def test_download_reads_with_the_access_at_the_click(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not with the access when its page was drawn, and in a thread without a page."""
     known = [Access("ben@example.com", Role.ANALYST), Access("ben@example.com", Role.ANALYST, WEST), None]
+    monkeypatch.setattr(access.st, "session_state", {})
     monkeypatch.setattr(access, "signed_in", lambda: ("ben@example.com", "1"))
     monkeypatch.setattr(access, "look_up", lambda *_: known[0])
     download = access.at_download(queries._scope)
@@ -84,3 +86,18 @@ def test_download_reads_with_the_access_at_the_click(monkeypatch: pytest.MonkeyP
         known.pop(0)
         with pytest.raises(AccessEnded):
             threads.submit(download).result()
+    assert access.failed_downloads() == [str(AccessEnded("ben@example.com"))]
+
+
+def test_the_reason_of_a_failed_download_is_shown_once() -> None:
+    def page() -> None:
+        from dashboard.frame import access, live_refresh
+
+        if "failed" not in access.st.session_state:
+            access.st.session_state["failed"] = True
+            access.failed_downloads().append("The *process* failed")
+        live_refresh._show_failed_downloads()
+
+    shown = AppTest.from_function(page).run()
+    assert [message.value for message in shown.toast] == ["**The file was not made.** The \\*process\\* failed"]
+    assert len(shown.run().toast) == 0

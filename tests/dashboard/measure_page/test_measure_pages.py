@@ -170,6 +170,7 @@ def test_bar_chart_keeps_the_given_order_and_draws_totals_as_marks() -> None:
         "low": 0,
         "high": 5,
         "figure": pytest.approx(5 * LETTER + 14),
+        "shade": 0,
     }
     noted = chart_types.bar_chart([Bar("L1", 3, "three", note="what it adds"), Bar("L2", 1, "one")], is_dark=False)
     assert [row["note"] for row in noted["datasets"]["rows"]] == ["what it adds", ""]

@@ -3,8 +3,10 @@ agrees.
 """
 
 import json
+import re
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -12,11 +14,14 @@ import pytest
 import buyerview
 from dashboard import queries
 from dashboard.components import formatting
+from dashboard.components.sentences import as_text
 from dashboard.frame import menu
 from dashboard.frame.filters import Filters
 from dashboard.frame.period import choose
+from dashboard.measure_page.headline import worst_segment
 from dashboard.measure_page.view import load_view
 from metrics import warehouse
+from metrics.access import EVERYTHING
 from metrics.lists.options import targets_on
 from metrics.model.measure import Unit
 from metrics.model.question import Question
@@ -28,6 +33,7 @@ from tests.dashboard.small_warehouse import AS_OF
 
 PERIOD = choose("13W", as_of=AS_OF.date(), first=date(2025, 1, 1))
 START, END = PERIOD.start, PERIOD.elapsed
+ALL = choose("All", as_of=AS_OF.date(), first=date(2025, 1, 1))
 BOTH = (("segment", ("A", "B")),)
 
 
@@ -105,5 +111,22 @@ def test_pages_and_commands_use_the_same_weighted_target_for_several_segments(
     (whole,) = queries.answers(generation.number, Question(("otif",), start=START, end=END, where=BOTH))
     assert (row["target_value"], row["value"]) == (found.value, whole.value)
 
-    target_text = f"target {formatting.number(found.value, Unit.SHARE)}"
-    assert target_text in markup(open_page(segment=["A", "B"]))
+    html = markup(open_page(segment=["A", "B"]))
+    assert f"target {formatting.number(found.value, Unit.SHARE)}" in html
+    of_segments = re.search(r'aria-label="Service by customer segment.*?</table>', html, re.DOTALL)
+    assert of_segments is not None
+    assert {"target 95.0%", "target 90.0%"} <= set(re.findall(r"target [\d.]+%", of_segments[0]))
+
+
+@pytest.mark.usefixtures("small")
+def test_headline_says_so_if_every_segment_is_off_target() -> None:
+    generation = warehouse.current(warehouse.locate())
+    assert generation is not None
+    view = load_view(menu.entry_of_file("scorecard"), ("otif",), generation.number, Filters(ALL, ()))
+    of_all = [{"measure": "otif", "scope": "all", "target_value": 1.0, "tolerance": 0.0}]
+    with queries.reading_as(EVERYTHING):
+        one, all_off = (
+            as_text([worst_segment(replace(view, targets=targets), "otif")]) for targets in (view.targets, of_all)
+        )
+    assert not one.startswith("Off target in every segment")
+    assert all_off.startswith("Off target in every segment. Largest gap: segment ")

@@ -132,6 +132,8 @@ def test_list_without_a_part_in_the_address_opens_with_the_failed_orders(page_of
     answer = asked("otif")
     failed = formatting.integer(int((answer.denominator or 0) - (answer.numerator or 0)))
     assert f"failed, matches the figure {failed}" in markup(page_of_small("drill_down", measure="otif"))
+    imperfect = markup(page_of_small("drill_down", measure="perfect_order"))
+    assert "Late" in re.findall(r"<td[^>]*>([^<]+)</td>", imperfect), "each row shows why the order failed"
 
 
 def test_subtitle_names_the_dimension_values_of_the_number(page_of_small: Open) -> None:

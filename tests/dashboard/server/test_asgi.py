@@ -10,10 +10,13 @@ from typing import Any, TypeVar
 
 import pytest
 from starlette.applications import Starlette
+from starlette.responses import HTMLResponse
 from starlette.routing import Route, WebSocketRoute
+from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
 from dashboard.server import asgi
+from dashboard.server.unknown_page import UnknownPage
 from dashboard.sign_in import Mode, SignIn
 
 T = TypeVar("T")
@@ -32,7 +35,7 @@ APP = Starlette(
 """Return our routes and wrappers around an application that greets."""
 
 
-async def answered(path: str, kind: str = "http") -> list[Any]:
+async def answered(path: str, kind: str = "http", *, app: ASGIApp = APP, accept: bytes = b"*/*") -> list[Any]:
     """Return the messages that the application sends for a request."""
     sent: list[Any] = []
     asked = [
@@ -53,11 +56,15 @@ async def answered(path: str, kind: str = "http") -> list[Any]:
         "path": path,
         "raw_path": path.encode(),
         "query_string": b"",
-        "headers": [(b"host", b"localhost:8501"), *([(b"origin", b"http://localhost:8501")] * (kind == "websocket"))],
+        "headers": [
+            (b"host", b"localhost:8501"),
+            (b"accept", accept),
+            *([(b"origin", b"http://localhost:8501")] * (kind == "websocket")),
+        ],
         "server": ("127.0.0.1", 8501),
         "root_path": "",
     }
-    await asyncio.wait_for(APP(scope, receive, send), 20)
+    await asyncio.wait_for(app(scope, receive, send), 20)
     return sent
 
 
@@ -67,9 +74,9 @@ def run(asked: Coroutine[Any, Any, T]) -> T:
         return thread.submit(asyncio.run, asked).result(30)
 
 
-def get(path: str) -> tuple[int, dict[bytes, bytes], bytes]:
+def get(path: str, *, app: ASGIApp = APP, accept: bytes = b"*/*") -> tuple[int, dict[bytes, bytes], bytes]:
     """Return status, headers and body of a response."""
-    begins, *parts = run(answered(path))
+    begins, *parts = run(answered(path, app=app, accept=accept))
     return begins["status"], dict(begins["headers"]), b"".join(part.get("body", b"") for part in parts)
 
 
@@ -109,6 +116,23 @@ def test_every_response_forbids_framing_and_content_sniffing(path: str, status: 
     assert headers[b"x-frame-options"] == b"DENY"
     assert headers[b"x-content-type-options"] == b"nosniff"
     assert b"frame-ancestors 'none'" in headers[b"content-security-policy"]
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "text"),
+    [
+        ("/stockouts", 200, "Streamlit"),
+        ("/stockout", 404, "no page with the address /stockout. Did you mean Stockouts (/stockouts)?"),
+        ("/&lt;b", 404, "no page with the address /&amp;lt;b. "),
+    ],
+)
+def test_unknown_address_gets_a_page_that_leads_to_the_scorecard(path: str, status: int, text: str) -> None:
+    page = UnknownPage(HTMLResponse("<head>Streamlit</head>"))
+    found, _, body = get(path, app=page, accept=b"text/html,*/*")
+    assert found == status
+    assert text.rstrip() in body.decode()
+    assert ('<a href="/">Open the scorecard</a>' in body.decode()) is (status == 404)
+    assert get(path, app=page)[0] == 200, "no browser asks for a page"
 
 
 def test_with_a_public_https_address_cookies_and_pages_stay_encrypted(monkeypatch: pytest.MonkeyPatch) -> None:
