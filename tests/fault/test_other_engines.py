@@ -1,9 +1,11 @@
 """Files of an older and of a newer DuckDB (A30): an upgrade reads and copies them, a downgrade says what to install.
 
-The files in `engines/` have the two paired tables, with one run.
+The file in `engines/` has the two paired tables, with one run. A changed header makes it a file of a newer DuckDB.
 """
 
 import gzip
+import struct
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,19 +21,28 @@ from tests.fault import paired_tables
 ENGINES = Path(__file__).parent / "engines"
 
 
-def publish_file(location: Location, engine: str, number: int) -> Path:
+def publish_file(location: Location, number: int, change: Callable[[bytes], bytes] = bytes) -> Path:
     """Publish a file of another engine as the newest generation."""
     assert location.folder is not None
     location.folder.mkdir(exist_ok=True)
     path = location.folder / f"gen-{number:08}.duckdb"
-    path.write_bytes(gzip.decompress((ENGINES / f"duckdb-{engine}.gz").read_bytes()))
+    path.write_bytes(change(gzip.decompress((ENGINES / "duckdb-1.4.4.gz").read_bytes())))
     entry = Published(number, path.name, path.stat().st_size, sha256(path), datetime.now(UTC).isoformat())
     replace_pointer(location.folder, [entry, *(read_pointer(location.folder) if number > 1 else [])])
     return path
 
 
+def from_the_future(file: bytes) -> bytes:
+    """Give a file a storage version that no DuckDB has, and the checksum of its first block."""
+    block = file[8:12] + struct.pack("<Q", 1_000_000) + file[20:4096]
+    checksum = 5381
+    for (word,) in struct.iter_unpack("<Q", block):
+        checksum ^= word * 0xBF58476D1CE4E5B9 % 2**64
+    return struct.pack("<Q", checksum) + block + file[4096:]
+
+
 def test_file_of_an_older_engine_is_read_and_the_next_run_leaves_it_as_it_was(location: Location) -> None:
-    path = publish_file(location, "1.4.4", 1)
+    path = publish_file(location, 1)
     before = sha256(path)
     for runs in (1, 2):
         with reading(location) as connection:
@@ -44,7 +55,7 @@ def test_file_of_an_older_engine_is_read_and_the_next_run_leaves_it_as_it_was(lo
 
 def test_file_of_a_newer_engine_is_named_and_never_rewritten(location: Location) -> None:
     paired_tables.publish(location)
-    path = publish_file(location, "2.0.0", 2)
+    path = publish_file(location, 2, from_the_future)
     before = sha256(path)
     generation = current(location)
     assert generation is not None
