@@ -10,6 +10,8 @@ Source: P7 (point, coverage and range).
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, timedelta
+from decimal import Context, Decimal
+from functools import reduce
 
 from sqlalchemy import Connection, FromClause, func, select
 
@@ -20,12 +22,22 @@ from metrics.model.reasons import missing
 from metrics.queries.division import answer_of_row
 from metrics.queries.rollups import rollup_column
 from metrics.queries.scope import scope_columns
-from metrics.queries.statements import Batch, batch_select, conditions_and_keys, key_of, unlabelled
-from metrics.schema import RowValues
+from metrics.queries.statements import (
+    PIECE,
+    Batch,
+    batch_select,
+    conditions_and_keys,
+    key_of,
+    split_select,
+    unlabelled,
+)
+from metrics.schema import Row, RowValues
+from metrics.sql.dialects import Rows
 from metrics.warehouse.query_cache import cached_per_generation
 
 Key = tuple[object, ...]
 """Dimension values, period and measure of an answer."""
+EXACTLY = Context(prec=76)
 
 
 @cached_per_generation
@@ -46,6 +58,8 @@ def answers_of_batch(
 
     facts: rejudged facts to read instead of the stored tables.
     """
+    if facts is None and (whole := _answers_of_pieces(connection, batch, question, known)) is not None:
+        return whole
     answers, by_day = [], dict[date, list[Measure]]()
     first_open: dict[date, date] = {}
     for measure, row, found in list(_rows(connection, batch, question, facts, known)):
@@ -74,6 +88,79 @@ def answers_of_batch(
         second = replace(question, start=after if start is None else max(after, start))
         later |= _by_key(_rows(connection, part, second, facts, known))
     return [_with_parts(found, complete, later) for found in answers]
+
+
+def _answers_of_pieces(
+    connection: Connection, batch: Batch, question: Question, known: frozenset[str]
+) -> list[Answer] | None:
+    """Return the answers of a batch, with both parts of the provisional ones, from one statement.
+
+    None: no rollup by day has the answers, all evidence is complete, or the only key has no rows.
+    """
+    lacking = {measure.name: missing(measure, known) for measure in batch.measures}
+    through = {
+        measure.name: complete_through(connection, measure.name, batch.date)
+        for measure in batch.measures
+        if measure.windows and not lacking[measure.name]
+    }
+    days = tuple(sorted({day for day in through.values() if day is not None}))
+    statement = split_select(batch, question, days, scope=scope_columns(connection)) if days else None
+    keys = [] if statement is None else _pieces_by_key(connection, statement, question)
+    if statement is None or not (keys or question.by or question.grain):
+        return None  # a question without dimensions and grain has an answer even without rows
+
+    def answer_of(measure: Measure, row: Row) -> Answer:
+        return answer_of_row(measure, row, *key_of(row, question), known, lacking[measure.name])
+
+    answers = []
+    for pieces in keys:
+        whole = _added([*pieces.values()], question)
+        for measure in batch.measures:
+            found = answer_of(measure, whole)
+            window = None if lacking[measure.name] else _window(measure, whole)
+            if window is not None:
+                day = through[measure.name]
+                assert day is not None, "a row is open"
+                place = days.index(day)
+                complete = [row for piece, row in pieces.items() if piece <= place]
+                later = [row for piece, row in pieces.items() if piece > place]
+                parts = [answer_of(measure, _added(part, question)) if part else None for part in (complete, later)]
+                opened = whole[rollup_column(measure, "open")]
+                found = replace(found, provisional=Provisional(window, opened, day, *parts))
+            answers.append(found)
+    return answers
+
+
+def _pieces_by_key(connection: Connection, statement: Rows, question: Question) -> list[dict[int, Row]]:
+    """Return the rows of a statement of `split_select` by piece, for each combination of dimensions and period."""
+    found = connection.execute(statement)
+    names, pieces = tuple(found.keys()), dict[Key, dict[int, Row]]()
+    for values in found.all():
+        row: Row = dict(zip(names, values, strict=True))
+        key = (*[row[name] for name in question.by], row.get("period"))
+        pieces.setdefault(key, {})[row[PIECE]] = row
+    return list(pieces.values())
+
+
+def _added(rows: list[Row], question: Question) -> Row:
+    """Return one row with the sums of rows of the same key, and with the first and last of their currencies and units.
+
+    Decimals are added exactly: their sums have up to 38 digits.
+    """
+    first, *others = rows
+    if not others:
+        return first
+    added = dict(first)
+    for name in first.keys() - {PIECE, "period", *question.by}:
+        values = [row[name] for row in rows]
+        if name.endswith(("_first", "_last")):
+            known = [value for value in values if value is not None]
+            added[name] = (min if name.endswith("_first") else max)(known, default=None)
+        elif isinstance(values[0], Decimal):
+            added[name] = reduce(EXACTLY.add, values)
+        else:
+            added[name] = sum(values)
+    return added
 
 
 def _complete_through(connection: Connection, measure: Measure, facts: FromClause, column: str) -> date | None:

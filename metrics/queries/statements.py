@@ -29,6 +29,8 @@ from metrics.queries.rollups import Rollup, rollup_column, smallest_rollup
 from metrics.schema import RowValues
 from metrics.sql.dialects import Expression, Rows, period_start
 
+PIECE = "piece"
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -70,36 +72,67 @@ def batch_select(
     """
     if facts is not None:
         return _batch_select(batch, question, facts, None)
-    stored = all(measure.date == batch.date for measure in batch.measures)  # rollups sum by the measure's own date
-    rollup = None
-    if stored and not batch.percentiles:
-        asked = (*question.by, *[name for name, _ in question.where])
-        rollup = smallest_rollup(
-            batch.facts,
-            batch.date,
-            dimensions=asked,
-            columns=scope,
-            grain=question.grain,
-            start=question.start,
-            end=question.end,
-        )
     names = tuple(measure.name for measure in batch.measures)
+    rollup = _rollup_of(batch, question, scope)
     return _stored_select(batch.facts, batch.date, names, question, rollup, percentiles=batch.percentiles)
+
+
+def split_select(
+    batch: Batch, question: Question, days: tuple[date, ...], *, scope: frozenset[str] = frozenset()
+) -> Rows | None:
+    """Return the SELECT of a batch with its rows split at some days, if a rollup by day has the answer.
+
+    The column PIECE is the number of the days that have ended before the rows. The sums of all pieces of a key add up
+    to its row in `batch_select`.
+    """
+    rollup = _rollup_of(batch, question, scope)
+    if rollup is None or "day" not in rollup.periods:
+        return None
+    names = tuple(measure.name for measure in batch.measures)
+    return _stored_select(batch.facts, batch.date, names, question, rollup, percentiles=False, days=days)
+
+
+def _rollup_of(batch: Batch, question: Question, scope: frozenset[str]) -> Rollup | None:
+    """Return the smallest rollup that answers the question for a batch."""
+    stored = all(measure.date == batch.date for measure in batch.measures)  # rollups sum by the measure's own date
+    if not stored or batch.percentiles:
+        return None
+    return smallest_rollup(
+        batch.facts,
+        batch.date,
+        dimensions=(*question.by, *[name for name, _ in question.where]),
+        columns=scope,
+        grain=question.grain,
+        start=question.start,
+        end=question.end,
+    )
 
 
 @lru_cache(maxsize=500)  # building the statement takes longer than running it
 def _stored_select(
-    facts: Table, day: str, names: tuple[str, ...], question: Question, rollup: Rollup | None, *, percentiles: bool
+    facts: Table,
+    day: str,
+    names: tuple[str, ...],
+    question: Question,
+    rollup: Rollup | None,
+    *,
+    percentiles: bool,
+    days: tuple[date, ...] = (),
 ) -> Rows:
-    return _batch_select(Batch(facts, day, percentiles, [find(name) for name in names]), question, None, rollup)
+    return _batch_select(Batch(facts, day, percentiles, [find(name) for name in names]), question, None, rollup, days)
 
 
-def _batch_select(batch: Batch, question: Question, facts: FromClause | None, rollup: Rollup | None) -> Rows:
+def _batch_select(
+    batch: Batch, question: Question, facts: FromClause | None, rollup: Rollup | None, days: tuple[date, ...] = ()
+) -> Rows:
     source: FromClause = facts if facts is not None else batch.facts if rollup is None else rollup.table
     day = source.c[batch.date] if rollup is None else source.c[rollup.periods[0]]
     conditions, keys = conditions_and_keys(
         source, day, question, stored=rollup is not None and question.grain in rollup.periods
     )
+    if days:
+        ended = [(day <= last, place) for place, last in enumerate(days)]
+        keys.append(case(*ended, else_=len(days)).label(PIECE))
     columns: list[Expression] = []
     for measure in batch.measures:
         columns += _parts(measure, source, stored=rollup is not None)

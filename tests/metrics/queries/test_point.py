@@ -7,10 +7,12 @@ import pytest
 from sqlalchemy import Connection
 
 from metrics.facts import availability, contract_verdicts, delivery_groups, recoveries
+from metrics.facts.orders import order_facts_table
 from metrics.measures.catalog import MEASURES
-from metrics.model.measure import Ratio
+from metrics.model.measure import Additive, Ratio
 from metrics.model.point import comparable, point_of, range_of
 from metrics.model.question import Question
+from metrics.queries import provisional
 from metrics.queries.answer import answer
 from metrics.queries.explain import explain
 from metrics.queries.provisional import complete_through
@@ -109,6 +111,28 @@ def test_the_parts_of_each_month_add_up_to_the_month(connection: Connection) -> 
     assert april.provisional.complete is not None
     assert april.provisional.later is not None
     assert (april.provisional.complete.judged, april.provisional.later.judged, april.judged) == (1, 3, 4)
+
+
+def test_one_statement_gives_the_parts_that_separate_statements_give(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    summed = tuple(
+        name
+        for name, measure in MEASURES.items()
+        if measure.facts is order_facts_table and isinstance(measure.formula, Additive)
+    )
+    asked = [
+        Question(summed),
+        Question(summed, by=("segment",)),
+        Question(summed, by=("region",), grain="month"),
+        Question(summed, start=date(2027, 1, 1)),
+    ]
+    at_once = [answer(connection, question) for question in asked]
+    monkeypatch.setattr(provisional, "split_select", lambda *_, **__: None)
+    assert at_once == [answer(connection, question) for question in asked]
+    for answers in at_once[:3]:
+        parts = [found.provisional for found in answers if found.provisional is not None]
+        assert any(part.complete is not None and part.later is not None for part in parts)
 
 
 def test_answer_after_the_last_complete_day_has_no_comparable_part(connection: Connection) -> None:
