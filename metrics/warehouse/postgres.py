@@ -73,7 +73,7 @@ RUN_SETTINGS = {
 
 PostgreSQL estimates a few rows for joins of joins, and would then join hundreds of thousands of rows one by one. With
 less memory, sorts and groups of wide rows write to disk. Statistics of 6,000 rows a table are enough for the plans of a
-run; with the default of 30,000 rows they took a quarter of its time.
+run; with the default of 30,000 rows they took a fifth of its time.
 """
 
 NOT_CONNECTABLE = (ImportError, OSError, TypeError, ValueError)
