@@ -13,8 +13,7 @@ def rare_garbage_collection() -> Iterator[None]:
     """Collect garbage seldom during a run.
 
     SQLAlchemy's statements and the imports of Great Expectations are millions of objects, which each collection would
-    visit, and hardly any of them is garbage. Freezing and unfreezing makes them old without a visit, so that the next
-    full collection finds them.
+    visit, and hardly any of them is garbage.
     """
     usual = gc.get_threshold()
     gc.freeze()
@@ -23,5 +22,4 @@ def rare_garbage_collection() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*usual)
-        gc.freeze()
         gc.unfreeze()
