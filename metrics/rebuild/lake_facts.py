@@ -18,7 +18,7 @@ from metrics.errors import BuildFailed, driver_text
 from metrics.facts.orders import facts_metadata, order_facts_table, order_line_facts_table
 from metrics.facts.registry import FACT_TABLES
 from metrics.queries.rollups import rollup_metadata
-from metrics.rebuild.rebuild import rebuild
+from metrics.rebuild.rebuild import rebuild, reshaped_tables
 from metrics.redaction import url_text
 from metrics.schema import local_days, orders
 from metrics.warehouse import Build
@@ -60,7 +60,7 @@ def update_facts(
     """
     connection = build.connection
     if build.lake is not None:
-        _update_lake(build, build.lake, as_of, touched, filled or {})
+        _update_lake(build, build.lake, as_of, touched, feeds, filled or {})
         return
     if build.dialect == "duckdb" and manifest_of(connection) is not None:  # a dry run, or BUYERVIEW_LAKE is gone
         drop_all(connection, (*IN_LAKE, lake))
@@ -69,7 +69,12 @@ def update_facts(
 
 
 def _update_lake(
-    build: Build, place: Lake, as_of: datetime, touched: str | None, filled: Mapping[str, Sequence[Path]]
+    build: Build,
+    place: Lake,
+    as_of: datetime,
+    touched: str | None,
+    feeds: frozenset[str] | None,
+    filled: Mapping[str, Sequence[Path]],
 ) -> None:
     connection, folder, run = build.connection, place.folder, run_name(build.number)
     before = manifest_of(connection)
@@ -88,9 +93,11 @@ def _update_lake(
     if place.spark is None:
         derived = _built_here(connection, folder / FACTS / run, as_of)
     else:
-        months = _changed_months(connection, before, after, touched) if before is not None and touched else None
-        sources = Manifest(canonical, before.derived if before is not None and months is not None else {})
-        derived = _built_on_spark(place, place.spark, run, sources, as_of, months)
+        former = before if before is not None and not reshaped_tables(connection) else None
+        months = _changed_months(connection, former, after, touched) if former is not None and touched else None
+        partial = months is not None or feeds is not None
+        sources = Manifest(canonical, former.derived if former is not None and partial else {})
+        derived = _built_on_spark(place, place.spark, run, sources, as_of=as_of, months=months, feeds=feeds)
     failpoint("lake.facts")
     names = {name: [str(Path(file).relative_to(folder)) for file in files] for name, files in derived.items()}
     after = Manifest(canonical, names)
@@ -115,7 +122,14 @@ def _built_here(connection: Connection, target: Path, as_of: datetime) -> dict[s
 
 
 def _built_on_spark(
-    place: Lake, url: URL, run: str, sources: Manifest, as_of: datetime, months: frozenset[date] | None
+    place: Lake,
+    url: URL,
+    run: str,
+    sources: Manifest,
+    *,
+    as_of: datetime,
+    months: frozenset[date] | None,
+    feeds: frozenset[str] | None,
 ) -> dict[str, list[str]]:
     """Build facts and rollups on the cluster. Return the Parquet files of each table."""
     from metrics.rebuild.spark_facts import build_facts  # the client is an optional dependency
@@ -126,7 +140,7 @@ def _built_on_spark(
     names = {name: [one for part in parts.values() for one in part.files] for name, parts in sources.canonical.items()}
     files = {name: [str(place.folder / one) for one in listed] for name, listed in {**names, **sources.derived}.items()}
     try:
-        return build_facts(url, files, target, as_of=as_of, months=months)
+        return build_facts(url, files, target, as_of=as_of, months=months, feeds=feeds)
     except DBAPIError as error:
         raise BuildFailed(
             url_text(url),

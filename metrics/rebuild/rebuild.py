@@ -79,7 +79,7 @@ def rebuild(
     or if `as_of` is earlier than before. A partial rebuild assumes that no stored instant lies after the previous
     `as_of`, since it would miss such an event. Ingest ensures this. Bare dates are an exception: they are checked here.
     """
-    reshaped = _reshaped_tables(connection)
+    reshaped = reshaped_tables(connection)
     for metadata in (facts_metadata, rollup_metadata):
         metadata.drop_all(connection, [stored for stored in metadata.tables.values() if stored.name in reshaped])
         metadata.create_all(connection)
@@ -119,7 +119,7 @@ def _refresh_days(connection: Connection) -> None:
     analyze(connection, local_days)
 
 
-def _reshaped_tables(connection: Connection) -> set[str]:
+def reshaped_tables(connection: Connection) -> set[str]:
     """Return the names of stored fact and rollup tables whose columns differ from those of this version."""
     stored = stored_columns(connection)
     declared = {

@@ -29,20 +29,22 @@ def build_facts(
     *,
     as_of: datetime,
     months: frozenset[date] | None = None,
+    feeds: frozenset[str] | None = None,
 ) -> dict[str, list[str]]:
     """Build facts and rollups to `as_of` (naive UTC) on the cluster. Return the Parquet files of each table.
 
     sources: Parquet files of the canonical tables and, for a partial build, of the tables that the former build
     returned. A table without files is empty.
     target: folder for new files, which every worker can write. It must be a new folder for each build.
-    months: first days of the months whose orders changed. None: build everything. A partial build judges the orders
+    months: first days of the months whose orders changed. None: all may have changed. A partial build judges the orders
     of these months again, and writes only files with changed rows; the other files are those of the former build.
+    feeds: the feeds whose records changed, as in `rebuild`.
     """
     engine = create_engine(url, poolclass=NullPool, connect_args={"folder": str(target)})
     with engine.connect() as connection:
         attach(connection, sources)
         touched = None if months is None else _orders_of(connection, months)
-        rebuild(connection, as_of=as_of, touched=touched)
+        rebuild(connection, as_of=as_of, touched=touched, feeds=feeds)
         files = session_of(connection).files
         built = {name for metadata in DERIVED for name in metadata.tables} | {schema.local_days.name}
         return {name: files[name] for name in sorted(built)}

@@ -110,9 +110,9 @@ def create_view(
 
 
 def load_rows(connection: Connection, table: Table, files: Sequence[Path]) -> None:
-    """Replace the rows of a stored table by those of Parquet files."""
-    table.create(connection, checkfirst=True)
-    connection.exec_driver_sql(f"DELETE FROM {quoted(table.name)}")
+    """Create a stored table again, with the rows of Parquet files."""
+    table.drop(connection, checkfirst=True)
+    table.create(connection)
     connection.exec_driver_sql(f"INSERT INTO {quoted(table.name)} {_as_select(connection, table, files)}")
 
 

@@ -67,6 +67,9 @@ class _Compiler(SQLCompiler):
         kinds = [self.dialect.type_compiler_instance.process(kind) for kind in element_types]
         return f"SELECT {', '.join(f'CAST(NULL AS {kind})' for kind in kinds)} WHERE false"
 
+    def render_literal_value(self, value: Any, _type: object) -> str:
+        return spark_session.literal_text(value).replace("%", "%%")
+
     def visit_ltrim_func(self, trim: Function[str], **options: Any) -> str:
         text, *characters = [self.process(argument, **options) for argument in trim.clauses]
         return f"trim(LEADING {' '.join(characters)} FROM {text})"

@@ -128,7 +128,7 @@ class Session:
         Spark copies a common table expression to every place that names it. A chain of them would take it minutes to
         plan. So the ones that are named several times are written to files first.
         """
-        values = {name: _literal(value) for name, value in parameters.items()}
+        values = {name: literal_text(value) for name, value in parameters.items()}
         head, *steps = statement.split(STEP)
         for number, step in enumerate(steps[:-1]):
             name, _, select = step.partition(" AS \n")
@@ -292,7 +292,7 @@ def _translated() -> Iterator[None]:
         raise Error(text) from error
 
 
-def _literal(value: object) -> str:
+def literal_text(value: object) -> str:
     """Return a value as text of a statement. Spark runs its whole optimizer for each bound value."""
     if value is None or isinstance(value, bool):
         return {None: "NULL", True: "true", False: "false"}[value]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, make_url, select, update
 from sqlalchemy.exc import DBAPIError
 
 from benchmarks.compare_warehouses import differences
@@ -152,6 +152,36 @@ def test_a_run_writes_only_the_months_whose_rows_changed(own: Location) -> None:
     with reading(without) as connection:
         assert lake.manifest_of(connection) is None
         assert connection.execute(select(func.count()).select_from(order_facts_table)).scalar_one() > 0
+
+
+@pytest.mark.long
+def test_spark_starts_from_the_facts_of_the_last_run_unless_their_columns_have_changed(
+    own: Location, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert own.lake is not None
+    folder, before, given = own.lake.folder, manifest(own), []
+    built = {name: [str(folder / file) for file in files] for name, files in before.derived.items()}
+
+    def build(*arguments: object, **more: object) -> dict[str, list[str]]:
+        sources = arguments[-1]
+        assert isinstance(sources, lake.Manifest)
+        given.append((bool(sources.derived), bool(more["months"])))
+        return built
+
+    monkeypatch.setattr(lake_facts, "_built_on_spark", build)
+    monkeypatch.setattr(lake_facts, "STORED", ())  # Spark's rollups
+    monkeypatch.setattr(lake, "_refuse_silent_server", lambda _: None)
+    on_spark = Location(folder=own.folder, lake=Lake(folder, make_url("spark://localhost:1")))
+    with reading(own) as connection:
+        order = connection.execute(select(orders.c.order_id).limit(1)).scalar_one()
+    publish_facts(on_spark, [order])
+    publish_facts(on_spark)
+    with writing(on_spark) as build_of_later_version:
+        build_of_later_version.connection.exec_driver_sql("ALTER TABLE facts_state ADD COLUMN more INTEGER")
+        build_of_later_version.publish()
+    publish_facts(on_spark, [order])
+    assert given == [(True, True), (False, False), (False, False)]
+    warehouse.close(on_spark)
 
 
 @pytest.mark.long

@@ -48,8 +48,9 @@ def test_values_and_changed_rows_come_back(spark_cluster: Cluster, tmp_path: Pat
     rows = [(f"O'{number}\\", date(2026, 1 + number % 3, 1), -number) for number in range(6)]
     engine = create_engine(spark_cluster.url, connect_args={"folder": str(tmp_path)})
     with engine.connect() as connection:
-        found = connection.execute(select(null(), *[literal(value) for value in VALUES])).one()
-        assert repr(tuple(found)) == repr((None, *VALUES))
+        escaped = [literal("50% \\ of").like("50\\%%", escape="\\"), literal("50_\\").endswith("_\\", autoescape=True)]
+        found = connection.execute(select(null(), *[literal(value) for value in VALUES], *escaped)).one()
+        assert repr(tuple(found)) == repr((None, *VALUES, True, True))
         table.create(connection)
         connection.execute(insert(table), [dict(zip(table.c.keys(), row, strict=True)) for row in rows])
         twice = select(table).where(table.c.name != rows[1][0]).cte("twice")
