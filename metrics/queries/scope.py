@@ -17,7 +17,8 @@ from metrics.access import EVERYTHING, Scope
 from metrics.model.access_scope import SCOPE_COLUMNS, check_scope
 from metrics.queries.outdated import refuse_outdated
 from metrics.queries.scope_comparisons import build_comparisons
-from metrics.queries.scope_rows import Stored, scope_values, views
+from metrics.queries.scope_conditions import Stored, scope_values
+from metrics.queries.scope_rows import KEYS, views
 from metrics.warehouse import Location, Views
 from metrics.warehouse.duckdb_dialect import DuckDBDialect
 from metrics.warehouse.missing_columns import stored_columns
@@ -83,7 +84,10 @@ def _statements(engine: str, names: tuple[str, ...], stored: frozenset[tuple[str
     dialect = DIALECTS[engine]()
     quote = dialect.identifier_preparer.quote_identifier
     options = {"literal_binds": True}
+    # An embedded warehouse keeps the session with the open generation. A session of a server ends with its page.
+    kinds = dict.fromkeys(KEYS, "TABLE") if engine == "duckdb" else {}
     return tuple(
-        f"CREATE TEMPORARY VIEW {quote(name)} AS {rows.compile(dialect=dialect, compile_kwargs=options)}"
+        f"CREATE TEMPORARY {kinds.get(name, 'VIEW')} {quote(name)} AS "
+        f"{rows.compile(dialect=dialect, compile_kwargs=options)}"
         for name, rows in views(Stored(PLACE, dict(stored), names))
     )

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, exists, select, true
 from metrics.facts import order_intervals, recoveries, step_slack, stockouts
 from metrics.facts.fact_table import BuildContext, FactTable
 from metrics.facts.fill import insert_rows
-from metrics.facts.orders import NONE, facts_state
-from metrics.queries.scope_rows import Stored, scope_customers, scope_orders
+from metrics.facts.orders import facts_state
+from metrics.queries.scope_conditions import Stored, scope_customers, scope_orders
 from metrics.sql.dialects import Rows, typed_null
 from metrics.sql.temporary_tables import temporary_table
 
@@ -54,7 +54,7 @@ def _partly_visible(connection: Connection, place: str) -> bool:
     o = Stored(place, {}, ()).table("order_facts").c
     visible = exists().where(scope_orders.c.order_id == o.order_id)
     theirs = o.customer_id.in_(select(scope_customers.c.customer_id))
-    found = select(o.order_id).where(o.customer_id != NONE, theirs, ~visible).limit(1)
+    found = select(o.order_id).where(theirs, ~visible).limit(1)
     return connection.execute(found).first() is not None
 
 

@@ -29,10 +29,13 @@ from metrics.model.dimensions import DIMENSIONS
 from metrics.model.measure import Percentile, Ratio, Total
 from metrics.model.question import Answer, Question
 from metrics.queries.answer import answer
+from metrics.queries.outdated import DECLARED
 from metrics.queries.rollups import rollup_metadata
 from metrics.queries.scope import reading
 from metrics.queries.scope_comparisons import OF_ALL_ORDERS, OF_CUSTOMERS
-from metrics.queries.scope_rows import DECLARED, PUBLIC, Stored, views
+from metrics.queries.scope_conditions import Stored
+from metrics.queries.scope_records import PUBLIC
+from metrics.queries.scope_rows import views
 from metrics.rebuild.rebuild import rebuild
 from metrics.targets.in_view import targets_in_view
 from metrics.warehouse import Location
@@ -51,11 +54,8 @@ BY_ORDER = (
     "returns",
     "restated_quantities",
 )
-BY_EITHER = ("quotes", "messages", "service_cases", "service_costs")
 OF_ORDER = "order_id IN (FROM kept_orders)"
 OF_CUSTOMER = "customer_id IN (FROM kept_customers)"
-KNOWN = "SELECT order_id FROM order_facts"
-
 
 LATEST = (
     "SELECT * FROM customers WHERE NOT deleted QUALIFY valid_from = max(valid_from) OVER (PARTITION BY customer_id)"
@@ -92,26 +92,42 @@ def _delete_others(driver: duckdb.DuckDBPyConnection, scope: Scope) -> None:
     driver.execute(f"CREATE TEMP TABLE kept_orders AS SELECT order_id FROM order_facts WHERE {' AND '.join(own)}")
     ordering = "SELECT DISTINCT customer_id FROM order_facts JOIN kept_orders USING (order_id)"
     of_customers = {*among} <= {*CUSTOMER_COLUMNS}
-    matching = [f"coalesce({CUSTOMER_COLUMNS[name]}, '(none)') IN {among[name]}" for name in among if of_customers]
-    matches = f" UNION SELECT customer_id FROM ({LATEST}) WHERE {' AND '.join(matching)}" if of_customers else ""
-    driver.execute(f"CREATE TEMP TABLE kept_customers AS {ordering}{matches}")
+    counted = " AND ".join(own) if of_customers else "false"  # facts without an order
+    matching = [
+        managed.format(among[name]) if name == "account_manager" else f"coalesce({column}, '(none)') IN {among[name]}"
+        for name, column in CUSTOMER_COLUMNS.items()
+        if name in among
+    ]
+    allowed = f"SELECT customer_id FROM {{}} WHERE {of_customers} AND {' AND '.join(matching or ['false'])}"
+    any_record = allowed.format("(FROM customers WHERE NOT deleted)")
+    driver.execute(f"CREATE TEMP TABLE kept_customers AS {ordering} UNION {any_record}")
+    driver.execute(f"CREATE TEMP TABLE allowed_customers AS {allowed.format(f'({LATEST})')}")
     in_quarantine = "SELECT q.feed, v.document_id FROM kept_orders JOIN quarantine q USING (order_id)"
     named = f"{in_quarantine} JOIN quarantine_values v USING (file_id, row_no) WHERE v.document_id IS NOT NULL"
     driver.execute(f"CREATE TEMP TABLE kept_documents AS {named}")
     of_feed = "(SELECT document_id FROM kept_documents WHERE feed = '{}')"
     of_customer = (
         "SELECT 1 FROM quarantine_values v WHERE (v.file_id, v.row_no) = (quarantine.file_id, quarantine.row_no)"
+        " AND v.customer_id IN (FROM {})"
     )
     named_customer = "scope NOT LIKE 'customer:%' OR substr(scope, 10) IN (FROM kept_customers)"
     without_order = f"order_id IS NULL AND invoice_id IN (SELECT invoice_id FROM invoice_lines WHERE {OF_ORDER})"
+    either = f"{OF_ORDER} OR (order_id IS NULL AND {{}} IN (SELECT {{}} FROM {{}} WHERE {counted}))"
+    of_card = "(order_id, customer_id) IN (SELECT (order_id, customer_id) FROM {} WHERE {})"
     keep = {
-        "quarantine": f"{OF_ORDER} OR (order_id IS NULL AND EXISTS ({of_customer} AND v.{OF_CUSTOMER}))",
+        "quarantine": f"{OF_ORDER} OR (order_id IS NULL AND feed = 'customers' AND EXISTS "
+        f"({of_customer.format('kept_customers')})) "
+        f"OR (order_id IS NULL AND EXISTS ({of_customer.format('allowed_customers')}))",
         "quarantine_values": "(file_id, row_no) IN (SELECT (file_id, row_no) FROM quarantine)",
         **dict.fromkeys(BY_ORDER, OF_ORDER),
-        **dict.fromkeys(BY_EITHER, f"{OF_ORDER} OR ({of_customers} AND order_id IS NULL AND {OF_CUSTOMER})"),
+        "messages": either.format("message_id", "message_id", "message_facts"),
+        "service_cases": either.format("case_id", "case_id", "case_facts"),
+        "service_costs": either.format("cost_id", "document_id", "(FROM money_facts WHERE source = 'service_cost')"),
+        "quotes": f"quote_id IN (SELECT quote_id FROM quote_facts WHERE {counted})",
         "customers": OF_CUSTOMER,
-        "stockouts": f"{of_customers} AND {OF_CUSTOMER}",
-        "buyer_scorecards": f"{OF_ORDER} OR ({of_customers} AND {OF_CUSTOMER} AND order_id NOT IN ({KNOWN}))",
+        "stockouts": f"stockout_id IN (SELECT stockout_id FROM stockout_facts WHERE {counted})",
+        "buyer_scorecards": f"{of_card.format('order_facts', ' AND '.join(own))} "
+        f"OR {of_card.format('book_facts', f'NOT ours AND {counted}')}",
         **dict.fromkeys(("targets", "assumptions"), named_customer),
         "invoice_lines": f"{OF_ORDER} OR ({without_order})",
         "invoices": "invoice_id IN (SELECT invoice_id FROM invoice_lines) "
@@ -126,13 +142,10 @@ def _delete_others(driver: duckdb.DuckDBPyConnection, scope: Scope) -> None:
         driver.execute(f"DELETE FROM {table} WHERE NOT coalesce({condition}, false)")
 
 
-def answers(
-    connection: Connection, by: tuple[str, ...], grain: str | None, dimensions: tuple[str, ...], where: Scope = ()
-) -> dict[Any, Answer]:
+def answers(connection: Connection, by: tuple[str, ...], grain: str | None) -> dict[Any, Answer]:
     """Return the answers of all measures with these dimensions."""
-    named = {*by, *dimensions} - {"account_manager"}
-    names = tuple(name for name, measure in MEASURES.items() if all(has_dimension(measure, one) for one in named))
-    found = answer(connection, Question(names, by=by, grain=grain, where=where))
+    names = tuple(name for name, measure in MEASURES.items() if all(has_dimension(measure, one) for one in by))
+    found = answer(connection, Question(names, by=by, grain=grain))
     return {(*one.dimensions.values(), one.period, one.measure): _rounded(one) for one in found}
 
 
@@ -165,39 +178,32 @@ def lists(connection: Connection) -> dict[str, Any]:
     }
 
 
-def assert_equal(place: Location, scope: Scope, folder: Path, *, deep: bool) -> None:
+def assert_equal(place: Location, scope: Scope, folder: Path, *, deep: bool) -> int:
     """Compare the fact tables, measures and lists of a scope with those of a warehouse of its records.
 
-    There, facts without an order lack the dimensions of an order, so a scope of such a dimension is a filter too.
+    Return the number of its judged orders.
     """
-    dimensions = tuple(name for name, _ in scope)
-    where = () if {*dimensions} <= {*CUSTOMER_COLUMNS} else tuple(one for one in scope if one[0] != "account_manager")
     with reading(place, scope) as scoped, holding_only(place, folder, scope) as only:
         for table in facts_metadata.sorted_tables:
             columns = [column for column in table.c if column.name not in ("file_id", "row_no", "run_id")]
-            filters = where if table.name not in ("segment_gaps", "step_budgets") else ()  # facts about segments
-            own = [table.c[SCOPE_COLUMNS[name]].in_(values) for name, values in filters if "segment" in table.c]
             found = sorted(map(repr, scoped.execute(select(*columns))))
-            assert found == sorted(map(repr, only.execute(select(*columns).where(*own)))), table.name
+            assert found == sorted(map(repr, only.execute(select(*columns)))), table.name
         questions = [((), None), *((("segment",), None), (("customer",), None), ((), "month")) * deep]
-        for by, grain in questions if "currency" not in dimensions else ():  # this filter converts amounts, a scope not
-            asked = answers(scoped, by, grain, dimensions), answers(only, by, grain, dimensions, where)
-            if where:  # the remarks of a filter compare it with all orders
-                asked = tuple({key: replace(one, remark=None) for key, one in found.items()} for found in asked)
-            assert asked[0] == asked[1], by
+        for by, grain in questions:
+            assert answers(scoped, by, grain) == answers(only, by, grain), by
         listed, expected = lists(scoped), lists(only)
         for name, rows in expected.items():
             assert listed[name] == rows, name
-        assert listed["counts"]["judged"] > 0
+        return int(listed["counts"]["judged"])
 
 
 def test_a_scope_shows_what_a_warehouse_of_its_rows_has(sample: Location, tmp_path: Path) -> None:
     """Most customers of the scope are partly visible: they have orders of other channels."""
-    assert_equal(sample, (("channel", ("web", "edi")),), tmp_path, deep=False)
+    assert assert_equal(sample, (("channel", ("web", "edi")),), tmp_path, deep=False) > 0
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", range(12) if EVERY_CASE else [2])
+@pytest.mark.parametrize("seed", range(32) if EVERY_CASE else [0])
 def test_drawn_scopes_show_what_a_warehouse_of_their_rows_has(
     seed: int, sample: Location, tmp_path: Path, tries: Tries
 ) -> None:
@@ -264,7 +270,15 @@ def test_a_table_without_a_rule_is_empty() -> None:
     empty = {name for name, text in found.items() if text.endswith("WHERE false")}
     whole = {name for name, text in found.items() if text.endswith("WHERE true") or "WHERE" not in text}
     by_month = {name for name in rollup_metadata.tables if name.endswith("_customer")}
-    assert empty == {"later", "scope_managed", "restatements", "run_warnings", *by_month}
+    assert empty == {
+        "later",
+        "scope_managed",
+        "restatements",
+        "run_warnings",
+        "segment_gaps",
+        "step_budgets",
+        *by_month,
+    }
     assert whole == {*PUBLIC, "checks"}
 
 
