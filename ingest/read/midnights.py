@@ -33,7 +33,10 @@ def read_midnights_as_days(reading: Reading, feed: str, feed_map: FeedMap, objec
         return []
     first = _count_times(reading, f"{table} WHERE _object = {number} LIMIT {FIRST_ROWS}", moments)
     undecided = [column for column in moments if not first[column][1]]
-    counts = _count_times(reading, f"{table} WHERE _object = {number}", undecided)
+    if reading.objects[number].rows_in <= FIRST_ROWS:
+        counts = {column: first[column] for column in undecided}
+    else:
+        counts = _count_times(reading, f"{table} WHERE _object = {number}", undecided)
     days = {column: timed for column, (timed, others) in counts.items() if timed and not others}
     for column in days:
         value, flag = quoted(column), quoted(f"{column}_is_date")

@@ -38,15 +38,17 @@ def find_empty_columns(connection: Connection, source: str, feeds: Mapping[str, 
         found = {name: bool(seen[name]) for name in names}
         if not counted[0] or all(found.values()):
             continue
-        has_value = [
-            select(literal(1)).select_from(table).where(*mine, filled[name]).exists().label(name)
-            for name in names
-            if not found[name]
-        ]
-        found |= connection.execute(select(*has_value)).mappings().one()
-        if all(found.values()):
-            continue
-        rows = connection.scalar(select(func.count()).select_from(table).where(*mine)) or 0
+        rows = int(counted[0])
+        if rows == SAMPLE:
+            has_value = [
+                select(literal(1)).select_from(table).where(*mine, filled[name]).exists().label(name)
+                for name in names
+                if not found[name]
+            ]
+            found |= connection.execute(select(*has_value)).mappings().one()
+            if all(found.values()):
+                continue
+            rows = connection.scalar(select(func.count()).select_from(table).where(*mine)) or 0
         for name in names:
             if not found[name]:
                 yield _warning(feed, name, rows)
