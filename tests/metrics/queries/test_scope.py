@@ -218,7 +218,7 @@ def test_drawn_scopes_show_what_a_warehouse_of_their_rows_has(
     tries.add()
 
 
-@pytest.mark.every_run("where0")
+@pytest.mark.long
 @pytest.mark.parametrize("where", [(("region", ("North",)),), (("segment", ("A", "B")), ("channel", ("edi", "web")))])
 def test_a_scope_gives_the_numbers_of_the_same_filter(sample: Location, where: Scope) -> None:
     """Measures that compare orders are left out: a filter compares with all orders, a scope with the visible ones."""
