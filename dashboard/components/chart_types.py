@@ -37,7 +37,7 @@ class Bar:
     """A bar from `start` to `end`, with its name above on the left and its label above on the right.
 
     tone: a colour of the palette. total: draw only a mark at `end`, because a length has no meaning on an axis that
-    does not start at zero. note: a second line below the name.
+    does not start at zero. note: a second line below the name. short: the name on a phone; "": the name.
     """
 
     name: str
@@ -47,6 +47,7 @@ class Bar:
     tone: str = "accent"
     total: bool = False
     note: str = ""
+    short: str = ""
 
 
 def _named(name: str) -> alt.NamedData:
@@ -94,7 +95,9 @@ def _rows_template(is_dark: bool, noted: bool) -> str:
         track.encode(x=alt.value(0), x2=alt.value(alt.expr("width")), y=y),
         bar.encode(x=x, x2="end:Q", y=y, color=alt.Color("colour:N", scale=None), tooltip=tips),
         tick.encode(x=alt.X("end:Q", scale=scale), y=y, tooltip=tips),
-        left.encode(x=alt.value(0), y=y, text="name:N"),
+        left.transform_calculate(shown="width > 400 ? datum.name : datum.short").encode(
+            x=alt.value(0), y=y, text="shown:N"
+        ),
         right.encode(x=alt.value(alt.expr("width")), y=y, text="label:N"),
         *([note.encode(x=alt.value(0), y=y, text="note:N")] if noted else []),
     ]
@@ -108,7 +111,15 @@ def bar_chart(bars: Sequence[Bar], *, is_dark: bool, low: float = 0, high: float
     """
     colour = palette(is_dark)
     rows: list[DataRow] = [
-        {"row": at, "name": bar.name, "label": bar.label, "start": bar.start, "end": bar.end, "note": bar.note}
+        {
+            "row": at,
+            "name": bar.name,
+            "short": bar.short or bar.name,
+            "label": bar.label,
+            "start": bar.start,
+            "end": bar.end,
+            "note": bar.note,
+        }
         for at, bar in enumerate(bars)
     ]
     noted = any(bar.note for bar in bars)

@@ -51,7 +51,12 @@ def questions(view: MeasureView) -> None:
     answers = view.answers
     st.header("Did I get what I wanted?", anchor=False)
     bars = [
-        Bar(MEASURES[name].title, float(answers[name].value or 0), _said(answers, name))
+        Bar(
+            MEASURES[name].title,
+            float(answers[name].value or 0),
+            _said(answers, name),
+            short=MEASURES[name].short,
+        )
         for name in QUESTIONS
         if answers[name].value is not None
     ]

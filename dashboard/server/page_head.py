@@ -1,16 +1,25 @@
-"""Middleware that adds a script to the head of every page: what Streamlit has no setting for.
+"""Middleware that adds a script and styles to the head of every page: what Streamlit has no setting for.
 
+- The layout of the frame (`assets/frame.css`), from the first paint on. Otherwise the page moves when the sidebar
+  and the style sheet arrive.
 - The server's address. Below a page such as `/stockouts`, Streamlit first asks `/stockouts/_stcore/health` and gets two
   errors (404), before it asks at the root. Buyerview is always at the root.
 - A filter adds an entry to the browser's history, so that Back removes the filter. Streamlit replaces the entry, and
   Back would leave the page.
 """
 
+from pathlib import Path
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HEAD = b"<head>"
+STYLE = (Path(__file__).resolve().parents[1] / "assets" / "frame.css").read_bytes()
 SCRIPT = b"""<script>
 window.__streamlit = { BACKEND_BASE_URL: location.origin + "/" };
+try { // the width that the user gave the sidebar
+  const width = parseInt(localStorage.getItem("sidebarWidth"), 10);
+  if (width) document.documentElement.style.setProperty("--bv-sidebar", width + "px");
+} catch { } // the browser stores nothing
 {
   const never = -1e9, soon = 2000; // ms after a click or a key
   let touched = never;
@@ -25,22 +34,22 @@ window.__streamlit = { BACKEND_BASE_URL: location.origin + "/" };
   };
 }
 </script>"""
-
+ADDED = SCRIPT + b"<style>" + STYLE + b"</style>"
 
 OF_THE_FILE = (b"content-length", b"etag", b"last-modified")
-"""Headers of a response that describe the page without the script."""
+"""Headers of a response that describe the page without the additions."""
 OF_A_CACHE = (b"accept-encoding", b"if-none-match", b"if-modified-since")
-"""Headers of a request that would get a compressed page, or none. The page has 8 kB."""
+"""Headers of a request that would get a compressed page, or none. The page has 12 kB."""
 
 
 class PageHead:
-    """Middleware that adds the script to every page."""
+    """Middleware that adds the script and the styles to every page."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Collect a page, add the script and send it; pass everything else on."""
+        """Collect a page, add the script and the styles, and send it; pass everything else on."""
         begun: Message | None = None
         parts: list[bytes] = []
 
@@ -53,7 +62,7 @@ class PageHead:
             else:
                 parts.append(message.get("body", b""))
                 if not message.get("more_body"):
-                    body = b"".join(parts).replace(HEAD, HEAD + SCRIPT, 1)
+                    body = b"".join(parts).replace(HEAD, HEAD + ADDED, 1)
                     headers = [pair for pair in begun["headers"] if pair[0].lower() not in OF_THE_FILE]
                     await send({**begun, "headers": [*headers, (b"content-length", str(len(body)).encode())]})
                     await send({"type": "http.response.body", "body": body})

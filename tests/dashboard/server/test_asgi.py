@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
 from dashboard.server import asgi
+from dashboard.server.page_head import PageHead
 from dashboard.server.unknown_page import UnknownPage
 from dashboard.sign_in import Mode, SignIn
 
@@ -133,6 +134,17 @@ def test_unknown_address_gets_a_page_that_leads_to_the_scorecard(path: str, stat
     assert text.rstrip() in body.decode()
     assert ('<a href="/">Open the scorecard</a>' in body.decode()) is (status == 404)
     assert get(path, app=page)[0] == 200, "no browser asks for a page"
+
+
+def test_every_page_begins_with_the_script_and_the_layout_of_the_frame() -> None:
+    """Nothing may be drawn before them, or the page moves."""
+    page = PageHead(HTMLResponse("<html><head><title>Streamlit</title></head></html>"))
+    _, headers, body = get("/", app=page, accept=b"text/html,*/*")
+    begin, _, rest = body.partition(b"<title>")
+    assert b"BACKEND_BASE_URL" in begin
+    assert (Path(asgi.HERE) / "assets" / "frame.css").read_bytes() in begin
+    assert rest == b"Streamlit</title></head></html>"
+    assert int(headers[b"content-length"]) == len(body)
 
 
 def test_with_a_public_https_address_cookies_and_pages_stay_encrypted(monkeypatch: pytest.MonkeyPatch) -> None:
