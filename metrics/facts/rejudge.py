@@ -14,10 +14,11 @@ from metrics.facts.fact_table import BuildContext
 from metrics.facts.orders import order_facts
 from metrics.facts.orders.tables import order_facts_table
 from metrics.policy import Policy
+from metrics.schema import order_lines
 from metrics.sql.temporary_tables import temporary_table
 
-ORDERS_PER_BATCH = 50_000
-"""Orders judged in one statement. DuckDB needs 25 kB of memory per order and would write a million orders to disk.
+LINES_PER_BATCH = 125_000
+"""Order lines judged in one statement. DuckDB needs 9 kB of memory per line; more would go to disk.
 
 Spark judges all orders in one statement: it divides the work among its workers, and plans a statement for seconds.
 """
@@ -61,13 +62,18 @@ def _judgement(judged: Table, wanted: Table, policy: Policy, context: BuildConte
 
 
 def order_batches(connection: Connection, ids: FromClause) -> list[tuple[str, str]]:
-    """Return the first and last order_id of each batch of ORDERS_PER_BATCH orders. On Spark, return one batch."""
+    """Return the first and last order_id of each batch of orders, with about LINES_PER_BATCH order lines together.
+
+    An order counts as one line more than it has, and is never divided. On Spark, return one batch.
+    """
     if connection.dialect.name == "spark":
         first, last = connection.execute(select(func.min(ids.c.order_id), func.max(ids.c.order_id))).one()
         return [] if first is None else [(first, last)]
-    place = (func.row_number().over(order_by=ids.c.order_id) - 1).label("place")
-    placed = select(ids.c.order_id, place).subquery()
+    lines = select(order_lines.c.order_id, func.count().label("number")).group_by(order_lines.c.order_id).subquery()
+    size = func.coalesce(lines.c.number, 0) + 1
+    before = (func.sum(size).over(order_by=ids.c.order_id) - size).label("before")
+    placed = select(ids.c.order_id, before).outerjoin(lines, lines.c.order_id == ids.c.order_id).subquery()
     bounds = select(func.min(placed.c.order_id), func.max(placed.c.order_id)).group_by(
-        placed.c.place - placed.c.place % ORDERS_PER_BATCH
+        placed.c.before - placed.c.before % LINES_PER_BATCH
     )
     return sorted((first, last) for first, last in connection.execute(bounds))

@@ -192,7 +192,7 @@ def test_facts_built_in_batches_equal_facts_built_at_once(
         connection = build.connection
         tables = (order_line_facts_table, order_facts_table)
         whole = [sorted(map(repr, connection.execute(select(*facts.c)))) for facts in tables]
-        monkeypatch.setattr(rejudge, "ORDERS_PER_BATCH", size)
+        monkeypatch.setattr(rejudge, "LINES_PER_BATCH", size)
         rebuild.rebuild(
             connection, as_of=connection.execute(select(rebuild.facts_state.c.as_of)).scalar_one(), touched=None
         )
