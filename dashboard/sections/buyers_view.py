@@ -74,7 +74,12 @@ def five_tests(view: MeasureView) -> None:
         bars.append(Bar(cards.title(measure), float(answer.value), value_text, tone=TONES.get(stands, "accent")))
         texts.append(f"{cards.title(measure)} {value_text}, {stands.word}")
     if not bars:
-        theme.show_html(cards.empty("No judged orders in this period", "Choose another period, or remove a filter."))
+        if ranges:
+            theme.show_html(cards.empty("Not enough evidence for one number", formatting.html(" ".join(ranges))))
+        else:
+            theme.show_html(
+                cards.empty("No judged orders in this period", "Choose another period, or remove a filter.")
+            )
         return
     chart_download.export_chart(
         chart_types.bar_chart(bars, is_dark=theme.is_dark(), high=1),
@@ -97,7 +102,7 @@ def failing_together(view: MeasureView) -> None:
     found = queries.cached(failure_combinations, view.generation, view.question)
     st.header("Which tests fail together", anchor=False)
     if not found:
-        theme.show_html(cards.empty("No order failed", "Every judged order in view passed all tests with evidence."))
+        theme.show_html(cards.empty("No known failure", "No judged order in view is known to have failed a test."))
         return
     whole = sum(orders for _, orders in found)
     rows = [

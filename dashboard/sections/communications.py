@@ -54,7 +54,7 @@ def notice(view: MeasureView) -> None:
     found = queries.cached(notice_buckets, view.generation, view.question)
     total = sum(found.values())
     if not total:
-        theme.show_html(cards.empty("No late order", "No order due in this period was late."))
+        theme.show_html(cards.empty("No late order", "No order due in this period is known to be late."))
         return
     bars = [
         Bar(

@@ -238,7 +238,7 @@ def _failed_orders(review: Review) -> Section:
         ]
         for row in listing.rows
     ]
-    nothing = ("No failed orders", "Every judged order of this customer passed all tests with evidence.")
+    nothing = ("No failed orders", "No judged order of this customer is known to have failed a test.")
     heads = ("Order", "Why it failed", "Was due", "Ordered value", "Not received")
     return Section(
         "failed", "Failed orders", heads, rows, nothing, f"{_shown(listing.total, 'order')} Latest due first.", (3, 4)

@@ -172,7 +172,8 @@ def no_orders(filters: Filters, choice: Choice) -> None:
         theme.show_html(
             cards.empty(
                 "No failed orders",
-                f"{formatting.count(counts['judged'], 'order')} judged in this period; none failed{why}.",
+                f"{formatting.count(counts['judged'], 'order')} judged in this period; "
+                f"none is known to have failed{why}.",
             )
         )
 

@@ -54,7 +54,7 @@ def recovery_funnel(view: MeasureView) -> None:
         return
     found = queries.cached(lists.funnel, view.generation, view.question)
     if not found.failed:
-        theme.show_html(cards.empty("No failures", "No judged order due in this period failed."))
+        theme.show_html(cards.empty("No failures", "No judged order due in this period is known to have failed."))
         return
     steps = {
         "Failed": found.failed,

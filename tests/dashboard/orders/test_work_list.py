@@ -100,7 +100,7 @@ def test_day_without_a_failed_order_is_not_called_resolved(desk: Location, open_
             and not failed_orders(connection, start=day, end=day).total
         )
     at = open_page("failed_orders", period="Dates", dates=[day.isoformat()] * 2)
-    assert "judged in this period; none failed." in markup(at)
+    assert "judged in this period; none is known to have failed." in markup(at)
 
 
 def test_order_leads_to_its_neighbours_in_the_list_and_back(desk: Location, open_page: Open) -> None:
