@@ -133,7 +133,8 @@ class Screen:
             with suppress(NotSeen):
                 seen.wait_for(timeout=15_000)
                 return
-        raise AssertionError(f"no click on {button} had an effect")
+        shown = self.page.get_by_test_id("stMain").inner_text()
+        raise AssertionError(f"no click on {button} had an effect; the page shows: {shown}")
 
     def value(self, measure: str) -> Locator:
         return self.page.locator(f'[data-measure="{measure}"]')
