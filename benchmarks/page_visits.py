@@ -13,6 +13,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from benchmarks.clock import processor_seconds
 from benchmarks.page_latency import Session, served
 from dashboard.frame.menu_entries import ENTRIES
 
@@ -31,12 +32,6 @@ def wait_until_warm(address: str) -> None:
         except urllib.error.HTTPError:
             time.sleep(0.1)
     raise TimeoutError(f"the server was not warm after {LONGEST_WARM_UP} s")
-
-
-def processor_seconds(process: int) -> float:
-    """Return the processor seconds that a process has used so far."""
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def visits(address: str, process: int) -> dict[str, Visit]:

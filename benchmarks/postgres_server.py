@@ -1,8 +1,7 @@
-"""A temporary PostgreSQL server on this machine, and the processor seconds that it has used."""
+"""A temporary PostgreSQL server on this machine, and its first process."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from os import sysconf
 from pathlib import Path
 
 from sqlalchemy import URL, create_engine
@@ -27,22 +26,3 @@ def first_process(url: URL) -> int:
         folder = connection.exec_driver_sql("SHOW data_directory").scalar_one()
     engine.dispose()
     return int(Path(folder, "postmaster.pid").read_text().split(maxsplit=1)[0])
-
-
-def processor_seconds(first: int) -> float:
-    """Return the processor seconds of a server: its first process, its sessions that have ended and those that run.
-
-    The kernel counts them in ticks, usually hundredths of a second.
-    """
-    own = _ticks(first)
-    running = Path(f"/proc/{first}/task/{first}/children").read_text().split()
-    return (sum(own) + sum(sum(_ticks(int(process))[:2]) for process in running)) / sysconf("SC_CLK_TCK")
-
-
-def _ticks(process: int) -> list[int]:
-    """Return the ticks of a process as user and as system, and the same of its children that have ended."""
-    try:
-        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    except OSError:  # a session that has just ended
-        return [0, 0, 0, 0]
-    return [int(field) for field in fields[11:15]]

@@ -53,7 +53,7 @@ KEYS: dict[str, Callable[[Stored], Rows]] = {
     scope_orders.name: visible_orders,
     scope_customers.name: visible_customers,
 }
-"""What the conditions of the other tables read, each after those that it reads."""
+"""Helper tables for the conditions of the other tables, each after the tables that it needs."""
 
 
 def views(stored: Stored) -> Iterator[tuple[str, Rows]]:

@@ -66,8 +66,9 @@ def test_measure_page_without_data_in_the_period_names_the_nearest_day(page: str
 
 
 # the warehouse that is read
+@pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("by", ["segment", "reason"])
-def test_waterfall_bars_add_up_from_the_earlier_to_the_current_value(small: Path, by: str) -> None:  # noqa: ARG001
+def test_waterfall_bars_add_up_from_the_earlier_to_the_current_value(by: str) -> None:
     with warehouse.reading(warehouse.locate()) as connection:
         found = explain(
             connection,
