@@ -1,4 +1,7 @@
-"""Records that are gone from a file or query: withdrawn if the mapping declares a full extract, else a warning.
+"""Records that are gone from a file or query: withdrawn if it is a full extract, else a warning.
+
+The mapping declares a full extract. Without a declaration, the records themselves can show that lines of documents were
+deleted (`_shows_deletions`).
 
 A withdrawn record stays in its table with `deleted`, like a record that its source withdraws. It returns with the next
 extract that contains it. Source: R33 (duplicates and late records).
@@ -59,7 +62,7 @@ class Extract:
 def withdraw_missing(connection: Connection, extract: Extract, result: LoadResult, touched: Table) -> list[RunWarning]:
     """Withdraw loaded records that a full extract lacks, or warn of records that are gone from a file.
 
-    Raises SourceRefused if more records are missing than the limit of the mapping allows.
+    Raises SourceRefused if a declared full extract lacks more records than the limit of the mapping allows.
     """
     feed_map, feed = extract.feed_map, extract.feed
     if feed_map.full is False or feed_map.cursor is not None or not extract.names:
@@ -82,14 +85,20 @@ def withdraw_missing(connection: Connection, extract: Extract, result: LoadResul
     gone = select(target).where(among, not_(_is_present(feed, extract.clean, present)))
     connection.execute(insert(missing).from_select([column.name for column in missing.columns], gone))
     count = connection.scalar(select(func.count()).select_from(missing)) or 0
-    total = connection.scalar(select(func.count()).select_from(target).where(among)) or 0
+    total = _count_before(connection, extract, among, result)
     if feed_map.full:
         _refuse_too_many(extract, count, total)
         if count:
             _withdraw(connection, extract, missing, result)
         _drop_quarantined(connection, extract, present, result, touched)
         return []
-    return [_warning(extract, _some_keys(connection, missing, feed), count, total)] if count else []
+    if not count:
+        return []
+    keys = _some_keys(connection, missing, feed)
+    if not unreadable and _within_limit(feed_map, count, total) and _shows_deletions(connection, extract, missing):
+        _withdraw(connection, extract, missing, result)
+        return [_withdrawal(extract, keys, count, total)]
+    return [_warning(extract, keys, count, total)]
 
 
 def _present_keys(connection: Connection, extract: Extract) -> Table:
@@ -132,12 +141,21 @@ def _scope(extract: Extract, present: Table) -> ColumnElement[bool]:
     return and_(mine, target.c.file_id.in_(_earlier_files(extract)))
 
 
+def _count_before(connection: Connection, extract: Extract, among: ColumnElement[bool], result: LoadResult) -> int:
+    """Count the records that the extract should contain: those still stored, and those that this run replaced."""
+    stored = connection.scalar(select(func.count()).select_from(FEEDS[extract.feed].table).where(among)) or 0
+    replaced = sum(result.counts.superseded[file_id] for file_id in connection.scalars(_earlier_files(extract)))
+    r = restatements.c
+    returned = select(func.count()).where(r.run_id == extract.run_id, r.feed == extract.feed, r.why == "undeletion")
+    return stored + replaced - (connection.scalar(returned) or 0)
+
+
 def _earlier_files(extract: Extract) -> Select[tuple[int]]:
-    """Select the earlier readings of the same objects."""
+    """Select the earlier readings of the same objects; of a declared full extract, of all its objects."""
     c = run_files.c
-    return select(c.file_id).where(
-        c.source == extract.source, c.feed == extract.feed, c.name.in_(extract.names), c.file_id < extract.first_file_id
-    )
+    same = [] if extract.feed_map.full else [c.name.in_(extract.names)]
+    mine = [c.source == extract.source, c.feed == extract.feed, c.file_id < extract.first_file_id]
+    return select(c.file_id).where(*mine, *same)
 
 
 def _orders(extract: Extract, present: Table) -> Select[tuple[str]]:
@@ -145,10 +163,41 @@ def _orders(extract: Extract, present: Table) -> Select[tuple[str]]:
     return select(union(select(extract.clean.c.order_id), of_rejected).subquery("orders_of_extract").c.order_id)
 
 
+def _shows_deletions(connection: Connection, extract: Extract, missing: Table) -> bool:
+    """Tell whether an undeclared extract shows that the missing records were deleted.
+
+    It does if the records are lines of documents, and each document is still in the file with an unchanged line. A file
+    of changes lacks unchanged lines, a file of recent documents lacks whole documents, and so does a file that was cut,
+    unless only the last lines of its last document are missing. Source: I8, docs/decisions.md (decision 109).
+    """
+    target, (*document, _) = FEEDS[extract.feed].table, FEEDS[extract.feed].key
+    if not document or len(extract.names) > 1:
+        return False
+    unchanged = (
+        select(literal(1))
+        .select_from(
+            target.join(
+                extract.clean, and_(*(extract.clean.c[name] == target.c[name] for name in FEEDS[extract.feed].key))
+            )
+        )
+        .where(
+            *(target.c[name] == missing.c[name] for name in document),
+            target.c.file_id < extract.first_file_id,  # a changed line has the file of this run
+            target.c.source == extract.source,
+        )
+        .exists()
+    )
+    return connection.execute(select(literal(1)).select_from(missing).where(not_(unchanged)).limit(1)).first() is None
+
+
+def _within_limit(feed_map: FeedMap, count: int, total: int) -> bool:
+    one_of_many = count == 1 < total and feed_map.full_limit > 0
+    return count <= feed_map.full_limit * total or one_of_many
+
+
 def _refuse_too_many(extract: Extract, count: int, total: int) -> None:
     limit = extract.feed_map.full_limit
-    one_of_many = count == 1 < total and limit > 0
-    if count > limit * total and not one_of_many:
+    if not _within_limit(extract.feed_map, count, total):
         raise SourceRefused(
             ", ".join(extract.names),
             extract.feed,
@@ -188,13 +237,11 @@ def _drop_quarantined(
     connection: Connection, extract: Extract, present: Table, result: LoadResult, touched: Table
 ) -> None:
     """Drop quarantined records of earlier extracts. Those that are still wrong came again in this one."""
-    q, c = quarantine.c, run_files.c
-    earlier = select(c.file_id).where(c.source == extract.source, c.feed == extract.feed)
+    q = quarantine.c
     mine = [
         q.feed == extract.feed,
         q.status.in_(["rejected", "waiting"]),
-        q.file_id < extract.first_file_id,
-        q.file_id.in_(earlier),
+        q.file_id.in_(_earlier_files(extract)),
     ]
     if extract.feed_map.full == "per_order":
         mine.append(q.order_id.in_(_orders(extract, present)))
@@ -216,10 +263,23 @@ def _some_keys(connection: Connection, missing: Table, feed: str) -> list[str]:
 
 
 def _warning(extract: Extract, keys: list[str], count: int, total: int) -> RunWarning:
-    names = ", ".join(extract.names)
-    named = ", ".join(keys) + (f" and {count - len(keys):,} more" if count > len(keys) else "")
     message = (
-        f"{names} no longer contains {count:,} of the {total:,} records that it had before: {named}. They stay loaded. "
+        f"{_what_is_gone(extract, keys, count, total)} Missing records stay loaded. "
         f"If it is a full extract, write full = true for [{extract.feed}]. If it has changes only, full = false."
     )
     return RunWarning(extract.feed, "records_are_gone", message, extract.names[0], count)
+
+
+def _withdrawal(extract: Extract, keys: list[str], count: int, total: int) -> RunWarning:
+    message = (
+        f"{_what_is_gone(extract, keys, count, total)} Missing records were withdrawn, because other lines of their "
+        f"documents are still in it, unchanged. If this is right, write full = true for [{extract.feed}]. If it has "
+        "changes only, write full = false and read the older file again."
+    )
+    return RunWarning(extract.feed, "records_were_withdrawn", message, extract.names[0], count)
+
+
+def _what_is_gone(extract: Extract, keys: list[str], count: int, total: int) -> str:
+    names = ", ".join(extract.names)
+    named = ", ".join(keys) + (f" and {count - len(keys):,} more" if count > len(keys) else "")
+    return f"{names} no longer contains {count:,} of the {total:,} records that it had before: {named}."
