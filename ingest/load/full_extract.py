@@ -144,7 +144,7 @@ def _scope(extract: Extract, present: Table) -> ColumnElement[bool]:
 def _count_before(connection: Connection, extract: Extract, among: ColumnElement[bool], result: LoadResult) -> int:
     """Count the records that the extract should contain: those still stored, and those that this run replaced."""
     stored = connection.scalar(select(func.count()).select_from(FEEDS[extract.feed].table).where(among)) or 0
-    replaced = sum(result.counts.superseded[file_id] for file_id in connection.scalars(_earlier_files(extract)))
+    replaced = sum(result.counts.superseded[row.file_id] for row in connection.execute(_earlier_files(extract)))
     r = restatements.c
     returned = select(func.count()).where(r.run_id == extract.run_id, r.feed == extract.feed, r.why == "undeletion")
     return stored + replaced - (connection.scalar(returned) or 0)
