@@ -17,13 +17,15 @@ from dashboard.measure_page.tiles import tiles
 from dashboard.measure_page.view import MeasureView, answers_by
 from metrics.measures.catalog import MEASURES
 from metrics.measures.customer_zones import ZONES
+from metrics.measures.package_evidence import Span
 from metrics.measures.package_fit import (
     FitCell,
+    Kept,
     Misfit,
-    attainments,
     days_of_period,
     fit_matrix,
     over_served,
+    row_counts,
     under_served,
 )
 from metrics.measures.package_terms import ROWS, Package
@@ -108,7 +110,7 @@ def rows_kept(view: MeasureView) -> None:
 
 def promised_and_delivered(view: MeasureView) -> None:
     """Draw the commitments of each package, and how many customers got them."""
-    found = queries.cached(attainments, view.generation, view.filters.start, view.filters.end)
+    found = queries.cached(row_counts, view.generation, Span(view.filters.start, view.filters.end))
     st.header("Commitments and attainment", anchor=False)
     if not found:
         theme.show_html(
@@ -118,12 +120,12 @@ def promised_and_delivered(view: MeasureView) -> None:
             )
         )
         return
-    kept: dict[tuple[str, str], list[bool | None]] = defaultdict(list)
+    kept: dict[tuple[str, str], list[Kept]] = defaultdict(list)
     packages: dict[str, Package] = {}
-    for one in found:
-        packages[one.package.segment] = one.package  # of several versions the last in force
-        for row in one.rows:
-            kept[one.package.segment, row.row].append(row.kept)
+    for (_, package), results in found.items():
+        packages[package.segment] = package  # of several versions the last in force
+        for row, result in results.items():
+            kept[package.segment, row].append(result)
     segments = sorted(packages)
     rows = [
         [
@@ -148,14 +150,14 @@ def promised_and_delivered(view: MeasureView) -> None:
     )
 
 
-def _cell(segment: str, row: str, kept: list[bool | None], words: str, view: MeasureView) -> Cell:
-    known = [one for one in kept if one is not None]
+def _cell(segment: str, row: str, results: list[Kept], words: str, view: MeasureView) -> Cell:
+    met, known, everyone = (sum(getattr(one, name) for one in results) for name in ("met", "known", "customers"))
     if not known:
         return Cell(words, small="unknown for all customers")
-    unknown = f"; {formatting.integer(len(kept) - len(known))} unknown" if len(known) < len(kept) else ""
+    unknown = f"; {formatting.integer(everyone - known)} unknown" if known < everyone else ""
     promised = (
-        f"{formatting.integer(sum(known))} of {formatting.count(len(known), 'customer')} "
-        f"({formatting.percent(sum(known) / len(known), 0)}){unknown}"
+        f"{formatting.integer(met)} of {formatting.count(known, 'customer')} "
+        f"({formatting.percent(met / known, 0)}){unknown}"
     )
     if view.filters.where:  # filters narrow the drill-down, but not this table
         return Cell(words, small=promised)

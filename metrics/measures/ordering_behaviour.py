@@ -6,22 +6,21 @@ the share of a customer's orders in the bin (or their mean value, units, lines o
 to serve per order. Source: docs/rules.md, profitability and ordering behaviour.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from sqlalchemy import (
     Connection,
     Integer,
+    Subquery,
     and_,
     case,
     cast,
     func,
     literal,
-    null,
     or_,
     select,
     tuple_,
@@ -43,16 +42,21 @@ from metrics.measures.ordering_traits import (
     traits_of,
 )
 from metrics.measures.profitability import is_cost_to_serve
-from metrics.measures.rank_correlation import correlation_of_ranks, ranks, ranks_of_quotients
+from metrics.measures.rank_correlation import correlation_of_ranks, ranks_of_quotients
 from metrics.model.measure import Direction, Measure, Study, Unit
 from metrics.model.question import Answer, Ask, Question
 from metrics.model.statistics import divide
 from metrics.schema import EXACT_AMOUNT
-from metrics.sql.dialects import count_if, sum_if
+from metrics.sql.dialects import Expression, count_if, sum_if
 from metrics.warehouse.query_cache import cached_per_generation
+
+if TYPE_CHECKING:
+    from metrics.measures.rank_correlation import Ranks
 
 o = order_facts_table.c
 m = money_facts_table.c
+
+QUESTIONS = (HOW, HOW_MUCH, WHAT, WHEN)
 
 
 @dataclass(frozen=True)
@@ -78,50 +82,50 @@ def bins(
     connection: Connection, question: str, start: date | None = None, end: date | None = None, where: Where = ()
 ) -> list[Bin]:
     """Return the bins of one of the four questions (HOW, HOW_MUCH, WHAT, WHEN), by trait."""
-    per_order = _cost_per_order(connection, start, end, where)
-    traits = traits_of(connection, question, start, end, where)
-    counted = _counted(connection, traits, start, end, where)
-    return [bin_ for trait, of_trait in zip(traits, counted, strict=True) for bin_ in _bins(trait, of_trait, per_order)]
+    return _bins_of_all(connection, start, end, tuple(where))[question]
 
 
 @cached_per_generation
-def _cost_per_order(connection: Connection, start: date | None, end: date | None, where: Where) -> dict[str, Fraction]:
-    """Return each customer's whole cost to serve per order, including costs without an order.
+def _bins_of_all(connection: Connection, start: date | None, end: date | None, where: Where) -> dict[str, list[Bin]]:
+    """Return the bins of every question. All traits are counted in one pass over the orders."""
+    traits = {question: traits_of(connection, question, start, end, where) for question in QUESTIONS}
+    listed = [trait for of_question in traits.values() for trait in of_question]
+    totals = _totals(connection, listed, start, end, where)
+    placed = _by_customer(connection, listed, totals, start, end, where)
+    costs = _CostRanks(placed.customers, _costs(connection, start, end, where), placed.orders)
+    made = iter(
+        [
+            _bins(trait, of_trait, by_customer, costs)
+            for trait, of_trait, by_customer in zip(listed, totals, placed.traits, strict=True)
+        ]
+    )
+    return {question: [bin_ for _ in of_question for bin_ in next(made)] for question, of_question in traits.items()}
 
-    Customers without an order are left out.
-    """
+
+def _costs(connection: Connection, start: date | None, end: date | None, where: Where) -> dict[str, Decimal]:
+    """Return each customer's whole cost to serve, including costs without an order."""
     costs = (
         select(m.customer_id, sum_if(is_cost_to_serve, m.amount))
         .where(is_cost_to_serve, *in_period(m.day, start, end), *filter_conditions(money_facts_table, where))
         .group_by(m.customer_id)
     )
-    placed = (
-        select(o.customer_id, func.count())
-        .where(
-            o.order_type == "sale", *in_period(o.ordered_day, start, end), *filter_conditions(order_facts_table, where)
-        )
-        .group_by(o.customer_id)
-    )
-    cost = {customer_id: Fraction(Decimal(amount)) for customer_id, amount in connection.execute(costs)}
-    return {
-        customer_id: cost.get(customer_id, Fraction(0)) / orders for customer_id, orders in connection.execute(placed)
-    }
+    return {customer_id: Decimal(amount) for customer_id, amount in connection.execute(costs)}
 
 
-@dataclass
-class _Counted:
-    """The totals of one trait's orders by customer: orders and cost per bin, and the sum and orders of the value."""
-
-    of_bin: dict[str | int, dict[str, tuple[int, Decimal]]] = field(default_factory=lambda: defaultdict(dict))
-    placed: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-    numbers: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
-    numbered: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+BinKey = str | int
+"""The name of a bin, or its place among the names of its trait."""
 
 
-def _counted(
-    connection: Connection, traits: Sequence[Trait], start: date | None, end: date | None, where: Where
-) -> list[_Counted]:
-    """Read the orders of every trait in one pass."""
+@dataclass(frozen=True)
+class _Total:
+    """The orders of a bin that were placed in the period, and the cost of its orders in the period."""
+
+    orders: int
+    cost: Decimal
+
+
+def _binned(traits: Sequence[Trait], start: date | None, end: date | None, where: Where) -> Subquery:
+    """Return the orders placed in the period or with a cost in it: customer, bins, numbers and cost."""
     linked = (
         select(m.order_id, sum_if(is_cost_to_serve, m.amount).label("cost"))
         .where(is_cost_to_serve, m.order_id.is_not(None), *in_period(m.day, start, end))
@@ -129,14 +133,11 @@ def _counted(
         .subquery("linked")
     )
     placed = and_(*in_period(o.ordered_day, start, end))
-    orders = (
+    return (
         select(
             o.customer_id,
             *[trait.bin.label(f"bin_{place}") for place, trait in enumerate(traits)],
-            *[
-                (cast(null(), EXACT_AMOUNT) if trait.value is None else trait.value).label(f"number_{place}")
-                for place, trait in enumerate(traits)
-            ],
+            *[trait.value.label(f"number_{place}") for place, trait in enumerate(traits) if trait.value is not None],
             case((placed, literal(1, Integer)), else_=literal(0, Integer)).label("placed"),
             func.coalesce(linked.c.cost, cast(literal(0, Integer), EXACT_AMOUNT)).label("cost"),
         )
@@ -148,58 +149,112 @@ def _counted(
         )
         .subquery("binned")
     )
-    b = orders.c
-    names, values = ([b[f"{kind}_{place}"] for place in range(len(traits))] for kind in ("bin", "number"))
-    sums = [count_if(b.placed == 1), sum_if(b.cost.is_not(None), b.cost)]
-    for value in values:
-        numbered = and_(b.placed == 1, value.is_not(None))
-        sums += [count_if(numbered), sum_if(numbered, value)]
-    asked = select(b.customer_id, *names, *[func.grouping(name) for name in names], *sums)
-    rows = connection.execute(asked.group_by(func.grouping_sets(*[tuple_(b.customer_id, name) for name in names])))
-    counted = [_Counted() for _ in traits]
+
+
+def _totals(
+    connection: Connection, traits: Sequence[Trait], start: date | None, end: date | None, where: Where
+) -> list[dict[BinKey, _Total]]:
+    """Return the total of each bin, by trait."""
+    b = _binned(traits, start, end, where).c
     many = len(traits)
-    for customer_id, *row in rows:
-        place = row.index(0, many, 2 * many) - many  # the trait whose bins this row belongs to
-        count, cost, *numbers = row[2 * many :]
-        of_trait = counted[place]
-        of_trait.of_bin[row[place]][customer_id] = (count, Decimal(cost))
-        of_trait.placed[customer_id] += count
-        if numbers[2 * place]:
-            of_trait.numbered[customer_id] += numbers[2 * place]
-            of_trait.numbers[customer_id] += Decimal(numbers[2 * place + 1])
-    return counted
-
-
-def _bins(trait: Trait, counted: _Counted, per_order: Mapping[str, Fraction]) -> list[Bin]:
-    among = [
-        customer_id for customer_id, n in (counted.placed if trait.value is None else counted.numbered).items() if n
-    ]
-    costs = ranks([per_order[customer_id] for customer_id in among])
-    whole = (
-        None
-        if trait.value is None
-        else correlation_of_ranks(
-            ranks([Fraction(counted.numbers[customer_id]) / counted.numbered[customer_id] for customer_id in among]),
-            costs,
-        )
+    names = [b[f"bin_{place}"] for place in range(many)]
+    asked = select(
+        *names, *[func.grouping(name) for name in names], count_if(b.placed == 1), sum_if(b.cost.is_not(None), b.cost)
     )
-    placed = [counted.placed[customer_id] for customer_id in among]
-    made = []
-    for name in sorted(counted.of_bin):
-        here_too = counted.of_bin[name]
-        correlation = whole
-        if trait.value is None:
-            correlation = correlation_of_ranks(
-                ranks_of_quotients(
-                    [here_too[customer_id][0] if customer_id in here_too else 0 for customer_id in among], placed
-                ),
-                costs,
+    found: list[dict[BinKey, _Total]] = [{} for _ in traits]
+    for row in connection.execute(asked.group_by(func.grouping_sets(*[tuple_(name) for name in names]))):
+        place = row.index(0, many, 2 * many) - many  # the trait whose bin this row is
+        found[place][row[place]] = _Total(row[-2], Decimal(row[-1]))
+    return found
+
+
+@dataclass(frozen=True)
+class _OfTrait:
+    """The orders of each customer in each bin. For a trait with numbers, their sum and the number of orders with one.
+
+    Lists are in the order of the customers.
+    """
+
+    in_bin: dict[BinKey, tuple[int, ...]]
+    numbers: tuple[Decimal, ...] = ()
+    numbered: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """Customers with orders in the period, the number of their orders, and their orders by trait."""
+
+    customers: tuple[str, ...]
+    orders: tuple[int, ...]
+    traits: list[_OfTrait]
+
+
+def _by_customer(
+    connection: Connection,
+    traits: Sequence[Trait],
+    totals: Sequence[Mapping[BinKey, _Total]],
+    start: date | None,
+    end: date | None,
+    where: Where,
+) -> _Placed:
+    """Return the orders that each customer placed in the period: one row per customer, one column per bin."""
+    b = _binned(traits, start, end, where).c
+    columns: list[Expression] = []
+    for place, (trait, of_trait) in enumerate(zip(traits, totals, strict=True)):
+        columns += [count_if(b[f"bin_{place}"] == name) for name in of_trait]
+        if trait.value is not None:
+            number = b[f"number_{place}"]
+            columns += [sum_if(number.is_not(None), number), count_if(number.is_not(None))]
+    labelled = [column.label(f"sum_{place}") for place, column in enumerate(columns)]
+    asked = select(b.customer_id, func.count(), *labelled).where(b.placed == 1).group_by(b.customer_id)
+    rows = connection.execute(asked).all()
+    by_column = iter(list(zip(*rows, strict=True)) if rows else [()] * (2 + len(columns)))
+    customers, orders = next(by_column), next(by_column)
+    placed = []
+    for trait, of_trait in zip(traits, totals, strict=True):
+        in_bin = {name: next(by_column) for name in of_trait}
+        numbers = () if trait.value is None else (next(by_column), next(by_column))
+        placed.append(_OfTrait(in_bin, *numbers))
+    return _Placed(customers, orders, placed)
+
+
+class _CostRanks:
+    """Ranks of the cost to serve per order, over all customers or some of them."""
+
+    def __init__(self, customers: Sequence[str], costs: Mapping[str, Decimal], orders: Sequence[int]) -> None:
+        self.orders = orders
+        self._costs = [costs.get(customer_id, Decimal(0)).as_integer_ratio() for customer_id in customers]
+        self._ranks: dict[tuple[int, ...], Ranks] = {}
+
+    def among(self, places: tuple[int, ...]) -> "Ranks":
+        """Return the ranks of the customers at these places."""
+        if places not in self._ranks:
+            over = [self._costs[place][0] for place in places]
+            self._ranks[places] = ranks_of_quotients(
+                over, [self._costs[place][1] * self.orders[place] for place in places]
             )
-        count = sum(n for n, _ in here_too.values())
-        cost = sum((amount for _, amount in here_too.values()), Decimal(0))
+        return self._ranks[places]
+
+
+def _bins(trait: Trait, totals: Mapping[BinKey, _Total], of_trait: _OfTrait, costs: _CostRanks) -> list[Bin]:
+    has_number = trait.value is not None
+    among = tuple(place for place, n in enumerate(of_trait.numbered if has_number else costs.orders) if n)
+    whole = None
+    if has_number:
+        sums = [Decimal(of_trait.numbers[place]).as_integer_ratio() for place in among]
+        under = [of_trait.numbered[place] * sums[at][1] for at, place in enumerate(among)]
+        whole = correlation_of_ranks(ranks_of_quotients([top for top, _ in sums], under), costs.among(among))
+    made = []
+    for name in sorted(totals):
+        inside, total = of_trait.in_bin[name], totals[name]
+        correlation = whole
+        if not has_number:
+            shares = ranks_of_quotients(inside, costs.orders)
+            correlation = correlation_of_ranks(shares, costs.among(among))
         title = trait.names[name] if isinstance(name, int) else name
-        placing = sum(n > 0 for n, _ in here_too.values())
-        made.append(Bin(trait.title, title, count, placing, cost, divide(cost, count), correlation, len(among)))
+        placing = sum(n > 0 for n in inside)
+        cost_per_order = divide(total.cost, total.orders)
+        made.append(Bin(trait.title, title, total.orders, placing, total.cost, cost_per_order, correlation, len(among)))
     return made
 
 

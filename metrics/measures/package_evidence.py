@@ -5,37 +5,62 @@ packages; R35 (valid on order day).
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import (
+    CompoundSelect,
     Connection,
     Date,
+    Integer,
+    Select,
+    String,
+    Subquery,
     and_,
     case,
     cast,
     false,
     func,
+    literal,
     literal_column,
     null,
     or_,
     select,
+    union,
+    union_all,
 )
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from metrics.facts.money.table import money_facts_table
 from metrics.facts.orders import order_facts_table, order_line_facts_table
 from metrics.facts.service_cases import case_facts_table
 from metrics.facts.versions import valid_on, versions
 from metrics.measures.customer_zones import in_period
-from metrics.measures.package_terms import WINDOWS, Package, package_number, packages
-from metrics.schema import customers, invoices, order_lines, orders, shipment_lines, shipments
-from metrics.sql.dialects import Expression, count_if, period_start, seconds_between, sum_if
+from metrics.measures.package_terms import (
+    DELIVERY,
+    FILL,
+    LEAD_TIME,
+    QUALITY,
+    ROWS,
+    SUPPORT,
+    TERMS,
+    WINDOWS,
+    Package,
+    package_number,
+    packages,
+    written_terms,
+)
+from metrics.schema import QTY, customers, invoices, order_lines, orders, shipment_lines, shipments
+from metrics.sql.dialects import Expression, count_if, period_start, seconds_between, sum_if, typed_null
 from metrics.warehouse.query_cache import cached_per_generation
 
 HOUR_MICROSECONDS = 3600
+
+OTHER_TERMS = ""
+"""Payment terms other than those of the own package."""
 
 
 @dataclass(frozen=True)
@@ -73,16 +98,21 @@ Cell = tuple[str, Package]
 class Span:
     """Days from `start` to `end`; None leaves an end open.
 
-    grain: the day, week, month or quarter to split by. None: no split.
+    grain: the day, week, month or quarter to split by. None: no split. customers: only these. None: all.
     """
 
     start: date | None = None
     end: date | None = None
     grain: str | None = None
+    customers: tuple[str, ...] | None = None
 
     def holds(self, day: Expression) -> list[Expression]:
         """Return the conditions that a day lies in the period."""
         return in_period(day, self.start, self.end)
+
+    def of_customers(self, customer_id: Expression) -> list[Expression]:
+        """Return the condition that a row is of the customers of the span."""
+        return [] if self.customers is None else [customer_id.in_(self.customers)]
 
     def period(self, day: Expression) -> Expression:
         """Return the first day of a day's period as a column; null without a grain."""
@@ -90,20 +120,41 @@ class Span:
         return first_day.label("period")
 
 
-def evidence(connection: Connection, start: date | None = None, end: date | None = None) -> dict[Cell, Evidence]:
-    """Return the evidence of every customer in the period; each sum uses its measure's own day."""
-    return evidence_by_period(connection, Span(start, end)).get(None, {})
+def evidence(
+    connection: Connection,
+    start: date | None = None,
+    end: date | None = None,
+    *,
+    customers: Collection[str] | None = None,
+    rows: Collection[str] = ROWS,
+) -> dict[Cell, Evidence]:
+    """Return the evidence of every customer in the period; each sum uses its measure's own day.
+
+    customers: read the evidence of these customers only. rows: read that of these package rows only.
+    """
+    only = None if customers is None else tuple(customers)
+    return _evidence_by_period(connection, Span(start, end, customers=only), rows).get(None, {})
 
 
 @cached_per_generation
 def evidence_by_period(connection: Connection, span: Span) -> dict[date | None, dict[Cell, Evidence]]:
     """Return the evidence of each period, by its first day. The result equals a separate query of each period."""
+    return _evidence_by_period(connection, span, ROWS)
+
+
+def _evidence_by_period(
+    connection: Connection, span: Span, rows: Collection[str]
+) -> dict[date | None, dict[Cell, Evidence]]:
     listed = packages(connection)
     gathered: dict[date | None, dict[tuple[str, int], dict[str, Any]]] = defaultdict(lambda: defaultdict(dict))
-    for query in (_quality, _fill, _lead_time, _delivery, _terms, _support):
-        for customer_id, number, period, what in query(connection, listed, span):
+    for row, source in SOURCES.items():
+        if row not in rows:
+            continue
+        found = source.rows(listed, span)
+        keys = (found.c[source.spread_over],) if source.spread_over else ()
+        for customer_id, number, period, *values in connection.execute(_per_cell(found, source.sums(found.c), *keys)):
             cell = gathered[period][customer_id, number]
-            for name, value in what.items():  # adding up `Evidence` objects took half of the time
+            for name, value in source.fields(*values).items():  # adding up `Evidence` objects took half of the time
                 if isinstance(value, dict):
                     cell.setdefault(name, Counter()).update(value)
                 else:
@@ -114,13 +165,82 @@ def evidence_by_period(connection: Connection, span: Span) -> dict[date | None, 
     }
 
 
-_Found = Iterable[tuple[str, int, date | None, dict[str, Any]]]
-"""Customer, place of the package, period, and the fields of Evidence that a query returns. Counts by days or terms come
-in parts; all others come once.
-"""
+def _per_cell(rows: Subquery, sums: Sequence[Expression], *keys: Expression) -> Select[Any]:
+    """Return the sums per customer, package and period of rows that have a package."""
+    r = rows.c
+    by = (r.customer_id, r.number, r.period, *keys)
+    labelled = [one.label(f"sum_{place}") for place, one in enumerate(sums)]
+    return select(*by, *labelled).where(r.number.is_not(None)).group_by(*by)
 
 
-def _quality(connection: Connection, listed: Sequence[Package], span: Span) -> _Found:
+# --- evidence under the own package, which needs one row per customer and package ------------------------------------
+
+
+def own_cells(listed: Sequence[Package], span: Span) -> dict[str, Select[Any]]:
+    """Return a SELECT for each package row: customer, place of the package in `listed`, period, then sums.
+
+    `own_evidence` reads the sums, which are all numbers. They suffice to judge the package itself, and no other one.
+    """
+    selects = {}
+    for row, source in SOURCES.items():
+        found = source.rows(listed, span)
+        sums = source.sums(found.c) if source.own_sums is None else source.own_sums(found.c, listed)
+        selects[row] = _per_cell(found, sums)
+    return selects
+
+
+def same_evidence(listed: Sequence[Package], span: Span) -> CompoundSelect[Any]:
+    """Return the number of customers with the same sums of `own_cells`: row, place of the package, period, sums, count.
+
+    Rows without a name count the customers of a package and period. Missing sums are null.
+    """
+    cells = {row: cell.cte(f"cells_{place}") for place, (row, cell) in enumerate(own_cells(listed, span).items())}
+    sums = {row: [c for c in cell.c if c.name.startswith("sum_")] for row, cell in cells.items()}
+    most = max(map(len, sums.values()))
+    arms = []
+    for row, cell in cells.items():
+        numbers = [*[cast(one, QTY) for one in sums[row]], *[typed_null(QTY)] * (most - len(sums[row]))]
+        arms.append(
+            select(literal(row, String), cell.c.number, cell.c.period, *numbers, func.count()).group_by(
+                cell.c.number, cell.c.period, *sums[row]
+            )
+        )
+    everyone = union(*[select(cell.c.customer_id, cell.c.number, cell.c.period) for cell in cells.values()]).subquery()
+    e = everyone.c
+    nothing = [typed_null(QTY)] * most
+    count = select(typed_null(String()), e.number, e.period, *nothing, func.count()).group_by(e.number, e.period)
+    return union_all(*arms, count)
+
+
+def own_evidence(row: str, package: Package, sums: Sequence[Any]) -> Evidence:
+    """Return the sums of a row of `own_cells` as evidence under its package."""
+    source = SOURCES[row]
+    return Evidence(**(source.fields(*sums) if source.own_fields is None else source.own_fields(package, *sums)))
+
+
+Columns = ReadOnlyColumnCollection[str, Any]
+Fields = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Source:
+    """The rows that are the evidence of a package row, and their sums.
+
+    rows: a SELECT with `customer_id`, `number` (the place of the package), `period` and further columns. fields: the
+    fields of Evidence that the sums give. spread_over: a column that the sums are also grouped by, because each
+    package has another limit; counts then come in parts. own_sums and own_fields: the same with the limit of the own
+    package, in one part.
+    """
+
+    rows: Callable[[Sequence[Package], Span], Subquery]
+    sums: Callable[[Columns], tuple[Expression, ...]]
+    fields: Callable[..., Fields]
+    spread_over: str | None = None
+    own_sums: Callable[[Columns, Sequence[Package]], tuple[Expression, ...]] | None = None
+    own_fields: Callable[..., Fields] | None = None
+
+
+def _received_lines(listed: Sequence[Package], span: Span) -> Subquery:
     """Return goods received, and goods damaged or returned for damage or defect.
 
     The amount is unknown without evidence, and for damage without a quantity.
@@ -133,66 +253,90 @@ def _quality(connection: Connection, listed: Sequence[Package], span: Span) -> _
     keys = (line.customer_id, number.label("number"), span.period(line.due_day))
     flags = (defects.label("defects"), unknown.label("unknown"))
     inner = select(*keys, line.received_qty, line.damaged_qty, line.base_unit, *flags)
-    rows = inner.where(among, *span.holds(line.due_day)).subquery()
-    r = rows.c
-    sums = (
+    return inner.where(among, *span.holds(line.due_day), *span.of_customers(line.customer_id)).subquery()
+
+
+def _quality_sums(r: Columns) -> tuple[Expression, ...]:
+    return (
         sum_if(r.received_qty > 0, r.received_qty),
         sum_if(r.defects, r.damaged_qty),
         sum_if(r.unknown, r.received_qty),
         func.min(r.base_unit),
         func.max(r.base_unit),
     )
-    for customer_id, place, period, received, damaged, not_known, first, last in _grouped(connection, rows, sums):
-        yield (
-            customer_id,
-            place,
-            period,
-            {
-                "received_qty": Decimal(received),
-                "defect_qty": Decimal(damaged),
-                "defect_unknown_qty": Decimal(not_known),
-                "base_units": {first: 1, last: 1},
-            },
-        )
 
 
-def _grouped(connection: Connection, rows: Any, sums: Sequence[Expression], *keys: Expression) -> Iterator[Any]:
-    """Return the sums per customer, package and period of rows that have a package."""
-    r = rows.c
-    by = (r.customer_id, r.number, r.period, *keys)
-    asked = select(*by, *sums).where(r.number.is_not(None)).group_by(*by)
-    yield from connection.execute(asked)
+def _quality_fields(received: Any, damaged: Any, not_known: Any, first: str, last: str) -> Fields:
+    return {
+        "received_qty": Decimal(received),
+        "defect_qty": Decimal(damaged),
+        "defect_unknown_qty": Decimal(not_known),
+        "base_units": {first: 1, last: 1},
+    }
 
 
-def _fill(connection: Connection, listed: Sequence[Package], span: Span) -> _Found:
-    """Return judged orders, and those filled at first pass."""
+def _own_quality_sums(r: Columns, _: Sequence[Package]) -> tuple[Expression, ...]:
+    """Return the sums, and 1 if the goods have several base units.
+
+    Goods without a known or possible defect count as one unit, so that they are the same evidence in any quantity.
+    """
+    received, damaged, not_known, first, last = _quality_sums(r)
+    is_clean = and_(damaged == 0, not_known == 0, received > 0)
+    quantity = case((is_clean, cast(literal(1, Integer), received.type)), else_=received)
+    return quantity, damaged, not_known, case((first != last, literal(1, Integer)), else_=literal(0, Integer))
+
+
+def _own_quality_fields(_: Package, received: Any, damaged: Any, not_known: Any, has_several_units: int) -> Fields:
+    return _quality_fields(received, damaged, not_known, "one", "other" if has_several_units else "one")
+
+
+def _judged_orders(listed: Sequence[Package], span: Span) -> Subquery:
+    """Return judged orders, and if they were filled at first pass."""
     o = order_facts_table.c
     number = package_number(listed, o.segment, o.ordered_day).label("number")
     asked = select(o.customer_id, number, span.period(o.due_day), o.first_pass_full)
-    rows = asked.where(o.state == "judged", *span.holds(o.due_day)).subquery()
-    full = rows.c.first_pass_full
-    sums = (count_if(full.is_(True)), count_if(full.is_(None)), func.count())
-    for customer_id, place, period, filled, unknown, n in _grouped(connection, rows, sums):
-        yield customer_id, place, period, {"filled": filled, "fill_unknown": unknown, "fill_orders": n}
+    return asked.where(o.state == "judged", *span.holds(o.due_day), *span.of_customers(o.customer_id)).subquery()
 
 
-def _lead_time(connection: Connection, listed: Sequence[Package], span: Span) -> _Found:
-    """Return orders by their cycle time in days."""
+def _fill_sums(r: Columns) -> tuple[Expression, ...]:
+    full = r.first_pass_full
+    return count_if(full.is_(True)), count_if(full.is_(None)), func.count()
+
+
+def _arrived_orders(listed: Sequence[Package], span: Span) -> Subquery:
+    """Return orders with their cycle time in days."""
     o = order_facts_table.c
     number = package_number(listed, o.segment, o.ordered_day).label("number")
     asked = select(o.customer_id, number, span.period(o.arrived_day), o.cycle_days)
-    rows = asked.where(o.cycle_days.is_not(None), *span.holds(o.arrived_day)).subquery()
-    for customer_id, place, period, days, n in _grouped(connection, rows, (func.count(),), rows.c.cycle_days):
-        yield customer_id, place, period, {"cycle_days": {int(days): n}}
+    return asked.where(
+        o.cycle_days.is_not(None), *span.holds(o.arrived_day), *span.of_customers(o.customer_id)
+    ).subquery()
 
 
-def _delivery(connection: Connection, listed: Sequence[Package], span: Span) -> _Found:
-    """Return arrived orders with a requested time: settled within an hour of it, on its day, or in its week.
+def _own(r: Columns, listed: Sequence[Package], term: str) -> Expression | None:
+    """Return a term of each row's package; None if no package has it."""
+    found = {place: getattr(package, term) for place, package in enumerate(listed)}
+    named = {place: literal(value) for place, value in found.items() if value is not None}
+    return case(named, value=r.number) if named else None
 
-    An order passes if all its lines pass.
+
+def _lead_time_sums(r: Columns, listed: Sequence[Package]) -> tuple[Expression, ...]:
+    limit = _own(r, listed, "lead_time_days_max")
+    return func.count(), count_if(false() if limit is None else r.cycle_days <= limit)
+
+
+def _lead_time_fields(package: Package, n: int, within: int) -> Fields:
+    limit = package.lead_time_days_max or 0
+    return {"cycle_days": Counter({limit: within, limit + 1: n - within})}
+
+
+def _requested_orders(listed: Sequence[Package], span: Span) -> Subquery:
+    """Return arrived orders with a requested time: their lines, and those settled within an hour of it, on its day, or
+    in its week.
     """
     o, line, body = order_facts_table.c, order_line_facts_table.c, order_lines.c
-    by_date = _received_by_date()
+    arrived = (o.order_type == "sale", *span.holds(o.arrived_day), *span.of_customers(o.customer_id))
+    by_date = _received_by_date(arrived)
     asked_by_date = case(
         (body.requested_by.is_not(None), body.requested_by_is_date), else_=orders.c.requested_by_is_date
     )
@@ -215,74 +359,121 @@ def _delivery(connection: Connection, listed: Sequence[Package], span: Span) -> 
             count_if(period_start(week, line.settled_day) == period_start(week, line.requested_day)).label("week"),
         )
         .select_from(tables)
-        .where(asked)
+        .where(asked, line.order_id.in_(select(o.order_id).where(*arrived)))
         .group_by(line.order_id)
         .subquery("asked_lines")
     )
     number = package_number(listed, o.segment, o.ordered_day).label("number")
-    rows = (
+    return (
         select(o.customer_id, number, span.period(o.arrived_day), *[c for c in lines.c if c.name != "order_id"])
         .join(lines, lines.c.order_id == o.order_id)
-        .where(o.order_type == "sale", *span.holds(o.arrived_day))
+        .where(*arrived)
         .subquery()
     )
-    r = rows.c
-    # A line certainly outside the hour fails its order. Otherwise an unknown line makes the order unknown.
+
+
+def _delivery_sums(r: Columns) -> tuple[Expression, ...]:
+    """Count orders. An order passes if all its lines pass.
+
+    A line certainly outside the hour fails its order. Otherwise an unknown line makes the order unknown.
+    """
     not_known = and_(r.hour < r.lines, r.hour + r.hour_unknown == r.lines)
-    sums = (func.count(), count_if(not_known), *[count_if(r[window] == r.lines) for window in WINDOWS])
-    for customer_id, place, period, n, unknown, hour, day, week_ in _grouped(connection, rows, sums):
-        yield (
-            customer_id,
-            place,
-            period,
-            {"requested": n, "hour_unknown": unknown, "in_window": {"hour": hour, "day": day, "week": week_}},
-        )
+    return func.count(), count_if(not_known), *[count_if(r[window] == r.lines) for window in WINDOWS]
 
 
-def _received_by_date() -> Any:
-    """Return order lines with a receipt as a bare date, whose hour is unknown."""
+def _delivery_fields(n: int, unknown: int, hour: int, day: int, week: int) -> Fields:
+    return {"requested": n, "hour_unknown": unknown, "in_window": Counter({"hour": hour, "day": day, "week": week})}
+
+
+def _received_by_date(arrived: Sequence[Expression]) -> Any:
+    """Return lines of these orders with a receipt as a bare date, whose hour is unknown."""
     s, body = shipments.c, shipment_lines.c
     return (
         select(body.order_id, body.line_no)
         .join(shipments, and_(s.shipment_id == body.shipment_id, ~s.deleted))
-        .where(~body.deleted, s.received_at_is_date)
+        .where(
+            ~body.deleted,
+            s.received_at_is_date,
+            body.order_id.in_(select(order_facts_table.c.order_id).where(*arrived)),
+        )
         .distinct()
         .subquery("received_by_date")
     )
 
 
-def _terms(connection: Connection, listed: Sequence[Package], span: Span) -> _Found:
-    """Return invoices by payment terms. An invoice for several orders counts once for each package."""
+def _invoices(listed: Sequence[Package], span: Span) -> Subquery:
+    """Return invoices with their payment terms. An invoice for several orders counts once for each package."""
     m, o = money_facts_table.c, order_facts_table.c
     number = package_number(listed, o.segment, o.ordered_day).label("number")
     terms = func.lower(func.trim(invoices.c.payment_terms)).label("terms")
     tables = money_facts_table.join(invoices, and_(invoices.c.invoice_id == m.document_id, ~invoices.c.deleted)).join(
         order_facts_table, o.order_id == m.order_id
     )
-    rows = (
+    return (
         select(o.customer_id, number, span.period(m.day), m.document_id, terms)
         .select_from(tables)
-        .where(m.kind == "net_sales", m.source == "invoice", *span.holds(m.day))
+        .where(m.kind == "net_sales", m.source == "invoice", *span.holds(m.day), *span.of_customers(o.customer_id))
         .distinct()
         .subquery()
     )
-    for customer_id, place, period, written, n in _grouped(connection, rows, (func.count(),), rows.c.terms):
-        yield customer_id, place, period, {"terms": {written: n}}
 
 
-def _support(connection: Connection, listed: Sequence[Package], span: Span) -> _Found:
-    """Return cases opened, cases acknowledged, and of these the cases of customers with a dedicated representative."""
+def _terms_sums(r: Columns, listed: Sequence[Package]) -> tuple[Expression, ...]:
+    terms = {place: written_terms(package) for place, package in enumerate(listed)}
+    named = {place: literal(written) for place, written in terms.items() if written is not None}
+    right = r.terms == case(named, value=r.number) if named else false()
+    return func.count(), count_if(right), count_if(r.terms.is_(None))
+
+
+def _terms_fields(package: Package, n: int, right: int, unknown: int) -> Fields:
+    counts = Counter({None: unknown, OTHER_TERMS: n - right - unknown})
+    return {"terms": counts + Counter({written_terms(package): right})}
+
+
+def _cases(listed: Sequence[Package], span: Span) -> Subquery:
+    """Return cases opened, with the time of their acknowledgement and the customer's representative."""
     c = case_facts_table.c
     version = versions(customers, ("customer_id",), ("account_manager",))
     number = package_number(listed, c.segment, c.opened_day).label("number")
-    rows = (
+    return (
         select(c.customer_id, number, span.period(c.opened_day), c.acknowledged_at, version.c.account_manager)
         .select_from(case_facts_table.outerjoin(version, valid_on(version, c.opened_day, customer_id=c.customer_id)))
-        .where(*span.holds(c.opened_day))
+        .where(*span.holds(c.opened_day), *span.of_customers(c.customer_id))
         .subquery()
     )
-    r = rows.c
+
+
+def _support_sums(r: Columns) -> tuple[Expression, ...]:
     answered = r.acknowledged_at.is_not(None)
-    sums = (func.count(), count_if(answered), count_if(and_(answered, r.account_manager.is_not(None))))
-    for customer_id, place, period, n, acknowledged, with_rep in _grouped(connection, rows, sums):
-        yield customer_id, place, period, {"cases": n, "acknowledged": acknowledged, "acknowledged_with_rep": with_rep}
+    return func.count(), count_if(answered), count_if(and_(answered, r.account_manager.is_not(None)))
+
+
+def _fields(*names: str) -> Callable[..., Fields]:
+    return lambda *values: dict(zip(names, values, strict=True))
+
+
+SOURCES = {
+    QUALITY: Source(
+        _received_lines, _quality_sums, _quality_fields, own_sums=_own_quality_sums, own_fields=_own_quality_fields
+    ),
+    FILL: Source(_judged_orders, _fill_sums, _fields("filled", "fill_unknown", "fill_orders")),
+    LEAD_TIME: Source(
+        _arrived_orders,
+        lambda _: (func.count(),),
+        lambda days, n: {"cycle_days": {int(days): n}},
+        "cycle_days",
+        _lead_time_sums,
+        _lead_time_fields,
+    ),
+    DELIVERY: Source(_requested_orders, _delivery_sums, _delivery_fields),
+    TERMS: Source(
+        _invoices,
+        lambda _: (func.count(),),
+        lambda terms, n: {"terms": {terms: n}},
+        "terms",
+        _terms_sums,
+        _terms_fields,
+    ),
+    SUPPORT: Source(_cases, _support_sums, _fields("cases", "acknowledged", "acknowledged_with_rep")),
+}
+"""The evidence of each package row."""

@@ -3,20 +3,30 @@
 Source: docs/rules.md, service packages.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import Connection, func, select
 
 from metrics.facts.assumptions import assumed
 from metrics.facts.money.table import money_facts_table
 from metrics.measures.customer_zones import BUILD, COST_ENGINEER, DANGER, PROTECT, ZONES, Customer, median, zones
-from metrics.measures.package_evidence import Cell, Evidence, Span, evidence, evidence_by_period
-from metrics.measures.package_rows import RowResult, is_better, meets, row_results
-from metrics.measures.package_terms import Package, package_on, packages
+from metrics.measures.package_evidence import (
+    Cell,
+    Evidence,
+    Span,
+    evidence,
+    evidence_by_period,
+    own_cells,
+    own_evidence,
+    same_evidence,
+)
+from metrics.measures.package_rows import MATCHED, RowResult, is_better, meets, row_result, row_results
+from metrics.measures.package_terms import ROWS, Package, package_on, packages
 from metrics.warehouse.query_cache import cached_per_generation
 
 PAIRING: Mapping[str, str] = {PROTECT: "A", BUILD: "B", COST_ENGINEER: "B", DANGER: "C"}
@@ -79,6 +89,86 @@ def _in_order(item: tuple[Cell, Evidence]) -> tuple[str, str, date]:
     return customer_id, package.segment, package.valid_from or date.min
 
 
+@dataclass(frozen=True)
+class Kept:
+    """The customers for whom a package row was met, those whose result is known, and all with the package."""
+
+    met: int
+    known: int
+    customers: int
+
+
+class _Judge:
+    """Judges rows under the own package. The same evidence is judged once."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.packages = packages(connection)
+        self._share = assumed(connection, "package_share")
+        self._known: dict[tuple[Any, ...], bool | None] = {}
+        nothing = Evidence()
+        self.tested = [
+            [row for row in ROWS if row_result(row, package, nothing, self._share)] for package in self.packages
+        ]
+        """The rows of each package that can be tested."""
+
+    def kept(self, row: str, number: int, sums: tuple[Any, ...]) -> bool | None:
+        """Return the result of a tested row for the sums of `own_cells`."""
+        key = (row, number, sums)
+        if key not in self._known:
+            package = self.packages[number]
+            result = row_result(row, package, own_evidence(row, package, sums), self._share)
+            self._known[key] = None if result is None else result.kept
+        return self._known[key]
+
+
+@cached_per_generation
+def verdicts(
+    connection: Connection, start: date | None, end: date | None
+) -> dict[tuple[str, int], dict[str, bool | None]]:
+    """Return the tested rows with evidence and their results, by customer and place of the package."""
+    judge = _Judge(connection)
+    found: dict[tuple[str, int], dict[str, bool | None]] = defaultdict(dict)
+    for row, cells in own_cells(judge.packages, Span(start, end)).items():
+        for customer_id, number, _, *sums in connection.execute(cells):
+            cell = found[customer_id, number]
+            if row in judge.tested[number]:
+                cell[row] = judge.kept(row, number, tuple(sums))
+    return found
+
+
+@cached_per_generation
+def row_counts(connection: Connection, span: Span) -> dict[tuple[date | None, Package], dict[str, Kept]]:
+    """Return the results of each package row over all customers, by period and package that a customer had.
+
+    Counts the attainments of `attainments_by_period`. With a grain, customers with the same evidence are counted by
+    the warehouse, because each period judges every customer again.
+    """
+    judge = _Judge(connection)
+    met: Counter[tuple[date | None, int, str]] = Counter()
+    known: Counter[tuple[date | None, int, str]] = Counter()
+    had: Counter[tuple[date | None, int]] = Counter()
+    if span.grain is None:
+        for (_, number), results in verdicts(connection, span.start, span.end).items():
+            had[None, number] += 1
+            for row, kept in results.items():
+                met[None, number, row] += kept is True
+                known[None, number, row] += kept is not None
+    else:
+        for row, number, period, *numbers, count in connection.execute(same_evidence(judge.packages, span)):
+            if row is None:
+                had[period, number] += count
+            elif row in judge.tested[number]:
+                kept = judge.kept(row, number, tuple(one for one in numbers if one is not None))
+                met[period, number, row] += count if kept else 0
+                known[period, number, row] += 0 if kept is None else count
+    return {
+        (period, judge.packages[number]): {
+            row: Kept(met[period, number, row], known[period, number, row], count) for row in judge.tested[number]
+        }
+        for (period, number), count in sorted(had.items(), key=lambda item: (item[0][0] or date.min, item[0][1]))
+    }
+
+
 def fit_matrix(
     connection: Connection, start: date | None = None, end: date | None = None, *, pairing: Mapping[str, str] = PAIRING
 ) -> list[FitCell]:
@@ -88,13 +178,13 @@ def fit_matrix(
     """
     customers, _ = zones(connection, start, end)
     verdicts_of: dict[str, list[bool]] = defaultdict(list)
-    for attainment in attainments(connection, start, end):
-        verdicts_of[attainment.customer_id] += [row.kept for row in attainment.rows if row.kept is not None]
+    for (customer_id, _), rows in verdicts(connection, start, end).items():
+        verdicts_of[customer_id] += [kept for kept in rows.values() if kept is not None]
     cells = []
     for segment in segments_with_package(connection):
         for zone in ZONES:
             inside = [customer for customer in customers if (customer.segment, customer.zone) == (segment, zone)]
-            verdicts = [verdict for customer in inside for verdict in verdicts_of[customer.customer_id]]
+            of_zone = [verdict for customer in inside for verdict in verdicts_of[customer.customer_id]]
             cells.append(
                 FitCell(
                     segment,
@@ -103,8 +193,8 @@ def fit_matrix(
                     len(inside),
                     sum((customer.sales for customer in inside), Decimal(0)),
                     sum((customer.cost_to_serve for customer in inside), Decimal(0)),
-                    sum(verdicts),
-                    len(verdicts),
+                    sum(of_zone),
+                    len(of_zone),
                 )
             )
     return cells
@@ -118,8 +208,14 @@ def segments_with_package(connection: Connection) -> list[str]:
 def under_served(connection: Connection, start: date | None = None, end: date | None = None) -> list[Misfit]:
     """Return Protect customers with a missed package row, and their net sales in the period."""
     missed: dict[str, list[str]] = defaultdict(list)
-    for attainment in attainments(connection, start, end):
-        missed[attainment.customer_id] += [row.row for row in attainment.rows if row.kept is False]
+    listed = packages(connection)
+
+    def in_order(item: tuple[tuple[str, int], object]) -> tuple[str, date]:
+        package = listed[item[0][1]]
+        return package.segment, package.valid_from or date.min
+
+    for (customer_id, _), results in sorted(verdicts(connection, start, end).items(), key=in_order):
+        missed[customer_id] += [row for row in ROWS if results.get(row) is False]
     customers, _ = zones(connection, start, end)
     return [
         Misfit(customer, customer.sales, ", ".join(missed[customer.customer_id]))
@@ -135,27 +231,34 @@ def over_served(connection: Connection, start: date | None = None, end: date | N
     """
     share = assumed(connection, "package_share")
     customers, _ = zones(connection, start, end)
-    together: dict[str, Evidence] = defaultdict(Evidence)
-    for (customer_id, _), got in evidence(connection, start, end).items():
-        together[customer_id] += got
     listed = packages(connection)
     in_force = [
         package
         for segment in segments_with_package(connection)
         if (package := package_on(listed, segment, end)) is not None
     ]
+    better_than = {
+        package: [other for other in in_force if is_better(other, package)]
+        for segment in {customer.segment for customer in customers}
+        if (package := package_on(listed, segment, end)) is not None
+    }
+    of_segment = {package.segment: package for package, better in better_than.items() if better}
+    danger = [customer for customer in customers if customer.zone == DANGER and customer.segment in of_segment]
+    together: dict[str, Evidence] = defaultdict(Evidence)
+    among = [customer.customer_id for customer in danger]
+    for (customer_id, _), got in evidence(connection, start, end, customers=among, rows=MATCHED).items():
+        together[customer_id] += got
     costs: dict[str | None, list[Decimal]] = defaultdict(list)
     for customer in customers:
         if customer.zone != DANGER:
             costs[customer.segment].append(customer.cost_to_serve)
-    medians = {segment: median(of_segment) for segment, of_segment in costs.items()}
+    medians = {segment: median(amounts) for segment, amounts in costs.items()}
     misfits = []
-    for customer in customers:
-        own = package_on(listed, customer.segment, end)
-        if customer.zone != DANGER or own is None:
-            continue
+    for customer in danger:
         better = [
-            other for other in in_force if is_better(other, own) and meets(other, together[customer.customer_id], share)
+            other
+            for other in better_than[of_segment[customer.segment]]
+            if meets(other, together[customer.customer_id], share)
         ]
         usual = medians.get(customer.segment)
         if better and usual is not None:

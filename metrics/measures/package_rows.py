@@ -7,7 +7,21 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from metrics.measures.package_evidence import Evidence
-from metrics.measures.package_terms import DELIVERY, FILL, LEAD_TIME, QUALITY, SUPPORT, TERMS, WINDOWS, Package
+from metrics.measures.package_terms import (
+    DELIVERY,
+    FILL,
+    LEAD_TIME,
+    QUALITY,
+    ROWS,
+    SUPPORT,
+    TERMS,
+    WINDOWS,
+    Package,
+    written_terms,
+)
+
+MATCHED = (FILL, LEAD_TIME, DELIVERY)
+"""The rows in which one package can be better than another."""
 
 
 @dataclass(frozen=True)
@@ -30,22 +44,22 @@ def row_results(package: Package, got: Evidence, share: Decimal) -> list[RowResu
     share: the share of orders that must meet lead time and delivery time. A row with unknowns is met (or missed) only
     if no unknown could change the result (P3).
     """
-    results = [
-        _quality_kept(package, got),
-        _share_kept(
-            FILL,
-            package.order_fill_min,
-            got.filled,
-            got.fill_unknown,
-            got.fill_orders,
-            "{:.0%} of orders at first pass",
-        ),
-        _lead_time_kept(package, got, share),
-        _delivery_kept(package, got, share),
-        _terms_kept(package, got),
-        _support_kept(package, got),
-    ]
+    results = [row_result(row, package, got, share) for row in ROWS]
     return [result for result in results if result is not None]
+
+
+def row_result(row: str, package: Package, got: Evidence, share: Decimal) -> RowResult | None:
+    """Return one row of the package; None if it cannot be tested."""
+    if row == QUALITY:
+        return _quality_kept(package, got)
+    if row == FILL:
+        words = "{:.0%} of orders at first pass"
+        return _share_kept(FILL, package.order_fill_min, got.filled, got.fill_unknown, got.fill_orders, words)
+    if row == LEAD_TIME:
+        return _lead_time_kept(package, got, share)
+    if row == DELIVERY:
+        return _delivery_kept(package, got, share)
+    return _terms_kept(package, got) if row == TERMS else _support_kept(package, got)
 
 
 def _part(part: int | Decimal, whole: int | Decimal) -> Decimal | None:
@@ -125,7 +139,7 @@ def _terms_kept(package: Package, got: Evidence) -> RowResult | None:
     if package.payment_terms is None:
         return None
     n, unknown = got.terms.total(), got.terms[None]
-    right = got.terms[package.payment_terms.strip().lower()]
+    right = got.terms[written_terms(package)]
     return RowResult(
         TERMS,
         _at_least(right, unknown, n, Decimal(1)),

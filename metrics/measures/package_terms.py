@@ -84,6 +84,11 @@ def packages(connection: Connection) -> list[Package]:
     return [*DEFAULT_PACKAGES, *[Package(**dict(row)) for row in connection.execute(rows).mappings()]]
 
 
+def written_terms(package: Package) -> str | None:
+    """Return the payment terms of a package as they are compared: without outer spaces and in lower case."""
+    return None if package.payment_terms is None else package.payment_terms.strip().lower()
+
+
 def package_on(listed: Sequence[Package], segment: str, day: date | None) -> Package | None:
     """Return the package of a segment on a day (None: the newest), or None for a segment without a package."""
     able = [

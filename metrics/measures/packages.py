@@ -4,7 +4,7 @@ package_fit.py computes the fit. Source: docs/rules.md, service packages.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -33,15 +33,15 @@ from metrics.measures.needs import (
 from metrics.measures.package_evidence import Span
 from metrics.measures.package_fit import (
     PAIRING,
-    Attainment,
+    Kept,
     Misfit,
     attainments_by_period,
     days_of_period,
     over_served,
+    row_counts,
     segments_with_package,
     under_served,
 )
-from metrics.measures.package_rows import RowResult
 from metrics.model.measure import Direction, Measure, Need, Result, Study, Unit
 from metrics.model.point import share_answer
 from metrics.model.question import Answer, Ask, Question
@@ -53,20 +53,17 @@ def _share_kept(connection: Connection, question: Question, _ask: Ask) -> list[A
 
     Each period judges a row again.
     """
-    keys: dict[str, Callable[[Attainment, RowResult], str]] = {
-        "customer": lambda attainment, _: attainment.customer_id,
-        "segment": lambda attainment, _: attainment.package.segment,
-        "package_row": lambda _, row: row.row,
-    }
-    groups: dict[tuple[date | None, tuple[str, ...]], list[RowResult]] = defaultdict(list)
-    for period, attainment in attainments_by_period(connection, Span(question.start, question.end, question.grain)):
-        for row in attainment.rows:
-            if all(keys[name](attainment, row) in values for name, values in question.where):
-                groups[period, tuple(keys[name](attainment, row) for name in question.by)].append(row)
+    span = Span(question.start, question.end, question.grain)
+    of_customers = "customer" in (*question.by, *[name for name, _ in question.where])
+    counted = _kept_by_customer(connection, span) if of_customers else _kept_by_package(connection, span)
+    groups: dict[tuple[date | None, tuple[str, ...]], list[Kept]] = defaultdict(list)
+    for period, keys, kept in counted:
+        if all(keys[name] in values for name, values in question.where):
+            groups[period, tuple(keys[name] for name in question.by)].append(kept)
     answers = []
     for (period, values), rows in groups.items():
-        known = sum(row.kept is not None for row in rows)
-        met = sum(row.kept is True for row in rows)
+        known = sum(row.known for row in rows)
+        met = sum(row.met for row in rows)
         remark = f"each {question.grain} is judged separately; a shorter period has fewer orders that can miss a row"
         blank = Answer(
             dict(zip(question.by, values, strict=True)),
@@ -75,8 +72,25 @@ def _share_kept(connection: Connection, question: Question, _ask: Ask) -> list[A
             None,
             remark=None if question.grain is None else remark,
         )
-        answers.append(share_answer(blank, met, known, len(rows) - known))
+        answers.append(share_answer(blank, met, known, sum(row.customers for row in rows) - known))
     return answers
+
+
+_Counted = Iterator[tuple[date | None, dict[str, str], Kept]]
+"""The period, the values of the dimensions, and the results of a package row."""
+
+
+def _kept_by_package(connection: Connection, span: Span) -> _Counted:
+    for (period, package), rows in row_counts(connection, span).items():
+        for row, kept in rows.items():
+            yield period, {"segment": package.segment, "package_row": row}, kept
+
+
+def _kept_by_customer(connection: Connection, span: Span) -> _Counted:
+    for period, attainment in attainments_by_period(connection, span):
+        for row in attainment.rows:
+            keys = {"customer": attainment.customer_id, "segment": attainment.package.segment, "package_row": row.row}
+            yield period, keys, Kept(int(row.kept is True), int(row.kept is not None), 1)
 
 
 def _fit(amount: Callable[[Customer], int | Decimal]) -> Callable[[Connection, Question, Ask], list[Answer]]:

@@ -10,10 +10,8 @@ if TYPE_CHECKING:
 
     Ranks = np.ndarray[Any, np.dtype[np.int64]]
 
-EXACT, SAFE = 2**53, 2**31
-"""Limits of exact arithmetic: floats represent whole numbers below the first exactly; products of two numbers below the
-second fit 64 bits.
-"""
+SAFE = 2**31
+"""Floats represent whole numbers below it exactly, and products of two of them fit 64 bits."""
 
 FEWEST_CUSTOMERS = 3
 """The fewest customers for a rank correlation."""
@@ -46,19 +44,15 @@ def ranks(numbers: Sequence[Fraction]) -> "Ranks":
 def ranks_of_quotients(over: Sequence[int], under: Sequence[int]) -> "Ranks":
     """Return twice the rank of each quotient of whole numbers; `under` is above 0.
 
-    Floats of quotients sort like the quotients while both numbers fit a float exactly. Where two floats are equal, the
-    cross products show if the quotients are equal too.
+    Python divides whole numbers of any size to the nearest float, so floats sort like the quotients. Where two floats
+    are equal, the cross products show if the quotients are equal too.
     """
     import numpy as np  # slow to import, and few questions rank customers
 
     largest = max((max(map(abs, over)), max(under))) if len(over) else 0
     kind = np.int64 if largest < SAFE else object
     tops, bottoms = np.array(over, dtype=kind), np.array(under, dtype=kind)
-    nearest = (
-        tops / bottoms
-        if largest < EXACT
-        else np.array([Fraction(x, y) for x, y in zip(over, under, strict=True)], dtype=object)
-    )
+    nearest = (tops / bottoms).astype(np.float64)
     order = np.argsort(nearest, kind="stable")
     tops, bottoms = tops[order], bottoms[order]
     same = tops[1:] * bottoms[:-1] == tops[:-1] * bottoms[1:]
