@@ -18,6 +18,7 @@ from metrics.facts.orders import order_facts_table
 from metrics.measures.customer_zones import DANGER, Customer, Cuts, cost_limit, in_period, median, zone, zones
 from metrics.measures.profitability import is_cost_to_serve
 from metrics.sql.dialects import sum_if
+from metrics.warehouse.query_cache import cached_per_generation
 
 m = money_facts_table.c
 
@@ -89,6 +90,7 @@ class Channel:
     gain: Decimal | None
 
 
+@cached_per_generation
 def interactions(
     connection: Connection, start: date | None = None, end: date | None = None, *, moved_share: Decimal | None = None
 ) -> list[Interaction]:
@@ -131,6 +133,7 @@ def interactions(
     ]
 
 
+@cached_per_generation
 def charges(
     connection: Connection, start: date | None = None, end: date | None = None, *, acceptance: Decimal | None = None
 ) -> list[Charge]:
@@ -143,6 +146,7 @@ def charges(
     return [charge(customer, cuts, accepted) for customer in customers if customer.zone == DANGER]
 
 
+@cached_per_generation
 def channels(
     connection: Connection,
     start: date | None = None,

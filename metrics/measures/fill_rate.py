@@ -50,7 +50,7 @@ def observed(connection: Connection, question: Question, ask: Ask) -> list[Obser
     Orders, fill and shares are observed; costs are assumed. Orders and fill come from order_fill_first_pass.
     """
     fills = ask(replace(question, measures=("order_fill_first_pass",)))
-    counted = outcomes_of_orders(connection, question)
+    counted = outcomes_of_orders(connection, replace(question, measures=()))
     through = outcomes_known_through(connection)
     scenarios = []
     for fill in fills:

@@ -17,6 +17,7 @@ from metrics.measures.customer_zones import in_period
 from metrics.model.dimensions import DIMENSIONS
 from metrics.model.question import Question
 from metrics.sql.dialects import Expression, count_if, period_start
+from metrics.warehouse.query_cache import cached_per_generation
 
 _LOST, _OPEN, _BACK_ORDERED, _WAITED = range(4)
 """Outcomes of a line, worst first."""
@@ -41,6 +42,7 @@ class OrderOutcomes:
         return Decimal(orders) / Decimal(self.known)
 
 
+@cached_per_generation
 def outcomes_of_orders(connection: Connection, question: Question) -> dict[tuple[object, ...], OrderOutcomes]:
     """Return the outcomes per group of a question: its dimension values, and the period or None.
 
@@ -72,6 +74,7 @@ def outcomes_of_orders(connection: Connection, question: Question) -> dict[tuple
     return counted
 
 
+@cached_per_generation
 def outcomes_known_through(connection: Connection) -> date | None:
     """Return the last due day before the first order inside the loss window; None if there is no such order."""
     o = order_facts_table.c

@@ -5,6 +5,7 @@ stock.
 """
 
 import math
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -16,6 +17,7 @@ from metrics.measures.needs import CORE_FEEDS, NEEDS_CURRENCY, NEEDS_PRICE, NEED
 from metrics.measures.safety_stock_pairs import COLUMNS, MIN_N, Pair, arrivals, pairs
 from metrics.model.measure import Direction, Measure, Need, Study, Unit
 from metrics.model.question import SEVERAL_CURRENCIES, SEVERAL_UNITS, Answer, Ask, Question
+from metrics.warehouse.query_cache import cached_per_generation
 
 NEEDS_PAIRS = Need(("order_lines.product_id",))
 """A pair is a customer and a product."""
@@ -30,27 +32,35 @@ def _study(amount: Amount, unit: Unit) -> Study:
     """
 
     def work(connection: Connection, question: Question, _: Ask) -> list[Answer]:
-        by = [COLUMNS[name] for name in question.by]
-        few: dict[tuple[Any, ...], int] = {}
-        below = arrivals(question, by, few=True).subquery("below")
-        counted = (
-            select(*[below.c[name] for name in by], func.count().label("pairs"))
-            .select_from(below)
-            .group_by(*[below.c[name] for name in by])
-        )
-        for row in connection.execute(counted):
-            few[tuple(row[:-1])] = row[-1]
+        of_pairs = replace(question, measures=())
+        few = _few(connection, of_pairs)
         groups: dict[tuple[Any, ...], list[Pair]] = {key: [] for key, count in few.items() if count}
-        for pair in pairs(connection, question):
+        for pair in pairs(connection, of_pairs):
             groups.setdefault(tuple(pair.dimensions.values()), []).append(pair)
         answers = []
         for key, members in groups.items():
-            answer = _answer(question, key, [amount(pair) for pair in members], few.get(key, 0))
+            answer = _answer(question, key, [amount(pair) for pair in members], few[key])
             mixed = _mixed(members, unit)
             answers.append(replace(answer, value=None, numerator=None, no_data=mixed) if mixed else answer)
         return answers
 
     return Study(work, tuple(COLUMNS))
+
+
+def _few(connection: Connection, question: Question) -> Counter[tuple[Any, ...]]:
+    """Return the number of pairs with too few arrivals, by the values of the question's dimensions."""
+    if not question.by:  # the page also asks by segment
+        return Counter({(): _few(connection, replace(question, by=("segment",))).total()})
+    return _few_by(connection, question)
+
+
+@cached_per_generation
+def _few_by(connection: Connection, question: Question) -> Counter[tuple[Any, ...]]:
+    by = [COLUMNS[name] for name in question.by]
+    below = arrivals(question, by, few=True).subquery("below")
+    keys = [below.c[name] for name in by]
+    rows = connection.execute(select(*keys, func.count()).select_from(below).group_by(*keys))
+    return Counter({tuple(row[:-1]): row[-1] for row in rows})
 
 
 def _mixed(members: list[Pair], unit: Unit) -> str | None:

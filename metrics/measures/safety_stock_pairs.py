@@ -6,7 +6,7 @@ included: mean d and spread s_d. Source: Coyle; docs/rules.md, buyer's safety st
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -17,6 +17,7 @@ from metrics.facts.orders import order_line_facts_table
 from metrics.model.question import Question
 from metrics.schema import EXACT_AMOUNT, QTY, mapped_columns
 from metrics.sql.dialects import Expression, days_between, sum_if, times
+from metrics.warehouse.query_cache import cached_per_generation
 
 line = order_line_facts_table.c
 
@@ -70,8 +71,14 @@ class Pair:
 def pairs(connection: Connection, question: Question) -> list[Pair]:
     """Return every pair of customer and product with at least MIN_N arrivals in the selection, by its `dimensions`.
 
-    Each combination of dimension values is independent.
+    A pair has one value of each dimension, so questions with other dimensions have the same pairs.
     """
+    every = _pairs(connection, replace(question, measures=(), by=tuple(COLUMNS)))
+    return [replace(pair, dimensions={name: pair.dimensions[name] for name in question.by}) for pair in every]
+
+
+@cached_per_generation
+def _pairs(connection: Connection, question: Question) -> list[Pair]:
     by = [COLUMNS[name] for name in question.by]
     today = question.end or as_of_day(connection)
     if today is None:

@@ -5,12 +5,13 @@ behaviour.
 """
 
 from collections.abc import Callable, Sequence
+from datetime import date
 from decimal import Decimal
 
 from sqlalchemy import Connection
 
 from metrics.facts.money.table import money_facts_table
-from metrics.measures.customer_zones import KEYS, Customer, by_customers, describe_cuts, sensitivity, zones
+from metrics.measures.customer_zones import KEYS, Customer, Move, by_customers, describe_cuts, sensitivity, zones
 from metrics.measures.needs import (
     BILLING_FEEDS,
     COST_FEEDS,
@@ -22,6 +23,7 @@ from metrics.measures.needs import (
 )
 from metrics.model.measure import Direction, Measure, Result, Study, Unit
 from metrics.model.question import Answer, Ask, Question
+from metrics.warehouse.query_cache import cached_per_generation
 
 
 def study(amount: Callable[[Customer], int | Decimal]) -> Callable[[Connection, Question, Ask], list[Answer]]:
@@ -39,12 +41,18 @@ def study(amount: Callable[[Customer], int | Decimal]) -> Callable[[Connection, 
     return work
 
 
+@cached_per_generation
+def _moves(connection: Connection, start: date | None, end: date | None) -> list[Move]:
+    """Return the customers of a period that change zone if one cut changes."""
+    return sensitivity(*zones(connection, start, end))
+
+
 def _changing(
     value: Callable[[Sequence[Customer]], int | Decimal],
 ) -> Callable[[Connection, Question, Ask], list[Answer]]:
     def work(connection: Connection, question: Question, _ask: Ask) -> list[Answer]:
         customers, cuts = zones(connection, question.start, question.end)
-        moves = sensitivity(customers, cuts)
+        moves = _moves(connection, question.start, question.end)
         changing = {customer_id for move in moves for customer_id in move.customers}
         listed = "; ".join(
             f"{move.cut} cut {100 * move.by:+.0f}%: {len(move.customers)} customers, net sales {move.sales:,.2f}"

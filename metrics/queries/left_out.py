@@ -11,7 +11,7 @@ from datetime import date
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Date, FromClause, and_, cast, false, func, literal, literal_column, or_, select
+from sqlalchemy import Connection, Date, FromClause, Select, and_, cast, func, literal, literal_column, or_, select
 
 from metrics.facts.cycle_times import cycle_facts_table
 from metrics.facts.money.table import money_facts_table
@@ -22,9 +22,8 @@ from metrics.measures.catalog import MEASURES, dimension_column, dimensions_of, 
 from metrics.model.measure import Measure, Ratio, Total, Unit
 from metrics.model.question import Answer, Question
 from metrics.model.statistics import divide
-from metrics.queries.statements import view_conditions
 from metrics.schema import invoices, quarantine, quarantine_values, shipments
-from metrics.sql.dialects import Expression, Rows, period_start, typed_null
+from metrics.sql.dialects import Expression, period_start, typed_null
 from metrics.warehouse.query_cache import cached_per_generation
 
 Group = tuple[str, tuple[str | None, ...], date | None]
@@ -132,88 +131,96 @@ def _kept_out(connection: Connection, question: Question, name: str, feeds: Sequ
 
     name: one of the measures that leave out the same records.
     """
-    groups: Counter[Group] = Counter()
     measure = find(name)
-    share_of_orders = measure.facts in OF_ORDERS and measure.unit is Unit.SHARE
-    records = _orders(question, measure) if share_of_orders else _records(question, measure, feeds)
-    for row in connection.execute(records):
-        values: tuple[Any, ...] = tuple(row)  # Any: the driver's values
-        groups[values[0], values[1:-2], values[-2]] += values[-1]
+    keys = tuple(_column(dimension, measure) for dimension in question.by)
+    known = ((_column(dimension, measure), values) for dimension, values in question.where)
+    where = tuple((column, values) for column, values in known if column is not None)
+    if measure.facts in OF_ORDERS and measure.unit is Unit.SHARE:
+        records = _orders(connection, measure, keys, where, question.grain)
+    else:
+        by_order = measure.facts in (order_facts_table, order_line_facts_table) and measure.date in order_facts_table.c
+        records = _records(connection, measure.date if by_order else None, keys, where, question.grain)
+    groups: Counter[Group] = Counter()
+    for feed, day, period, *values, count in records:
+        too_early = day is not None and question.start is not None and day < question.start
+        too_late = day is not None and question.end is not None and day > question.end
+        if feed in feeds and not too_early and not too_late:
+            groups[feed, tuple(values), period] += count
     return groups
 
 
-def _records(question: Question, measure: Measure, feeds: Sequence[str]) -> Rows:
-    """Select the number of records by feed, dimensions and period."""
-    q, v, o, judged = quarantine.c, quarantine_values.c, order_facts_table.c, measure.facts
-    tables: FromClause = (
-        quarantine.outerjoin(quarantine_values, and_(v.file_id == q.file_id, v.row_no == q.row_no))
-        .outerjoin(order_facts_table, o.order_id == q.order_id)
-        .outerjoin(invoices, and_(q.feed == "invoice_lines", invoices.c.invoice_id == v.document_id))
-        .outerjoin(shipments, and_(q.feed == "shipment_lines", shipments.c.shipment_id == v.document_id))
-    )
-    happened = func.coalesce(v.happened_on, cast(invoices.c.invoiced_at, Date), cast(shipments.c.shipped_at, Date))
-    by_order = judged in (order_facts_table, order_line_facts_table) and measure.date in o
-    day: Expression = o[measure.date] if by_order else happened
-    conditions = [
-        q.status.in_(("rejected", "waiting")),
-        q.feed.in_(feeds),
-        ~func.coalesce(v.deleted, False),
-    ]
-    conditions += [or_(day.is_(None), day >= question.start)] if question.start is not None else []
-    conditions += [or_(day.is_(None), day <= question.end)] if question.end is not None else []
-    for name, wanted in question.where:
-        known = _dimension(name, measure)
-        conditions.append(or_(known.is_(None), known.in_(wanted)))
-    keys = [_dimension(name, measure) for name in question.by]
-    rows = (
-        select(q.feed, *[key.label(f"key_{place}") for place, key in enumerate(keys)], _period(question, day))
-        .select_from(tables)
-        .where(*conditions)
-        .subquery("kept_out")
-    )
-    return select(*rows.c, func.count()).group_by(*rows.c)
+Records = Sequence[tuple[Any, ...]]  # Any: the driver's values
+"""A row for each feed, day, period and combination of dimension values, with its number of records at the end."""
+Where = tuple[tuple[str, tuple[str, ...]], ...]
+"""Columns of order facts, and the values wanted."""
 
 
-def _orders(question: Question, measure: Measure) -> Rows:
-    """Select the number of judged orders with a quarantined record, which the measure leaves out."""
+@cached_per_generation
+def _records(
+    connection: Connection, dated_by: str | None, keys: Sequence[str | None], where: Where, grain: str | None
+) -> Records:
+    """Return the open quarantined records of all days and feeds, which the questions of a page share.
+
+    dated_by: the day of the record's order. None: the day of the record or of its document. A key of None is not known.
+    """
+    q, v, o = quarantine.c, quarantine_values.c, order_facts_table.c
+    tables: FromClause = quarantine.outerjoin(quarantine_values, and_(v.file_id == q.file_id, v.row_no == q.row_no))
+    if dated_by is not None or where or any(keys):
+        tables = tables.outerjoin(order_facts_table, o.order_id == q.order_id)
+    if dated_by is not None:
+        day: Expression = o[dated_by]
+    else:
+        tables = tables.outerjoin(
+            invoices, and_(q.feed == "invoice_lines", invoices.c.invoice_id == v.document_id)
+        ).outerjoin(shipments, and_(q.feed == "shipment_lines", shipments.c.shipment_id == v.document_id))
+        day = func.coalesce(v.happened_on, cast(invoices.c.invoiced_at, Date), cast(shipments.c.shipped_at, Date))
+    wanted = [or_(_known(column).is_(None), _known(column).in_(values)) for column, values in where]
+    is_open = (q.status.in_(("rejected", "waiting")), ~func.coalesce(v.deleted, False))
+    values = [typed_null(q.feed.type) if key is None else _known(key) for key in keys]
+    return _counted(
+        connection, select(*_labelled(q.feed, day, grain, values)).select_from(tables).where(*is_open, *wanted)
+    )
+
+
+@cached_per_generation
+def _orders(
+    connection: Connection, measure: Measure, keys: Sequence[str | None], where: Where, grain: str | None
+) -> Records:
+    """Return the judged orders of all days with a quarantined record, which the measure leaves out."""
     o, facts = order_facts_table.c, measure.facts.c
-    day = o[measure.date]
+    values = [typed_null(quarantine.c.feed.type) if key is None else o[key] for key in keys]
     rows = (
-        select(
-            literal("orders").label("feed"),
-            *[_dimension(name, measure).label(f"key_{place}") for place, name in enumerate(question.by)],
-            _period(question, day),
-        )
-        .select_from(
-            order_facts_table.outerjoin(measure.facts, facts.order_id == o.order_id).outerjoin(
-                quarantine_values, false()
-            )
-        )
+        select(*_labelled(literal("orders"), o[measure.date], grain, values))
+        .select_from(order_facts_table.outerjoin(measure.facts, facts.order_id == o.order_id))
         .where(
             o.state == "judged",
             o.complete_reason == "quarantined",
             ~FAILED if measure.facts is recovery_facts_table else facts.order_id.is_(None),
-            *view_conditions(order_facts_table, day, replace(question, where=())),
-            *[
-                or_(_dimension(name, measure).is_(None), _dimension(name, measure).in_(wanted))
-                for name, wanted in question.where
-            ],
+            o[measure.date].is_not(None),
+            *[or_(o[column].is_(None), o[column].in_(wanted)) for column, wanted in where],
         )
-        .subquery("orders_kept_out")
     )
-    return select(*rows.c, func.count()).group_by(*rows.c)
+    return _counted(connection, rows)
 
 
-def _period(question: Question, day: Expression) -> Expression:
-    grain = question.grain
+def _labelled(feed: Expression, day: Expression, grain: str | None, values: Sequence[Expression]) -> list[Expression]:
     period = period_start(literal_column(f"'{grain}'"), day) if grain is not None else typed_null(Date())
-    return period.label("period")
+    keys = [value.label(f"key_{place}") for place, value in enumerate(values)]
+    return [feed.label("feed"), day.label("day"), period.label("period"), *keys]
 
 
-def _dimension(name: str, measure: Measure) -> Expression:
-    """Return a dimension of the record's order; null if it is not known."""
+def _counted(connection: Connection, records: Select[Any]) -> Records:
+    rows = records.subquery("kept_out")
+    return [tuple(row) for row in connection.execute(select(*rows.c, func.count()).group_by(*rows.c))]
+
+
+def _column(name: str, measure: Measure) -> str | None:
+    """Return the column of order facts with a dimension of a record's order; None if its value is not known."""
     column = dimension_column(name, measure)
-    if column not in order_facts_table.c:
-        return typed_null(quarantine.c.feed.type)
+    return column if column in order_facts_table.c else None
+
+
+def _known(column: str) -> Expression:
+    """Return a dimension of the record's order; null if it is not known."""
     known = order_facts_table.c[column]
     return func.coalesce(known, quarantine_values.c.customer_id) if column == "customer_id" else known
