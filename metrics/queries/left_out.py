@@ -11,7 +11,20 @@ from datetime import date
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Date, FromClause, Select, and_, cast, func, literal, literal_column, or_, select
+from sqlalchemy import (
+    Connection,
+    Date,
+    FromClause,
+    Select,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+)
 
 from metrics.facts.cycle_times import cycle_facts_table
 from metrics.facts.money.table import money_facts_table
@@ -170,9 +183,11 @@ def _records(
     if dated_by is not None:
         day: Expression = o[dated_by]
     else:
-        tables = tables.outerjoin(
-            invoices, and_(q.feed == "invoice_lines", invoices.c.invoice_id == v.document_id)
-        ).outerjoin(shipments, and_(q.feed == "shipment_lines", shipments.c.shipment_id == v.document_id))
+        # A condition on the left side only would make DuckDB compare every record with every document.
+        of_invoice = case((q.feed == "invoice_lines", v.document_id))
+        of_shipment = case((q.feed == "shipment_lines", v.document_id))
+        tables = tables.outerjoin(invoices, invoices.c.invoice_id == of_invoice)
+        tables = tables.outerjoin(shipments, shipments.c.shipment_id == of_shipment)
         day = func.coalesce(v.happened_on, cast(invoices.c.invoiced_at, Date), cast(shipments.c.shipped_at, Date))
     wanted = [or_(_known(column).is_(None), _known(column).in_(values)) for column, values in where]
     is_open = (q.status.in_(("rejected", "waiting")), ~func.coalesce(v.deleted, False))
