@@ -94,6 +94,7 @@ def nothing_published() -> None:
         theme.show_html(
             cards.empty(
                 "No data yet",
+                f"This page shows: {formatting.html(entry.summary[:1].lower() + entry.summary[1:])}<br>"
                 "Bring your data here in the browser. On the command line, <code>buyerview demo</code> loads sample "
                 "data, and <code>buyerview init</code> and <code>buyerview ingest mapping.toml</code> load your own. "
                 "This page refreshes as soon as data is published.",

@@ -15,7 +15,7 @@ from typing import Any
 import altair as alt
 import streamlit as st
 
-from dashboard.components import formatting, trend_layers
+from dashboard.components import formatting, theme, trend_layers
 from dashboard.components.locale import reader
 from dashboard.components.status import Status
 from dashboard.components.theme import palette
@@ -327,4 +327,6 @@ def describe(points: Sequence[Point], measure: Measure, target: Target | None) -
 def draw(spec: Spec, *, key: str, alternative: str) -> None:
     """Draw a finished specification without Altair and Streamlit's theme, with numbers in the reader's format."""
     spec["config"]["locale"] = {"number": reader().chart}
-    st.vega_lite_chart(None, spec, theme=None, key=key, alt=alternative)
+    height = spec.get("height")
+    with theme.room(key, height if isinstance(height, int) else 0):
+        st.vega_lite_chart(None, spec, theme=None, key=key, alt=alternative)

@@ -19,6 +19,9 @@ SHORT_TEXT = 8
 UNBROKEN = 16
 """Longest text of a cell, in letters, that stays on one line: a date, an amount, a short name."""
 
+WORDS = 40
+"""Longest text of a cell, in letters, that fits a narrow column of a phone. Longer texts get a wider one."""
+
 SEARCHED_ROWS = 6
 """A table with as many rows has a search field."""
 
@@ -129,7 +132,14 @@ def _cell(cell: Cell | str, place: int, numeric: bool) -> str:
         content += f'<span class="bv-small">{formatting.html(cell.small)}</span>'
     is_numeric = numeric or cell.numeric
     is_unbroken = not is_numeric and len(_visible(cell)) <= UNBROKEN and "<br" not in cell.markup
-    marks = (("bv-num", is_numeric), ("bv-nowrap", is_unbroken and " " in _visible(cell)), ("bv-flag", cell.flagged))
+    longest = max(len(_visible(cell)), len(cell.small))
+    marks = (
+        ("bv-num", is_numeric),
+        ("bv-nowrap", is_unbroken and " " in _visible(cell)),
+        ("bv-words", not is_numeric and UNBROKEN < longest <= WORDS),
+        ("bv-text", not is_numeric and longest > WORDS),
+        ("bv-flag", cell.flagged),
+    )
     names = " ".join(name for name, on in marks if on)
     css = f' class="{names}"' if names else ""
     return f"<th scope=row{css}>{content}</th>" if place == 0 else f"<td{css}>{content}</td>"

@@ -3,6 +3,7 @@
 The colours follow the theme in use, light or dark.
 """
 
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -95,6 +96,13 @@ def page_script() -> None:
 def card(name: str, *, height: Literal["content", "stretch"] = "content") -> DeltaGenerator:
     """Return a bordered container, to be used in a `with` statement."""
     return st.container(border=True, key=f"card_{name}", height=height)
+
+
+def room(key: str, pixels: int) -> DeltaGenerator:
+    """Return a container with a least height, so that an element that the browser draws late does not move the page."""
+    name = "room_" + re.sub(r"[^\w-]", "-", key, flags=re.ASCII)
+    st.html(f"<style>.st-key-{name} {{ min-height: {pixels}px; }}</style>")
+    return st.container(key=name)
 
 
 def show_html(body: str, *, width: Literal["stretch", "content"] = "stretch") -> None:

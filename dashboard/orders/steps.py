@@ -44,7 +44,9 @@ def steps(
         for number in STEPS
     )
     due = (
-        f'<span class="bv-muted">Line: deadline {formatting.html(formatting.moment(deadline))}.</span>' if line else ""
+        f'<span class="bv-muted">Red line: deadline {formatting.html(formatting.moment(deadline))}.</span>'
+        if line
+        else ""
     )
     never = (
         '<p class="bv-worse">The usual time of the steps exceeded the promise from the start.</p>'

@@ -20,6 +20,9 @@ MESSAGES = {
     "case_reply": "Case reply sent",
 }
 
+BASES = {"ATP": "available to promise", "ATD": "available to deliver"}
+"""Words for the basis of a promise."""
+
 
 @dataclass(frozen=True)
 class Event:
@@ -52,11 +55,9 @@ def events(records: OrderRecords, around: OrderContext, item: Item, comments: li
 
 def _ordered(records: OrderRecords) -> Iterator[Event | None]:
     order, facts = records.order, records.facts
-    yield _event(
-        order,
-        "ordered_at",
-        f"Ordered by {facts['customer_name']}" + (f" ({order['channel']})" if order.get("channel") else ""),
-    )
+    channel = order.get("channel") or ""
+    channel = channel.upper() if channel == "edi" else channel
+    yield _event(order, "ordered_at", f"Ordered by {facts['customer_name']}" + (f" ({channel})" if channel else ""))
     yield _event(order, "requested_by", "Requested by", plan=True)
     yield _event(order, "promised_by", "Promised by", plan=True)
     yield _event(order, "cancelled_at", f"Cancelled by {order.get('cancelled_by') or 'the seller'}", wrong=True)
@@ -101,7 +102,9 @@ def _promised(around: OrderContext) -> Iterator[Event | None]:
         on = f" for {'line' if len(lines) == 1 else 'lines'} {', '.join(lines)}"
         by = formatting.moment(rows[0]["promised_by"], rows[0]["promised_by_is_date"])
         text = f"Promised {by}{on}" if first else f"Promise moved to {by}{on} by the {party}"
-        text += (f" ({basis})" if basis else "") + (f": {formatting.in_words(why).lower()}" if why else "")
+        text += (f" ({BASES.get(basis.upper(), basis)})" if basis else "") + (
+            f": {formatting.in_words(why).lower()}" if why else ""
+        )
         yield _event(rows[0], "changed_at", text, wrong=not first and party != "buyer")
 
 

@@ -70,9 +70,10 @@ def _section(missing: Sequence[Json], *, whole: int) -> None:
     """Draw missing columns, each with the measures that it would switch on."""
     off = sum(len(one["measures"]) for one in missing)
     st.header("What more columns would switch on", anchor=False)
-    st.caption(f"{whole - off} of {whole} measures have their data.")
     if not missing:
+        st.caption(f"No column is missing. All {whole} measures have their data.")
         return
+    st.caption(f"{whole - off} of {whole} measures have their data.")
     theme.show_html(_table(missing[:SHOWN]))
     if len(missing) > SHOWN:
         with st.expander(f"{formatting.count(len(missing) - SHOWN, 'more combination')} of columns"):

@@ -285,7 +285,7 @@ def _options(review: Review) -> list[tuple[str, str]]:
     interactions = queries.cached(danger_zone_options.interactions, *asked)
     found = [
         *[("Change the interaction", one.customer, one.saving) for one in interactions],
-        *[("Move orders to edi, web", one.customer, one.moved_saving) for one in interactions],
+        *[("Move orders to EDI, web", one.customer, one.moved_saving) for one in interactions],
         *[("Charge the cost", one.customer, one.gain) for one in queries.cached(danger_zone_options.charges, *asked)],
         *[("Another channel", one.customer, one.gain) for one in queries.cached(danger_zone_options.channels, *asked)],
     ]

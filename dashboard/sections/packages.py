@@ -139,7 +139,7 @@ def promised_and_delivered(view: MeasureView) -> None:
     ]
     theme.show_html(
         tables.table(
-            ("Row", *[f"Package {one}" for one in segments]),
+            ("Commitment", *[f"Package {one}" for one in segments]),
             rows,
             caption="Service packages, and customers for whom each commitment was met",
         )
@@ -209,11 +209,11 @@ def fit(view: MeasureView) -> None:
 def _fit_cell(one: FitCell) -> Cell:
     if not one.customers:
         return Cell("◎" if one.expected else formatting.DASH)
-    kept = f" · {formatting.percent(one.kept / one.known, 0)} of commitments met" if one.known else ""
+    kept = f" · {formatting.percent(one.kept / one.known, 0)} met" if one.known else ""
     mark = "◎ " if one.expected else ""
     return Cell(
         f"{mark}{formatting.count(one.customers, 'customer')}",
-        small=f"{formatting.number(one.sales, Unit.MONEY)} net sales{kept}",
+        small=f"{formatting.number(one.sales, Unit.MONEY)} sales{kept}",
     )
 
 

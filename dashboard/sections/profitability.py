@@ -224,7 +224,7 @@ def options(view: MeasureView) -> None:
     assumed = (changed[0].moved_share, charged[0].acceptance, moved[0].margin)
     moves, accepted, kept = (formatting.percent(float(share), 0) for share in assumed)
     st.caption(
-        f"Assumed: {moves} of the orders not yet electronic move to edi or web; {accepted} of the charge is accepted; "
+        f"Assumed: {moves} of the orders not yet electronic move to EDI or web; {accepted} of the charge is accepted; "
         f"another channel keeps {kept} of the contribution. Customer acceptance is not modelled."
     )
     by_charge, by_channel = (
@@ -244,7 +244,7 @@ def options(view: MeasureView) -> None:
         "Cost to serve",
         "Profit",
         "Change the interaction",
-        "Move orders to edi, web",
+        "Move orders to EDI, web",
         "Charge the cost",
         "Other channel",
     )

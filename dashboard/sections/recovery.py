@@ -17,10 +17,12 @@ from metrics.facts.recoveries import GROUPS, RECOVERY_DAYS
 from metrics.lists import recovery as lists
 from metrics.lists.recovery import Step
 from metrics.measures.catalog import MEASURES
-from metrics.model.question import Answer
+from metrics.model.question import SEVERAL_UNITS, Answer
 
 TONES = {"no failure": "accent", "recovered": "good-strong", "unrecovered": "bad-strong"}
 DASHES = {"no failure": (1, 0), "recovered": (6, 3), "unrecovered": (2, 3)}
+COUNTED = frozenset({"post_sale_support", "return_handling_p50"})
+"""Measures that show the number of cases or returns below their value."""
 WATCHED_LEAST = 5
 """A curve ends if fewer orders than this are still observed."""
 
@@ -149,20 +151,21 @@ def returns(view: MeasureView) -> None:
 
 
 def _by(view: MeasureView, dimension: str, names: tuple[str, ...], feed: str, what: str) -> None:
-    """Draw measures by a dimension, the largest value first."""
+    """Draw measures by a dimension, the largest value first. A measure without any value has no column."""
     if missing_feeds(feed):
         return
     found = by_value(answers_by(view, names, dimension), dimension)
-    of = {value: _weight(answers[names[0]]) for value, answers in found.items()}
-    if not any(of.values()):
+    known = tuple(name for name in names if any(_weight(answers.get(name)) for answers in found.values()))
+    if not known:
         theme.show_html(cards.empty(f"No {what}s", "No records in this period and selection."))
         return
+    of = {value: _weight(answers.get(known[0])) for value, answers in found.items()}
     rows = [
-        [Cell(formatting.in_words(value)), *(_cell(answers.get(name), name, dimension, value) for name in names)]
+        [Cell(formatting.in_words(value)), *(_cell(answers.get(name), name, dimension, value) for name in known)]
         for value, answers in sorted(found.items(), key=lambda one: (-of[one[0]], one[0]))
-        if of[value]
+        if any(_weight(answers.get(name)) for name in known)
     ]
-    heads = (formatting.in_words(dimension), *[MEASURES[name].short or MEASURES[name].title for name in names])
+    heads = (formatting.in_words(dimension), *[MEASURES[name].short or MEASURES[name].title for name in known])
     theme.show_html(
         tables.table(
             heads,
@@ -171,15 +174,18 @@ def _by(view: MeasureView, dimension: str, names: tuple[str, ...], feed: str, wh
             numeric=range(1, len(heads)),
         )
     )
+    left_out = [MEASURES[name].title.lower() for name in names if name not in known]
+    if any(answer.no_data == SEVERAL_UNITS for answers in found.values() for answer in answers.values()):
+        st.caption(f"Not shown: {' and '.join(left_out)}, because the goods have several units.")
 
 
-def _weight(answer: Answer) -> float:
-    return float(answer.denominator or answer.value or 0)
+def _weight(answer: Answer | None) -> float:
+    return float(answer.denominator or answer.value or 0) if answer else 0
 
 
 def _cell(answer: Answer | None, name: str, dimension: str, value: str) -> Cell:
     one = value_cell(answer, MEASURES[name])
     if answer is None or answer.value is None:
         return one
-    small = f"of {formatting.integer(answer.denominator)}" if name == "post_sale_support" and answer.denominator else ""
+    small = f"of {formatting.integer(answer.denominator)}" if name in COUNTED and answer.denominator else ""
     return replace(linked(one, links.drill_down_url(name, by=dimension, value=value)), small=small)

@@ -4,12 +4,17 @@
   and the style sheet arrive.
 - The server's address. Below a page such as `/stockouts`, Streamlit first asks `/stockouts/_stcore/health` and gets two
   errors (404), before it asks at the root. Buyerview is always at the root.
+- The parts of Streamlit's program that pages use, loaded while the server works out the page. Streamlit loads a part
+  when it first draws such an element, and the page moves when the part arrives.
 - A filter adds an entry to the browser's history, so that Back removes the filter. Streamlit replaces the entry, and
   Back would leave the page.
 """
 
+import json
+import re
 from pathlib import Path
 
+import streamlit
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HEAD = b"<head>"
@@ -20,6 +25,15 @@ try { // the width that the user gave the sidebar
   const width = parseInt(localStorage.getItem("sidebarWidth"), 10);
   if (width) document.documentElement.style.setProperty("--bv-sidebar", width + "px");
 } catch { } // the browser stores nothing
+{ // the first markup of ours is drawn, and no element is still loading
+  const look = () => {
+    const main = document.querySelector(".stMainBlockContainer");
+    if (main?.querySelector(".bv") && !main.querySelector('[data-testid="stSkeleton"]') || performance.now() > 20000)
+      document.documentElement.classList.add("bv-drawn");
+    else requestAnimationFrame(look);
+  };
+  look();
+}
 {
   const never = -1e9, soon = 2000; // ms after a click or a key
   let touched = never;
@@ -34,7 +48,38 @@ try { // the width that the user gave the sidebar
   };
 }
 </script>"""
-ADDED = SCRIPT + b"<style>" + STYLE + b"</style>"
+PROGRAM = Path(streamlit.__file__).parent / "static" / "static" / "js"
+PARTS = (
+    "Html",
+    "TextInput",
+    "Checkbox",
+    "ButtonGroup",
+    "DownloadButton",
+    "PageLink",
+    "Selectbox",
+    "NumberInput",
+    "Button",
+    "TextArea",
+    "Multiselect",
+    "ArrowVegaLiteChart",
+    "loadVegaEmbed",
+    "embed",
+    "vega-interpreter",
+)
+"""Parts of Streamlit's program that pages use, in the order in which they load."""
+
+
+def parts_of_the_program() -> list[str]:
+    """Return the addresses of PARTS. Their file names contain a hash that changes with Streamlit's version."""
+    names = sorted(path.name for path in PROGRAM.glob("*.js"))
+    return [f"/static/js/{name}" for part in PARTS for name in names if re.fullmatch(rf"{part}\.[\w-]{{8}}\.js", name)]
+
+
+LOADED_EARLY = (
+    "<script>addEventListener('DOMContentLoaded', () => { for (const part of "
+    f"{json.dumps(parts_of_the_program())}) import(part).catch(() => {{}}); }});</script>"
+).encode()
+ADDED = SCRIPT + LOADED_EARLY + b"<style>" + STYLE + b"</style>"
 
 OF_THE_FILE = (b"content-length", b"etag", b"last-modified")
 """Headers of a response that describe the page without the additions."""

@@ -103,9 +103,9 @@ def test_promises_made_or_changed_together_are_one_event_with_the_author() -> No
         if "romise" in one.what and not one.plan
     ]
     assert [(one.what, one.wrong) for one in found] == [
-        ("Promised 10 Mar 2026 for lines 2, 10 (ATP)", False),
-        ("Promise moved to 14 Mar 2026 for line 3 by the buyer (ATP)", False),
-        ("Promise moved to 14 Mar 2026 for lines 2, 10 by the seller (ATP): no stock", True),
+        ("Promised 10 Mar 2026 for lines 2, 10 (available to promise)", False),
+        ("Promise moved to 14 Mar 2026 for line 3 by the buyer (available to promise)", False),
+        ("Promise moved to 14 Mar 2026 for lines 2, 10 by the seller (available to promise): no stock", True),
     ]
 
 

@@ -15,7 +15,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
-from dashboard.server import asgi
+from dashboard.server import asgi, page_head
 from dashboard.server.page_head import PageHead
 from dashboard.server.unknown_page import UnknownPage
 from dashboard.sign_in import Mode, SignIn
@@ -145,6 +145,13 @@ def test_every_page_begins_with_the_script_and_the_layout_of_the_frame() -> None
     assert (Path(asgi.HERE) / "assets" / "frame.css").read_bytes() in begin
     assert rest == b"Streamlit</title></head></html>"
     assert int(headers[b"content-length"]) == len(body)
+
+
+def test_the_parts_of_the_program_that_pages_use_are_loaded_early() -> None:
+    """A new version of Streamlit may name them differently."""
+    found = page_head.parts_of_the_program()
+    assert [Path(address).name.partition(".")[0] for address in found] == list(page_head.PARTS)
+    assert all(address.encode() in page_head.ADDED for address in found)
 
 
 def test_with_a_public_https_address_cookies_and_pages_stay_encrypted(monkeypatch: pytest.MonkeyPatch) -> None:
