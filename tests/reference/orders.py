@@ -227,16 +227,18 @@ class OrderJudging:
         return at is not None and at <= deadline
 
     def consignments(self, line: LineJudging) -> list[Row]:
-        """Return the consignments of a line that had left or arrived by `as_of`."""
+        """Return the consignments of a line that had left or arrived by `as_of`.
+
+        If the buyer collects, leaving is the receipt, and a recorded arrival says nothing (R2, date of receipt).
+        """
+        moments = ("shipped_at",) if collects(self.order) else ("shipped_at", "received_at")
         carried = {row["shipment_id"] for row in self.inputs.rows("shipment_lines", *line.keys)}
         rows = [
             self.inputs.shipments[shipment_id]
             for shipment_id in sorted(carried)
             if shipment_id in self.inputs.shipments
         ]
-        return [
-            row for row in rows if any(self.by(row, name, self.inputs.as_of) for name in ("shipped_at", "received_at"))
-        ]
+        return [row for row in rows if any(self.by(row, name, self.inputs.as_of) for name in moments)]
 
     def dimensions(self, ordered_day: date) -> dict[str, str]:
         customer = self.inputs.version("customers", "customer_id", self.order["customer_id"], ordered_day) or {}

@@ -125,6 +125,29 @@ def test_r29_line_without_proof_must_also_be_attributable_to_the_buyer(embedded:
     }
 
 
+def test_r29_arrival_of_goods_that_the_buyer_collects_is_no_consignment(embedded: Connection) -> None:
+    """Due 10, FCA, an attempt on the 10th for which the buyer did not come. LEFT was collected on the 12th.
+
+    ARRIVED never left, so that its date of arrival is no receipt. Nothing was collected, and nothing can be excused.
+    """
+    made = []
+    for name, left, arrived in (("LEFT", 12, 12), ("ARRIVED", None, 9)):
+        one = history(sent(left, arrived), delivery_term="FCA")
+        own = {key: one["shipments"][0][key] for key in CARRIED}
+        one["shipments"][0] |= shipment(attempted_at="2026-03-10", failure_caused_by="buyer") | own
+        made.append(renamed(one, name))
+    world = World(END_OF_APRIL.date(), both(*made), {}, END_OF_APRIL, everything())
+    assert fact_table_differences(embedded, world) == []
+    found = judge(world.records, {}, END_OF_APRIL, world.mapped)
+    assert {
+        name: (found.orders[name].findings["on_time"].verdict, found.orders[name].on_time_attributable)
+        for name in ("LEFT", "ARRIVED")
+    } == {
+        "LEFT": (False, True),
+        "ARRIVED": (False, False),
+    }
+
+
 CARRIED = ("shipment_id", "shipped_at", "shipped_at_is_date", "received_at", "received_at_is_date")
 
 
