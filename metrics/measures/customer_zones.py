@@ -219,7 +219,7 @@ def _orders(connection: Connection, start: date | None, end: date | None) -> dic
         .where(o.order_type == "sale", *in_period(o.ordered_day, start, end))
         .group_by(o.customer_id)
     )
-    return {customer_id: int(n) for customer_id, n in connection.execute(counted)}
+    return {customer_id: int(n) for customer_id, n in connection.execute(counted).all()}
 
 
 @cached_per_generation

@@ -252,7 +252,7 @@ def _activity_costs(connection: Connection, start: date | None, end: date | None
         .group_by(m.customer_id, m.activity)
     )
     costs: dict[str, dict[str, Decimal]] = defaultdict(dict)
-    for customer_id, activity, amount in connection.execute(rows):
+    for customer_id, activity, amount in connection.execute(rows).all():
         costs[customer_id][activity] = Decimal(amount)
     return costs
 
@@ -270,8 +270,8 @@ def _channels(connection: Connection, start: date | None, end: date | None) -> d
         .where(o.order_type == "sale", *in_period(o.ordered_day, start, end))
         .group_by(o.customer_id, o.channel)
     )
-    cost = {(customer_id, name): Decimal(amount) for customer_id, name, amount in connection.execute(linked)}
+    cost = {(customer_id, name): Decimal(amount) for customer_id, name, amount in connection.execute(linked).all()}
     found: dict[str, _Costs] = defaultdict(dict)
-    for customer_id, name, orders in connection.execute(placed):
+    for customer_id, name, orders in connection.execute(placed).all():
         found[customer_id][name] = (cost.get((customer_id, name), Decimal(0)), int(orders))
     return found

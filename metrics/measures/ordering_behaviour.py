@@ -109,7 +109,7 @@ def _costs(connection: Connection, start: date | None, end: date | None, where: 
         .where(is_cost_to_serve, *in_period(m.day, start, end), *filter_conditions(money_facts_table, where))
         .group_by(m.customer_id)
     )
-    return {customer_id: Decimal(amount) for customer_id, amount in connection.execute(costs)}
+    return {customer_id: Decimal(amount) for customer_id, amount in connection.execute(costs).all()}
 
 
 BinKey = str | int

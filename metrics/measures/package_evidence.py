@@ -152,7 +152,9 @@ def _evidence_by_period(
             continue
         found = source.rows(listed, span)
         keys = (found.c[source.spread_over],) if source.spread_over else ()
-        for customer_id, number, period, *values in connection.execute(_per_cell(found, source.sums(found.c), *keys)):
+        for customer_id, number, period, *values in connection.execute(
+            _per_cell(found, source.sums(found.c), *keys)
+        ).all():
             cell = gathered[period][customer_id, number]
             for name, value in source.fields(*values).items():  # adding up `Evidence` objects took half of the time
                 if isinstance(value, dict):
@@ -345,7 +347,10 @@ def _requested_orders(listed: Sequence[Package], span: Span) -> Subquery:
     week: Expression = literal_column("'week'")
     asked = and_(line.line_kind == "goods", line.state != "excluded", line.request_at.is_not(None))
     tables = (
-        order_line_facts_table.join(order_lines, and_(body.order_id == line.order_id, body.line_no == line.line_no))
+        order_facts_table.join(
+            order_line_facts_table, line.order_id == o.order_id
+        )  # few orders: DuckDB starts with them
+        .join(order_lines, and_(body.order_id == line.order_id, body.line_no == line.line_no))
         .join(orders, orders.c.order_id == line.order_id)
         .outerjoin(by_date, and_(by_date.c.order_id == line.order_id, by_date.c.line_no == line.line_no))
     )
@@ -359,7 +364,7 @@ def _requested_orders(listed: Sequence[Package], span: Span) -> Subquery:
             count_if(period_start(week, line.settled_day) == period_start(week, line.requested_day)).label("week"),
         )
         .select_from(tables)
-        .where(asked, line.order_id.in_(select(o.order_id).where(*arrived)))
+        .where(asked, *arrived)
         .group_by(line.order_id)
         .subquery("asked_lines")
     )

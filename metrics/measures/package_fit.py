@@ -129,7 +129,7 @@ def verdicts(
     judge = _Judge(connection)
     found: dict[tuple[str, int], dict[str, bool | None]] = defaultdict(dict)
     for row, cells in own_cells(judge.packages, Span(start, end)).items():
-        for customer_id, number, _, *sums in connection.execute(cells):
+        for customer_id, number, _, *sums in connection.execute(cells).all():
             cell = found[customer_id, number]
             if row in judge.tested[number]:
                 cell[row] = judge.kept(row, number, tuple(sums))
@@ -154,7 +154,7 @@ def row_counts(connection: Connection, span: Span) -> dict[tuple[date | None, Pa
                 met[None, number, row] += kept is True
                 known[None, number, row] += kept is not None
     else:
-        for row, number, period, *numbers, count in connection.execute(same_evidence(judge.packages, span)):
+        for row, number, period, *numbers, count in connection.execute(same_evidence(judge.packages, span)).all():
             if row is None:
                 had[period, number] += count
             elif row in judge.tested[number]:
@@ -205,6 +205,7 @@ def segments_with_package(connection: Connection) -> list[str]:
     return sorted({package.segment for package in packages(connection)})
 
 
+@cached_per_generation
 def under_served(connection: Connection, start: date | None = None, end: date | None = None) -> list[Misfit]:
     """Return Protect customers with a missed package row, and their net sales in the period."""
     missed: dict[str, list[str]] = defaultdict(list)
@@ -224,6 +225,7 @@ def under_served(connection: Connection, start: date | None = None, end: date | 
     ]
 
 
+@cached_per_generation
 def over_served(connection: Connection, start: date | None = None, end: date | None = None) -> list[Misfit]:
     """Return Danger customers whose fill, lead time and delivery were as good as a better package.
 
