@@ -107,6 +107,15 @@ class _PlusDays(_EngineFunction):
     spark = "date_add(CAST({0} AS DATE), CAST({1} AS INTEGER))"
 
 
+class _WholeQuotient(_EngineFunction):
+    type = Numeric(38, 0)
+    inherit_cache = True
+    name = "whole_quotient"
+    postgresql = "div({0}, {1})"
+    duckdb = "(CAST({0} AS HUGEINT) // CAST({1} AS HUGEINT))"
+    spark = "({0} div {1})"
+
+
 class _LocalTime(_EngineFunction):
     type = DateTime()
     inherit_cache = True
@@ -176,6 +185,11 @@ def plus_span(instant: Expression, first: Expression, last: Expression) -> Expre
 def plus_days(day: Expression, count: Expression) -> Expression:
     """Return a day moved by a number of days."""
     return _PlusDays(day, count)
+
+
+def whole_quotient(dividend: Expression, divisor: Expression) -> Expression:
+    """Divide two positive decimals without decimal places, and drop the remainder."""
+    return _WholeQuotient(dividend, divisor)
 
 
 def local_time(instant: Expression, zone: Expression) -> Expression:

@@ -1,24 +1,18 @@
 """Freight of shipments, as cost to serve, shared among their orders by quantity."""
 
-from collections.abc import Iterator, Sequence
-from decimal import ROUND_HALF_UP, Decimal
-from fractions import Fraction
-from itertools import groupby
-
 from sqlalchemy import (
-    Connection,
+    BigInteger,
     Date,
     DateTime,
     FromClause,
     Integer,
-    Row,
+    Numeric,
     String,
     and_,
     case,
     cast,
     false,
     func,
-    insert,
     literal,
     select,
 )
@@ -28,112 +22,59 @@ from metrics.facts.money.service_costs import FREIGHT, incurred_costs
 from metrics.facts.money.table import STEP, cost_rows
 from metrics.facts.orders import NONE, order_facts_table
 from metrics.schema import AMOUNT, QTY, orders, shipment_lines, shipments
-from metrics.sql.dialects import Rows
+from metrics.sql.dialects import Expression, Rows, times, whole_quotient
 from metrics.sql.moments import moment_span
-from metrics.sql.temporary_tables import temporary_table
+
+WHOLE = Numeric(38, 0)
 
 
-def _carried(context: BuildContext) -> FromClause:
-    """Select the quantity shipped per order of each shipment with freight."""
-    s, body, o = shipments.c, shipment_lines.c, order_facts_table.c
-    quantity = func.coalesce(body.shipped_qty, body.received_qty, cast(literal(0, Integer), QTY))
+def shared_freight(context: BuildContext) -> FromClause:
+    """Select the part of each order in the freight of its shipments, by quantity shipped (equally if all are 0).
+
+    The parts are differences of rounded running totals, so they add up to the freight. The totals are whole numbers
+    of steps, because the engines round quotients differently.
+    """
+    s, body = shipments.c, shipment_lines.c
+    quantity = func.sum(func.coalesce(body.shipped_qty, body.received_qty, cast(literal(0, Integer), QTY)))
+    all_quantities = func.sum(quantity).over(partition_by=s.shipment_id)
     tables: FromClause = shipments.join(shipment_lines, and_(body.shipment_id == s.shipment_id, ~body.deleted))
-    tables = tables.join(order_facts_table, o.order_id == body.order_id)
-    return (
-        select(s.shipment_id, body.order_id, cast(func.sum(quantity), QTY).label("quantity"))
+    tables = tables.join(order_facts_table, order_facts_table.c.order_id == body.order_id)
+    carried = (
+        select(
+            s.shipment_id,
+            body.order_id,
+            _steps(s.freight_amount).label("freight"),
+            case((all_quantities == 0, literal(1, Integer)), else_=_steps(cast(quantity, QTY))).label("weight"),
+        )
         .select_from(only_stale(tables, s.shipment_id, context))
         .where(~s.deleted, s.freight_amount.is_not(None))
-        .group_by(s.shipment_id, body.order_id)
-        .cte("carried")
+        .group_by(s.shipment_id, body.order_id, s.freight_amount)
+        .subquery("carried")
     )
-
-
-def _orders_carried(carried: FromClause) -> FromClause:
     c = carried.c
-    counted = select(c.shipment_id, func.count().label("orders"), func.min(c.order_id).label("order_id")).group_by(
-        c.shipment_id
+    running = func.sum(c.weight).over(partition_by=c.shipment_id, order_by=c.order_id)
+    total = func.sum(c.weight).over(partition_by=c.shipment_id)
+    totals = select(*c, cast(running, WHOLE).label("running"), cast(total, WHOLE).label("total")).subquery("totals")
+    t = totals.c
+    upto, before = (
+        cast(whole_quotient(t.freight * weight * 2 + t.total, t.total * 2), BigInteger)
+        for weight in (t.running, t.running - t.weight)
     )
-    return counted.subquery("orders_carried")
+    amount = times(cast(upto - before, WHOLE), literal(STEP, AMOUNT))
+    return select(t.shipment_id, t.order_id, amount.label("amount")).subquery("shared")
 
 
-def freight_of_single_orders(context: BuildContext) -> FromClause:
-    """Select the freight of shipments with one order."""
-    counted = _orders_carried(_carried(context))
-    freight = shipments.alias("freighted").c
-    return (
-        select(counted.c.shipment_id, counted.c.order_id, freight.freight_amount.label("amount"))
-        .where(counted.c.orders == 1, freight.shipment_id == counted.c.shipment_id)
-        .subquery("alone")
-    )
+def _steps(value: Expression) -> Expression:
+    """Return an amount or quantity as a whole number of ten-thousandths."""
+    return cast(times(value, literal(10_000, Integer)), WHOLE)
 
 
-def freight_of_shared_shipments(connection: Connection, context: BuildContext) -> Iterator[FromClause]:
-    """Yield the freight of shipments with several orders, shared by quantity.
-
-    Python divides it, because the engines round quotients differently.
-    """
-    carried = _carried(context)
-    counted = _orders_carried(carried)
-    c, s = carried.c, shipments.c
-    carried_rows = connection.execute(
-        select(c.shipment_id, c.order_id, c.quantity, s.freight_amount)
-        .select_from(
-            carried.join(counted, counted.c.shipment_id == c.shipment_id).join(
-                shipments, s.shipment_id == c.shipment_id
-            )
-        )
-        .where(counted.c.orders > 1)
-        .order_by(c.shipment_id, c.order_id)
-    ).all()
-    shares = [
-        (shipment_id, order_id, amount)
-        for shipment_id, group in groupby(carried_rows, key=lambda row: str(row.shipment_id))
-        for order_id, amount in _by_quantity(list(group))
-    ]
-    if not shares:
-        return
-    shared = temporary_table("freight_shares", {"shipment_id": String(), "order_id": String(), "amount": AMOUNT})
-    shared.create(connection)
-    connection.execute(insert(shared), [dict(zip(shared.c.keys(), share, strict=True)) for share in shares])
-    yield shared
-    shared.drop(connection)
-
-
-def _by_quantity(carried: Sequence[Row[*tuple[object, ...]]]) -> list[tuple[str, Decimal]]:
-    """Return each order's part of a shipment's freight."""
-    whole = Decimal(carried[0].freight_amount)
-    return list(
-        zip(
-            [row.order_id for row in carried],
-            freight_parts(whole, [Decimal(row.quantity) for row in carried]),
-            strict=True,
-        )
-    )
-
-
-def freight_parts(whole: Decimal, weights: Sequence[Decimal]) -> list[Decimal]:
-    """Divide an amount by weights (equally if all are 0), to four decimals.
-
-    The parts are differences of rounded running totals, so they add up to the amount.
-    """
-    shares = [Fraction(weight) for weight in weights]
-    if not sum(shares):
-        shares = [Fraction(1)] * len(shares)
-    total, running, before, made = sum(shares), Fraction(0), Decimal(0), []
-    for share in shares:
-        running += share
-        exact = Fraction(whole) * running / total
-        upto = (Decimal(exact.numerator) / Decimal(exact.denominator)).quantize(STEP, ROUND_HALF_UP)
-        made.append(upto - before)
-        before = upto
-    return made
-
-
-def freight_rows(carried: FromClause, context: BuildContext) -> Rows:
+def freight_rows(context: BuildContext) -> Rows:
     """Select the freight of shipments that left or arrived, on the day they left, else the day they arrived."""
-    s, part, now = shipments.c, carried.c, literal(context.as_of, DateTime)
+    shared = shared_freight(context)
+    s, part, now = shipments.c, shared.c, literal(context.as_of, DateTime)
     zone = orders.c.ship_to_time_zone
-    tables: FromClause = carried.join(shipments, s.shipment_id == part.shipment_id).join(
+    tables: FromClause = shared.join(shipments, s.shipment_id == part.shipment_id).join(
         orders, orders.c.order_id == part.order_id
     )
     tables, shipped = moment_span(tables, dict(s.items()), "shipped_at", zone)

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, SelectBase, select, true, union
 
 from metrics.facts.fact_table import BuildContext, Changes, FactTable
 from metrics.facts.money.billing import invoiced_lines, net_sales, product_cost
-from metrics.facts.money.freight import freight_of_shared_shipments, freight_of_single_orders, freight_rows
+from metrics.facts.money.freight import freight_rows
 from metrics.facts.money.service_costs import case_rows, service_cost_rows
 from metrics.facts.money.table import m, money_facts_table
 from metrics.facts.orders import order_facts_table
@@ -25,7 +25,7 @@ from metrics.schema import invoice_lines, invoices, service_cases, service_costs
 from metrics.sql.dialects import Rows
 
 
-def select_rows(connection: Connection, context: BuildContext) -> Iterator[Rows]:
+def select_rows(_connection: Connection, context: BuildContext) -> Iterator[Rows]:
     """Yield the SELECTs of all movements by `as_of`."""
     billed = invoiced_lines(context).cte("billed")
     yield net_sales(billed, context)
@@ -33,9 +33,7 @@ def select_rows(connection: Connection, context: BuildContext) -> Iterator[Rows]
     yield service_cost_rows(context)
     yield case_rows(context)
     if "shipments.freight_amount" in context.mapped:
-        yield freight_rows(freight_of_single_orders(context), context)
-        for carried in freight_of_shared_shipments(connection, context):
-            yield freight_rows(carried, context)
+        yield freight_rows(context)
 
 
 def _stale_keys(changed: Changes, _context: BuildContext) -> SelectBase:

@@ -2,12 +2,12 @@
 
 from datetime import date
 from decimal import Decimal
+from itertools import pairwise
+from random import Random
 
-import pytest
 from sqlalchemy import Connection
 
 from metrics.facts.money import movements
-from metrics.facts.money.freight import freight_parts
 from tests.metrics.facts.money.cases import APRIL_END, WITHOUT_RATES, by, by_month, one, rows, sold, value
 from tests.support import builders, contact_builders
 from tests.support.ask_measures import only
@@ -114,21 +114,57 @@ def test_a_consignment_that_has_not_left_costs_nothing_yet(warehouse: Connection
     assert value(warehouse, "cost_to_serve") == 0
 
 
-@pytest.mark.parametrize(
-    ("whole", "weights", "expected"),
-    [
+def test_freight_parts_add_up_to_the_total_freight(warehouse: Connection) -> None:
+    """Each part is the difference of two running totals, rounded half up to four decimals."""
+    drawn = Random(15)
+    cases = [
         ("10", ("1", "2"), ("3.3333", "6.6667")),
         ("0.0001", ("1", "1"), ("0.0001", "0.0000")),
         ("9", ("0", "0", "0"), ("3.0000", "3.0000", "3.0000")),
         ("7.77", ("0", "5"), ("0.0000", "7.7700")),
-    ],
-)
-def test_freight_parts_add_up_to_the_total_freight(
-    whole: str, weights: tuple[str, ...], expected: tuple[str, ...]
-) -> None:
-    made = freight_parts(Decimal(whole), [Decimal(weight) for weight in weights])
-    assert made == [Decimal(part) for part in expected]
-    assert sum(made) == Decimal(whole)
+        ("12.5", ("0",), ("12.5000",)),
+        ("999999999.9999", ("999999999.9999", "0.0001"), ("999999999.9998", "0.0001")),
+    ]
+    for most in (3, 100_000, 10**13 - 1):
+        for _ in range(20):
+            whole, *weights = [Decimal(drawn.randint(1, most)) / 10_000 for _ in range(drawn.randint(3, 6))]
+            cases.append((str(whole), tuple(map(str, weights)), tuple(map(str, exact_parts(whole, weights)))))
+    shipments = [
+        builders.shipment(shipment_id=f"S{number:02}", shipped_at="2026-03-08", freight_amount=Decimal(whole))
+        for number, (whole, _, _) in enumerate(cases)
+    ]
+    lines = [
+        builders.shipment_line(
+            shipment_id=f"S{number:02}", shipment_line_no=name, order_id=name, shipped_qty=Decimal(weight)
+        )
+        for number, (_, weights, _) in enumerate(cases)
+        for name, weight in zip("ABCDEF", weights, strict=False)
+    ]
+    orders = [builders.order(order_id=name) for name in "ABCDEF"]
+    order_lines = [builders.order_line(order_id=name) for name in "ABCDEF"]
+    build(
+        warehouse,
+        sold(orders=orders, order_lines=order_lines, shipments=shipments, shipment_lines=lines),
+        APRIL_END,
+        WITHOUT_RATES,
+    )
+    found = {(row["document_id"], row["order_id"]): row["original_amount"] for row in rows(warehouse, "cost_to_serve")}
+    expected = {
+        (f"S{number:02}", name): Decimal(part)
+        for number, (_, _, parts) in enumerate(cases)
+        for name, part in zip("ABCDEF", parts, strict=False)
+    }
+    assert found == expected
+    for whole, _, parts in cases:
+        assert sum(map(Decimal, parts)) == Decimal(whole)
+
+
+def exact_parts(whole: Decimal, weights: list[Decimal]) -> list[Decimal]:
+    """Divide an amount by weights with whole numbers of any size."""
+    amount, *shares = [int(value * 10_000) for value in (whole, *weights)]
+    total = sum(shares)
+    upto = [(2 * amount * sum(shares[:count]) + total) // (2 * total) for count in range(len(shares) + 1)]
+    return [Decimal(last - first) / 10_000 for first, last in pairwise(upto)]
 
 
 def test_profit_excludes_lines_without_a_unit_cost_and_has_a_remark(warehouse: Connection) -> None:
