@@ -19,7 +19,7 @@ from metrics.schema import FEEDS, mapped_columns, metadata, orders, runs
 from metrics.sql.dialects import Expression, Rows
 from metrics.warehouse import Build, Generation, Lake, Location, writing
 from metrics.warehouse.lake import CANONICAL, RUN
-from metrics.warehouse.lake_tables import columns_of, create_view, drop_all, is_view
+from metrics.warehouse.lake_tables import columns_of, create_view, drop_all, is_view, types_of
 
 SOURCE = "lake"
 """Source of the rows in the run history."""
@@ -87,24 +87,13 @@ def _show(build: Build, files: dict[str, list[Path]]) -> dict[str, list[str]]:
 
 def _refuse_wrong_columns(connection: Connection, table: Table, present: dict[str, str]) -> None:
     """Raise SourceRefused if a required column is missing or a column has another type than in the data model."""
-    for column in table.c if present else ():
-        wanted = column.type.compile(connection.dialect)
-        if not column.nullable and column.name not in present:
-            reason = "the column is missing"
-        elif column.name in present and not _same_type(present[column.name], wanted):
-            reason = f"the type is {present[column.name]}"
-        else:
+    for name, wanted in types_of(connection, table).items() if present else ():
+        found = present.get(name)
+        if found == wanted or (found is None and table.c[name].nullable):
             continue
+        reason = f"the type is {found}" if found else "the column is missing"
         do = f"Write it as {wanted}; docs/cluster.md has the data model."
-        raise SourceRefused(f"{CANONICAL}/{table.name}", f"column {column.name}", reason, do)
-
-
-def _same_type(found: str, wanted: str) -> bool:
-    """Return if DuckDB describes a type of the data model by this text."""
-    names = {"NUMERIC": "DECIMAL", "TEXT": "VARCHAR", " WITHOUT TIME ZONE": "", " ": ""}
-    for name, described in names.items():
-        wanted = wanted.replace(name, described)
-    return found.replace(" ", "") == wanted
+        raise SourceRefused(f"{CANONICAL}/{table.name}", f"column {name}", reason, do)
 
 
 def _refuse_wrong_rows(connection: Connection, feed: str) -> None:

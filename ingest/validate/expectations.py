@@ -25,6 +25,12 @@ from ingest.storage.scratch_database import Connection, quoted, sql_literal
 from ingest.validate.row_rules import RowRule
 from metrics.warehouse.duckdb_session import Session
 
+FULL_MATCH = (
+    "CREATE OR REPLACE TEMPORARY FUNCTION regexp_full_match(value STRING, pattern STRING) RETURNS BOOLEAN "
+    "RETURN value RLIKE concat('^(', pattern, ')$')"
+)
+"""DuckDB's function of that name, for Spark."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -42,14 +48,18 @@ def judge_rows(connection: Connection, suites: dict[str, tuple[RowRule, ...]]) -
     """
     connection.execute("CREATE TABLE row_verdicts (feed VARCHAR, row BIGINT, row_is_valid BOOLEAN)")
     for feed, suite in suites.items():
-        valid = " AND ".join(f"({rule.condition})" for rule in suite) or "TRUE"
         try:
             connection.execute(
-                f"INSERT INTO row_verdicts SELECT {sql_literal(feed)}, rowid, {valid} "
+                f"INSERT INTO row_verdicts SELECT {sql_literal(feed)}, rowid, {_valid(suite)} "
                 f"FROM {quoted(staging_table(feed))}"
             )
         except duckdb.Error as error:
             raise RunAborted(f"The validation of {feed} failed: {error}") from error
+
+
+def _valid(suite: Sequence[RowRule]) -> str:
+    """Return the SQL condition that a row keeps all rules of a suite."""
+    return " AND ".join(f"({rule.condition})" for rule in suite) or "TRUE"
 
 
 def validate(
@@ -178,8 +188,12 @@ def valid_on_spark(
     engine = create_engine(url, poolclass=NullPool, connect_args={"folder": ""})
     with engine.connect() as connection:
         attach(connection, files)
-        verdicts = session_of(connection).verdicts(
-            {feed: [rule.condition for rule in suite] for feed, suite in suites.items()}
+        session = session_of(connection)
+        session.spark.sql(FULL_MATCH)
+        verdicts = session.query(
+            " UNION ALL ".join(
+                f"SELECT {_valid(suite)} AS row_is_valid FROM {quoted(feed)}" for feed, suite in suites.items()
+            )
         )
         # The library then uses the functions of Spark Connect.
         os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"

@@ -4,18 +4,24 @@ The build is the one of `rebuild.py`: Spark runs the same statements. Tables are
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, Date, Select, String, cast, create_engine, false, insert, or_, select, union
+from sqlalchemy import Connection, String, create_engine, insert, literal, select, union
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from metrics import schema
+from metrics.errors import BuildFailed, driver_text
 from metrics.facts.orders import facts_metadata, order_facts_table
 from metrics.queries.rollups import rollup_metadata
 from metrics.rebuild.rebuild import rebuild
+from metrics.redaction import url_text
 from metrics.schema import orders
+from metrics.sql.dialects import period_start
 from metrics.sql.temporary_tables import temporary_table
+from metrics.warehouse import Lake
+from metrics.warehouse.lake import FACTS, Manifest, share
 from metrics.warehouse.spark_dialect import columns_of, session_of
 
 DERIVED = (facts_metadata, rollup_metadata)
@@ -23,31 +29,43 @@ DERIVED = (facts_metadata, rollup_metadata)
 
 
 def build_facts(
-    url: URL,
-    sources: Mapping[str, Sequence[str]],
-    target: Path,
+    place: Lake,
+    run: str,
+    sources: Manifest,
     *,
     as_of: datetime,
-    months: frozenset[date] | None = None,
-    feeds: frozenset[str] | None = None,
-) -> dict[str, list[str]]:
+    months: frozenset[date] | None,
+    feeds: frozenset[str] | None,
+) -> dict[str, list[Path]]:
     """Build facts and rollups to `as_of` (naive UTC) on the cluster. Return the Parquet files of each table.
 
-    sources: Parquet files of the canonical tables and, for a partial build, of the tables that the former build
-    returned. A table without files is empty.
-    target: folder for new files, which every worker can write. It must be a new folder for each build.
+    run: name of a new folder for each build. sources: the canonical tables and, for a partial build, the tables that
+    the former build returned. A table without files is empty.
     months: first days of the months whose orders changed. None: all may have changed. A partial build judges the orders
     of these months again, and writes only files with changed rows; the other files are those of the former build.
-    feeds: the feeds whose records changed, as in `rebuild`.
+    feeds: the feeds whose records changed, as in `rebuild`. Raises BuildFailed.
     """
-    engine = create_engine(url, poolclass=NullPool, connect_args={"folder": str(target)})
-    with engine.connect() as connection:
-        attach(connection, sources)
-        touched = None if months is None else _orders_of(connection, months)
-        rebuild(connection, as_of=as_of, touched=touched, feeds=feeds)
-        files = session_of(connection).files
-        built = {name for metadata in DERIVED for name in metadata.tables} | {schema.local_days.name}
-        return {name: files[name] for name in sorted(built)}
+    assert place.spark is not None
+    target = place.folder / FACTS / run
+    target.mkdir(parents=True)
+    share(target)
+    names = {name: [one for part in parts.values() for one in part.files] for name, parts in sources.canonical.items()}
+    files = {name: [str(place.folder / one) for one in listed] for name, listed in {**names, **sources.derived}.items()}
+    engine = create_engine(place.spark, poolclass=NullPool, connect_args={"folder": str(target)})
+    try:
+        with engine.connect() as connection:
+            attach(connection, files)
+            touched = None if months is None else _orders_of(connection, months)
+            rebuild(connection, as_of=as_of, touched=touched, feeds=feeds)
+            built = session_of(connection).files
+            derived = [name for metadata in DERIVED for name in metadata.tables] + [schema.local_days.name]
+            return {name: [Path(file) for file in built[name]] for name in sorted(derived)}
+    except DBAPIError as error:
+        raise BuildFailed(
+            url_text(place.spark),
+            f"Spark could not build the facts ({driver_text(error)}). Check the cluster and its logs, then start the "
+            "run again",
+        ) from error
 
 
 def attach(connection: Connection, sources: Mapping[str, Sequence[str]]) -> None:
@@ -63,15 +81,9 @@ def _orders_of(connection: Connection, months: frozenset[date]) -> str:
     """Create a temporary table of the orders placed in some months, now or before. Return its name."""
     touched = temporary_table("orders_of_months", {"order_id": String()})
     touched.create(connection)
-    placed: list[Select[tuple[str]]] = [
-        select(table.c.order_id).where(
-            or_(false(), *[cast(day, Date).between(month, _last_day(month)) for month in sorted(months)])
-        )
-        for table, day in ((orders, orders.c.ordered_at), (order_facts_table, order_facts_table.c.ordered_day))
+    placed = [
+        select(day.table.c.order_id).where(period_start(literal("month"), day).in_(sorted(months)))
+        for day in (orders.c.ordered_at, order_facts_table.c.ordered_day)
     ]
     connection.execute(insert(touched).from_select(["order_id"], union(*placed)))
     return touched.name
-
-
-def _last_day(month: date) -> date:
-    return (month + timedelta(days=32)).replace(day=1) - timedelta(days=1)

@@ -159,7 +159,8 @@ def _writing_lake(place: Lake, home: Path) -> Iterator[Build]:
     with duckdb_writer.writing(home) as build:
 
         def publish() -> Generation:
-            lake.write_manifest(place.folder, build.number, lake.manifest_text(build.connection))
+            manifest = lake.manifest_of(build.connection) or lake.Manifest()
+            lake.write_manifest(place.folder, build.number, manifest)
             generation = build.publish()
             lake.point_to(place.folder, build.number)
             lake.collect(place.folder, [entry.number for entry in read_pointer(home)])

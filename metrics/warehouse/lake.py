@@ -15,7 +15,6 @@ import json
 import os
 import socket
 import time
-import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -26,7 +25,7 @@ from sqlalchemy import URL, Column, Connection, MetaData, String, Table, Text, d
 from metrics.errors import SettingRefused, WarehouseUnreachable, storage_text
 from metrics.warehouse.failpoint import failpoint
 from metrics.warehouse.generation import Lake
-from metrics.warehouse.pointer import sync
+from metrics.warehouse.pointer import sync, write_temporary
 
 CANONICAL, FACTS, GENERATIONS = "canonical", "facts", "generations"
 RUN = "run-"
@@ -56,12 +55,15 @@ class Partition:
     checksum: str
 
 
+Canonical = Mapping[str, Mapping[str, Partition]]
+"""Canonical tables by month ("2026-05")."""
+
+
 @dataclass(frozen=True)
 class Manifest:
     """The files of a generation. Names of files are relative to the folder of the lake."""
 
-    canonical: Mapping[str, Mapping[str, Partition]] = field(default_factory=dict)
-    """Canonical tables by month ("2026-05")."""
+    canonical: Canonical = field(default_factory=dict)
     derived: Mapping[str, list[str]] = field(default_factory=dict)
     """Fact tables and rollups."""
 
@@ -86,15 +88,9 @@ def parsed(text: str) -> Manifest:
 
 def manifest_of(connection: Connection) -> Manifest | None:
     """Return the manifest of a generation; None if it reads no lake."""
-    return parsed(manifest_text(connection)) if inspect(connection).has_table(lake.name) else None
-
-
-def manifest_text(connection: Connection) -> str:
-    """Return the manifest of a build as JSON. Without facts it names no files."""
     if not inspect(connection).has_table(lake.name):
-        return json.dumps(asdict(Manifest()))
-    text: str = connection.execute(select(lake.c.manifest)).scalar_one()
-    return text
+        return None
+    return parsed(connection.execute(select(lake.c.manifest)).scalar_one())
 
 
 def note_manifest(connection: Connection, folder: Path, manifest: Manifest) -> None:
@@ -113,7 +109,7 @@ def prepare(place: Lake, home: Path) -> None:
     try:
         for name in (CANONICAL, FACTS, GENERATIONS):
             (place.folder / name).mkdir(parents=True, exist_ok=True)
-            share(place.folder / name, place.folder)
+            share(place.folder / name)
         if not owner.exists():
             _write(owner, str(home))
         found = owner.read_text(encoding="utf-8").strip()
@@ -139,18 +135,14 @@ def _refuse_silent_server(url: URL) -> None:
         ) from error
 
 
-def run_name(number: int) -> str:
-    """Return a new name for the folders of a run. A killed run may have used its generation's number before."""
-    return f"{RUN}{number:08d}-{uuid.uuid4().hex[:8]}"
-
-
-def write_manifest(folder: Path, number: int, text: str) -> None:
-    """Write the files of a build to the disk, and then its manifest."""
-    for name in sorted(set(parsed(text).files())):
+def write_manifest(folder: Path, number: int, manifest: Manifest) -> None:
+    """Write the files of a build, and the folders above them, to the disk. Then write its manifest."""
+    for name in sorted(manifest.files()):
         if f"{RUN}{number:08d}-" in name:
-            _sync_up(folder / name, folder)
+            for path in (Path(name), *Path(name).parents):
+                sync(folder / path)
     failpoint("lake.files")
-    _write(_manifest_file(folder, number), text)
+    _write(_manifest_file(folder, number), json.dumps(asdict(manifest)))
     failpoint("lake.manifest")
 
 
@@ -166,29 +158,26 @@ def collect(folder: Path, published: Iterable[int]) -> None:
     used: set[str] = set()
     for file in (folder / GENERATIONS).glob("*.json"):
         if file not in kept:
-            expired = file.with_suffix(".expired")
-            file.rename(expired)
-            os.utime(expired)
-        else:
-            used.update(parsed(file.read_text(encoding="utf-8")).files())
-    for file in (folder / GENERATIONS).glob("*.expired"):
-        if time.time() - file.stat().st_mtime > SECONDS_KEPT:
+            os.utime(file)  # the hour begins now
+            file.rename(file.with_suffix(".expired"))
+    for file in (*kept, *(folder / GENERATIONS).glob("*.expired")):
+        if file not in kept and time.time() - file.stat().st_mtime > SECONDS_KEPT:
             file.unlink()
-        else:
+        elif file.exists():  # a generation of the time before the lake has no manifest
             used.update(parsed(file.read_text(encoding="utf-8")).files())
     for run in (*folder.glob(f"{CANONICAL}/*/{RUN}*"), *folder.glob(f"{FACTS}/{RUN}*")):
-        for path in sorted(run.rglob("*"), reverse=True):
-            if path.is_file() and str(path.relative_to(folder)) not in used:
+        for path in (*sorted(run.rglob("*"), reverse=True), run):  # files before their folder
+            if path.is_dir():
+                with contextlib.suppress(OSError):  # a folder with files stays
+                    path.rmdir()
+            elif str(path.relative_to(folder)) not in used:
                 path.unlink(missing_ok=True)
-        for path in (*sorted(run.rglob("*"), reverse=True), run):
-            with contextlib.suppress(OSError):  # a folder with files stays
-                path.rmdir()
     failpoint("lake.collect")
 
 
-def share(path: Path, folder: Path) -> None:
-    """Give a file or folder the rights of the lake: workers can run as another user."""
-    mode = folder.stat().st_mode & 0o777
+def share(path: Path) -> None:
+    """Give a file or folder the rights of its folder: workers can run as another user."""
+    mode = path.parent.stat().st_mode & 0o777
     with contextlib.suppress(PermissionError):  # another user's file
         path.chmod(mode if path.is_dir() else mode & 0o666)
 
@@ -199,20 +188,7 @@ def _manifest_file(folder: Path, number: int) -> Path:
 
 def _write(path: Path, text: str) -> None:
     """Write a small file completely or not at all."""
-    temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    share(temporary, path.parent)
+    temporary = write_temporary(path, text)
+    share(temporary)
     os.replace(temporary, path)
     sync(path.parent)
-
-
-def _sync_up(path: Path, folder: Path) -> None:
-    """Write a file and the folders above it to the disk, up to the folder of the lake."""
-    sync(path)
-    for above in path.parents:
-        sync(above)
-        if above == folder:
-            return

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, func, literal, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, func, inspect, literal, select
 
 from metrics.schema import FEEDS, orders
 from metrics.warehouse.instances import quoted
@@ -13,7 +13,6 @@ WHOLE = "all"
 """The only partition of a table whose rows have no order."""
 UNKNOWN = "none"
 """The partition of rows whose order is unknown."""
-OPTIONS = "FORMAT parquet, COMPRESSION zstd"
 
 
 def store_by_month(
@@ -33,22 +32,13 @@ def store_by_month(
             select(listed.c.month, func.count(), checksum).group_by(listed.c.month)
         )
     }
-    changed = [
-        name
-        for name, (count, total) in sorted(found.items())
-        if name not in before or (before[name].rows, before[name].checksum) != (count, total)
-    ]
-    written: dict[str, list[str]] = {}
-    if changed:
+    kept = {name: one for name, one in before.items() if found.get(name) == (one.rows, one.checksum)}
+    written: dict[str, list[str]] = {name: [] for name in found.keys() - kept.keys()}
+    if written:
         target = folder / CANONICAL / table.name / run
-        files = copy_out(connection, select(*listed.c).where(listed.c.month.in_(changed)), target, by="month")
-        for file in files:
-            name = file.parent.name.partition("=")[2]
-            written.setdefault(name, []).append(str(file.relative_to(folder)))
-    return {
-        name: Partition(sorted(written[name]), count, total) if name in written else before[name]
-        for name, (count, total) in sorted(found.items())
-    }
+        for file in copy_out(connection, select(*listed.c).where(listed.c.month.in_(written)), target, by="month"):
+            written[file.parent.name.partition("=")[2]].append(str(file.relative_to(folder)))
+    return kept | {name: Partition(files, *found[name]) for name, files in written.items()}
 
 
 def month_of_order() -> ColumnElement[str]:
@@ -61,15 +51,12 @@ def copy_out(
 ) -> list[Path]:
     """Write the rows of a SELECT as Parquet files into a new folder. by: a column with a folder for each value."""
     target.mkdir(parents=True)
-    text = str(rows.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True}))
-    place = str(target if by is not None else target / "rows.parquet").replace("'", "''")
-    division = f", PARTITION_BY ({by})" if by is not None else ""
-    result = connection.exec_driver_sql(f"COPY ({text}) TO '{place}' ({OPTIONS}{division}, RETURN_FILES true)")
-    files = sorted(Path(file) for row in result for file in row[1])
-    lake = next(above for above in target.parents if (above / CANONICAL).is_dir())
-    for path in (target.parent, target, *target.rglob("*")):
-        share(path, lake)
-    return files
+    text = rows.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
+    place, division = (target, f", PARTITION_BY ({by})") if by is not None else (target / "rows.parquet", "")
+    connection.exec_driver_sql(f"COPY ({text}) TO {_texts(place)} (FORMAT parquet, COMPRESSION zstd{division})")
+    for path in (target.parent, target, *sorted(target.rglob("*"))):
+        share(path)
+    return sorted(target.rglob("*.parquet"))
 
 
 def _as_select(
@@ -79,27 +66,38 @@ def _as_select(
 
     present: columns of the files; the others are null. None: the files have every column.
     """
-    compiled = {column.name: column.type.compile(connection.dialect) for column in table.c}
-    has = () if not files else compiled if present is None else present
+    has = () if not files else table.c.keys() if present is None else present
     columns = ", ".join(
-        f"CAST({quoted(name) if name in has else 'NULL'} AS {kind}) AS {quoted(name)}"
-        for name, kind in compiled.items()
+        f"CAST({quoted(column.name) if column.name in has else 'NULL'} AS {column.type.compile(connection.dialect)}) "
+        f"AS {quoted(column.name)}"
+        for column in table.c
     )
     return f"SELECT {columns} " + (f"FROM {_parquet(files, by_name=present is not None)}" if files else "LIMIT 0")
 
 
 def _parquet(files: Iterable[Path], *, by_name: bool) -> str:
     """Return the table function. by_name: files can have different columns, so DuckDB reads the columns of each."""
-    names = ", ".join("'" + str(file).replace("'", "''") + "'" for file in files)
+    names = _texts(*files)
     return f"read_parquet([{names}], hive_partitioning = false, union_by_name = {str(by_name).lower()})"
+
+
+def _texts(*paths: Path) -> str:
+    """Return paths as texts of SQL."""
+    return ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
 
 
 def columns_of(connection: Connection, files: Sequence[Path]) -> dict[str, str]:
     """Return the columns of Parquet files with DuckDB's type."""
-    if not files:
-        return {}
-    described = connection.exec_driver_sql(f"DESCRIBE SELECT * FROM {_parquet(files, by_name=True)}")
-    return {str(row[0]): str(row[1]) for row in described}
+    return _described(connection, f"SELECT * FROM {_parquet(files, by_name=True)}") if files else {}
+
+
+def types_of(connection: Connection, table: Table) -> dict[str, str]:
+    """Return the columns of a table with DuckDB's type."""
+    return _described(connection, _as_select(connection, table, ()))
+
+
+def _described(connection: Connection, rows: str) -> dict[str, str]:
+    return {str(row[0]): str(row[1]) for row in connection.exec_driver_sql(f"DESCRIBE {rows}")}
 
 
 def create_view(
@@ -118,12 +116,12 @@ def load_rows(connection: Connection, table: Table, files: Sequence[Path]) -> No
 
 def drop_all(connection: Connection, tables: Iterable[Table]) -> None:
     """Drop these tables, and the views with their names."""
+    views = inspect(connection).get_view_names()
     for table in tables:
-        kind = "VIEW" if is_view(connection, table) else "TABLE"
+        kind = "VIEW" if table.name in views else "TABLE"
         connection.exec_driver_sql(f"DROP {kind} IF EXISTS {quoted(table.name)}")
 
 
 def is_view(connection: Connection, table: Table) -> bool:
     """Return if a view has the name of the table."""
-    found = connection.exec_driver_sql("SELECT view_name FROM duckdb_views() WHERE NOT internal").scalars()
-    return table.name in set(found)
+    return table.name in inspect(connection).get_view_names()

@@ -31,6 +31,7 @@ __all__ = [
     "sha256",
     "sync",
     "wal",
+    "write_temporary",
 ]
 
 log = logging.getLogger(__name__)
@@ -151,11 +152,7 @@ def replace_pointer(folder: Path, published: list[Published]) -> None:
     }
     text = json.dumps({**head, "check": _checksum(head)}, indent=1)
     pointer = folder / "CURRENT"
-    temporary = folder / "CURRENT.tmp"
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+    temporary = write_temporary(pointer, text + "\n")
     failpoint("warehouse.pointer_tmp")
     os.replace(temporary, pointer)
     note_published(folder, first.number)
@@ -174,6 +171,16 @@ def as_generation(folder: Path, published: list[Published], position: int, *, fa
         previous=older[0].number if older else None,
         fallback=fallback,
     )
+
+
+def write_temporary(path: Path, text: str) -> Path:
+    """Write a text to the disk under a temporary name. `os.replace` then changes the file completely or not at all."""
+    temporary = path.with_name(path.name + ".tmp")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    return temporary
 
 
 def sync(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""DBAPI connection and cursor over Spark Connect, for `spark_dialect.py`.
+"""DBAPI connection over Spark Connect, for `spark_dialect.py`.
 
 Spark has no tables that a statement can change. Here a table is a list of Parquet files with a declared schema, and
 a temporary view over them. INSERT writes files. DELETE writes the files with deleted rows again and keeps the others.
@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from itertools import islice
 from threading import Event, Thread
 from typing import Any
 from urllib.parse import unquote
@@ -28,21 +27,18 @@ with warnings.catch_warnings():
     from pyspark.sql.connect.plan import SQL
     from pyspark.sql.connect.session import SparkSession
 
-apilevel, threadsafety, paramstyle = "2.0", 1, "pyformat"
+paramstyle = "pyformat"
 
 
 class Error(Exception):
     """A failure of Spark, of the connection to it, or of the storage. DBAPI's error."""
 
 
-InterfaceError = DatabaseError = DataError = OperationalError = IntegrityError = Error
-InternalError = ProgrammingError = NotSupportedError = Error
-
-Row = tuple[Any, ...]  # Any: values of any SQL type
 Parameters = Mapping[str, object]
 SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "true",
+    "spark.sql.ansi.doubleQuotedIdentifiers": "true",
     "spark.sql.timestampType": "TIMESTAMP_NTZ",
     "spark.sql.optimizer.excludedRules": "org.apache.spark.sql.catalyst.optimizer.RemoveRedundantAliases",
     "spark.sql.constraintPropagation.enabled": "false",  # it takes minutes for long CASE expressions
@@ -50,16 +46,11 @@ SETTINGS = {
 }
 """Settings of every session, so that expressions mean the same as on the other engines."""
 IDLE_SECONDS = 300.0
-"""A statement is interrupted if no worker runs a task for so long, unless the connection has another limit."""
+"""A statement is interrupted if no worker runs a task for so long."""
 STEP = "\n--step\n"
 """Text before each common table expression of a statement, and before the rest of it."""
 STEPS = "steps"
 """Name of the folder of steps."""
-FULL_MATCH = (
-    "CREATE OR REPLACE TEMPORARY FUNCTION regexp_full_match(value STRING, pattern STRING) RETURNS BOOLEAN "
-    "RETURN value RLIKE concat('^(', pattern, ')$')"
-)
-"""DuckDB's function of that name."""
 FILE = "_file"
 """Name of the column with a row's file, while a DELETE looks for its rows."""
 MONTH = "month"
@@ -84,12 +75,11 @@ class Columns:
 class Session:
     """A session on a Spark cluster, and the tables it knows. It has no transactions.
 
-    folder: where it writes tables. seconds: how long a statement may wait for a worker.
+    folder: where it writes tables.
     """
 
-    def __init__(self, url: str, folder: str, *, seconds: float = IDLE_SECONDS) -> None:
+    def __init__(self, url: str, folder: str) -> None:
         self.folder = folder
-        self.seconds = seconds
         self.worked_at = time.monotonic()
         """When a worker last ran a task."""
         self.tables: dict[str, Columns] = {}
@@ -134,28 +124,18 @@ class Session:
             name, _, select = step.partition(" AS \n")
             if name in self.tables:
                 raise Error(f"A step of a statement has the name of the table {name}.")
-            rows = self._query(select[1:-1] % values)
+            rows = self.query(select[1:-1] % values)
             uses = re.findall(rf"\b(?:FROM|JOIN) {name}\b", "".join(steps[number + 1 :]))
             if len(uses) > 1:
                 folder = f"{self.folder}/{STEPS}/{uuid.uuid4().hex}"
                 rows.write.parquet(folder)
                 rows = self.spark.read.parquet(folder)
             rows.createOrReplaceTempView(name)
-        return self._query((steps[-1] if steps else head) % values)
+        return self.query((steps[-1] if steps else head) % values)
 
-    def _query(self, text: str) -> DataFrame:
+    def query(self, text: str) -> DataFrame:
         """Return the rows of a SELECT. `SparkSession.sql` would plan it once more, for nothing."""
         return Rows(SQL(text), self.spark)
-
-    def verdicts(self, conditions: Mapping[str, Sequence[str]]) -> DataFrame:
-        """Return a row for each row of these tables: whether it meets all conditions, which are DuckDB's SQL."""
-        self.spark.conf.set("spark.sql.ansi.doubleQuotedIdentifiers", "true")
-        self.spark.sql(FULL_MATCH)
-        tables = [
-            f"SELECT {' AND '.join(f'({one})' for one in listed) or 'true'} AS row_is_valid FROM `{name}`"
-            for name, listed in conditions.items()
-        ]
-        return self._query(" UNION ALL ".join(tables))
 
     def attach(self, name: str, columns: Columns, files: Sequence[str] = ()) -> None:
         """Make a table of existing Parquet files. It replaces a table of that name."""
@@ -173,8 +153,7 @@ class Session:
 
     def append(self, name: str, rows: DataFrame, names: Sequence[str]) -> None:
         """Write rows as new files of a table. names: the columns of the rows; other columns are null."""
-        columns = self.tables[name]
-        self.attach(name, columns, [*self.files[name], *self._written(name, rows, names)])
+        self.attach(name, self.tables[name], [*self.files[name], *self._written(name, rows, names)])
 
     def append_rows(self, name: str, rows: Sequence[Mapping[str, object]]) -> None:
         """Write values as a new file of a table. Columns without a value are null."""
@@ -216,37 +195,17 @@ class Session:
             month.repartition(MONTH).write.partitionBy(MONTH).parquet(folder)
         return sorted(_path(file) for file in self._stored(columns, [folder]).inputFiles())
 
-
-class Cursor:
-    """A DBAPI cursor. Rows arrive as one Arrow table."""
-
-    arraysize = 10_000
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
-        self.description: list[Row] | None = None
-        self.rowcount = -1
-        self._rows: Iterator[Row] = iter(())
-
-    def execute(self, statement: str, parameters: Parameters | None = None) -> None:
-        """Run a SELECT."""
-        with self.limited():
-            table = self.session.select(statement, parameters or {}).toArrow()
-        self.description = [(field.name, field.type, None, None, None, None, None) for field in table.schema]
-        self.rowcount = table.num_rows
-        self._rows = zip(*[column.to_pylist() for column in table.columns], strict=True)
-
     @contextmanager
     def limited(self) -> Iterator[None]:
         """Interrupt statements that no worker runs, and raise DBAPI's errors."""
-        session, ended, late = self.session, Event(), Event()
-        session.worked_at = time.monotonic()
+        ended, late = Event(), Event()
+        self.worked_at = time.monotonic()
 
         def watch() -> None:
-            while not ended.wait(min(1.0, session.seconds)):
-                if time.monotonic() - session.worked_at > session.seconds:
+            while not ended.wait(1.0):
+                if time.monotonic() - self.worked_at > IDLE_SECONDS:
                     late.set()
-                    session.spark.interruptAll()
+                    self.spark.interruptAll()
                     return
 
         Thread(target=watch, daemon=True).start()
@@ -255,26 +214,26 @@ class Cursor:
                 yield
         except Error as error:
             if late.is_set():
-                raise Error(f"No worker of the cluster ran a task for {session.seconds:.0f} seconds") from error
+                raise Error(f"No worker of the cluster ran a task for {IDLE_SECONDS:.0f} seconds") from error
             raise
         finally:
             ended.set()
 
-    def fetchone(self) -> Row | None:
-        """Return the next row."""
-        return next(self._rows, None)
 
-    def fetchmany(self, size: int | None = None) -> list[Row]:
-        """Return the next rows."""
-        return list(islice(self._rows, size or self.arraysize))
+connect = Session
 
-    def fetchall(self) -> list[Row]:
-        """Return the remaining rows."""
-        return list(self._rows)
+
+class Cursor:
+    """A DBAPI cursor, without rows: `spark_dialect.py` gives them to the result."""
+
+    description = None
+    rowcount = -1
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
 
     def close(self) -> None:
-        """Forget the rows."""
-        self._rows = iter(())
+        """Do nothing."""
 
 
 @contextmanager
@@ -296,15 +255,15 @@ def literal_text(value: object) -> str:
     """Return a value as text of a statement. Spark runs its whole optimizer for each bound value."""
     if value is None or isinstance(value, bool):
         return {None: "NULL", True: "true", False: "false"}[value]
-    if isinstance(value, int | float | Decimal):  # in parentheses, because two minus signs begin a comment
-        return (
-            f"({value:f}BD)" if isinstance(value, Decimal) else f"({value!r}{'D' if isinstance(value, float) else ''})"
-        )
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return f"DATE'{value.isoformat()}'"
-    # The statement casts the text of a naive datetime. The client's time zone would shift a timestamp.
-    text = value.isoformat(" ") if isinstance(value, datetime) else str(value)
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    if isinstance(value, Decimal):  # numbers in parentheses, because two minus signs begin a comment
+        return f"({value:f}BD)"
+    if isinstance(value, int | float):
+        return f"({value!r}{'D' if isinstance(value, float) else ''})"
+    if isinstance(value, date):  # a moment is a date, too
+        kind = "TIMESTAMP_NTZ" if isinstance(value, datetime) else "DATE"
+        return f"{kind}'{value}'"
+    text = str(value).replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{text}'"
 
 
 def _path(address: str) -> str:

@@ -1,11 +1,12 @@
 """Facts in a lake: the same numbers as in a DuckDB file, written by month, published completely or not at all."""
 
 import importlib.util
-import json
 import shutil
+import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import duckdb
 import pytest
@@ -160,15 +161,13 @@ def test_spark_starts_from_the_facts_of_the_last_run_unless_their_columns_have_c
 ) -> None:
     assert own.lake is not None
     folder, before, given = own.lake.folder, manifest(own), []
-    built = {name: [str(folder / file) for file in files] for name, files in before.derived.items()}
+    built = {name: [folder / file for file in files] for name, files in before.derived.items()}
 
-    def build(*arguments: object, **more: object) -> dict[str, list[str]]:
-        sources = arguments[-1]
-        assert isinstance(sources, lake.Manifest)
+    def build(_: Lake, __: str, sources: lake.Manifest, **more: object) -> dict[str, list[Path]]:
         given.append((bool(sources.derived), bool(more["months"])))
         return built
 
-    monkeypatch.setattr(lake_facts, "_built_on_spark", build)
+    monkeypatch.setitem(sys.modules, "metrics.rebuild.spark_facts", SimpleNamespace(build_facts=build))
     monkeypatch.setattr(lake_facts, "STORED", ())  # Spark's rollups
     monkeypatch.setattr(lake, "_refuse_silent_server", lambda _: None)
     on_spark = Location(folder=own.folder, lake=Lake(folder, make_url("spark://localhost:1")))
@@ -197,7 +196,7 @@ def test_a_run_killed_at_any_step_leaves_a_complete_lake(
     assert generation is not None
     assert own.lake is not None
     folder = own.lake.folder
-    built = {name: [str(folder / file) for file in files] for name, files in before.derived.items()}
+    built = {name: [folder / file for file in files] for name, files in before.derived.items()}
     monkeypatch.setattr(lake_facts, "_built_here", lambda *_: built)  # the facts do not change
     with monkeypatch.context() as patched:
         for module in (lake, lake_facts):
@@ -220,8 +219,7 @@ def test_files_of_deleted_generations_stay_for_an_hour(tmp_path: Path, monkeypat
         file.parent.mkdir(parents=True)
         file.touch()
         part = lake.Partition([str(file.relative_to(place.folder))], 1, "1")
-        text = json.dumps({"canonical": {"orders": {"2026-05": part.__dict__}}, "derived": {}})
-        lake.write_manifest(place.folder, number, text)
+        lake.write_manifest(place.folder, number, lake.Manifest({"orders": {"2026-05": part}}))
     other = place.folder / "canonical" / "orders" / "delivered.parquet"
     other.touch()
     left = [[2, 1], [2, 1], [2]]
