@@ -18,7 +18,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -36,11 +35,8 @@ SHORT_JOBS = {
 """Settings for jobs of seconds: Spark would compile code for them, and plan them again after each step."""
 STATE = "cluster.json"
 DEFAULT_FOLDER = Path(tempfile.gettempdir()) / f"buyerview-cluster-{os.getuid()}"
-CLASSES = {
-    "master": "org.apache.spark.deploy.master.Master",
-    "worker": "org.apache.spark.deploy.worker.Worker",
-    "connect": "org.apache.spark.sql.connect.service.SparkConnectServer",
-}
+MASTER, WORKER = "org.apache.spark.deploy.master.Master", "org.apache.spark.deploy.worker.Worker"
+CONNECT = "org.apache.spark.sql.connect.service.SparkConnectServer"
 
 _children: dict[int, subprocess.Popen[bytes]] = {}
 """Processes that this Python process started."""
@@ -57,6 +53,7 @@ class Cluster:
     folder: Path
     port: int
     master_port: int
+    workers: int
     memory: str
     short_jobs: bool
     processes: dict[str, int]
@@ -65,11 +62,6 @@ class Cluster:
     def url(self) -> str:
         """Return the value of BUYERVIEW_WAREHOUSE. Only to this name, PySpark sends a token without TLS."""
         return f"spark://localhost:{self.port}"
-
-    @property
-    def worker_numbers(self) -> list[int]:
-        """Return the numbers of the workers, from 1."""
-        return [int(name.partition("-")[2]) for name in self.processes if name.startswith("worker-")]
 
 
 def start(
@@ -86,7 +78,7 @@ def start(
         raise ClusterError(f"A cluster is running in {folder}. Stop it first: python -m benchmarks.cluster stop")
     if _listens(port):
         raise ClusterError(f"Port {port} is taken. Choose another: python -m benchmarks.cluster start --port PORT")
-    cluster = Cluster(folder, port, _free_port(), memory, short_jobs, {})
+    cluster = Cluster(folder, port, free_port(), workers, memory, short_jobs, {})
     try:
         start_part(cluster, "master")
         _wait_for_port(cluster, "master", cluster.master_port)
@@ -131,14 +123,14 @@ def restart_connect(cluster: Cluster) -> None:
 
 def stop(folder: Path) -> None:
     """Stop every process of the folder's cluster: by SIGTERM, and after 20 seconds by SIGKILL."""
-    processes = {name: pid for name, pid in _processes(folder).items() if is_spark(pid)}
-    for pid in processes.values():
-        _signal(pid, signal.SIGTERM)
     end = time.monotonic() + SECONDS_TO_STOP
-    while any(is_spark(pid) for pid in processes.values()) and time.monotonic() < end:
-        time.sleep(0.1)
-    for pid in processes.values():
-        _signal(pid, signal.SIGKILL)
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for pid in _processes(folder).values():
+            if is_spark(pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(pid, number)
+        while any(running(folder).values()) and time.monotonic() < end:
+            time.sleep(0.1)
     for child in _children.values():
         child.poll()  # takes the exit status of an ended process, so that the kernel forgets it
     (folder / STATE).unlink(missing_ok=True)
@@ -163,16 +155,12 @@ def opened(folder: Path) -> Cluster:
 def executors(cluster: Cluster) -> list[int]:
     """Return the process numbers of the executors: the children of the workers."""
     parents = {pid for name, pid in cluster.processes.items() if name.startswith("worker-")}
-    return [pid for pid, parent in _java_processes() if parent in parents]
-
-
-def _java_processes() -> Iterator[tuple[int, int]]:
-    """Yield the number and the parent of every Spark process of the machine."""
+    found = []
     for folder in Path("/proc").glob("[0-9]*"):
-        pid = int(folder.name)
         with contextlib.suppress(OSError, IndexError):
-            if is_spark(pid):
-                yield pid, int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            if int((folder / "stat").read_text().rpartition(")")[2].split()[1]) in parents:
+                found.append(int(folder.name))
+    return [pid for pid in found if is_spark(pid)]
 
 
 def is_spark(pid: int) -> bool:
@@ -197,17 +185,15 @@ def _spark_home() -> Path:
 
 
 def _command(cluster: Cluster, name: str) -> list[str]:
-    kind, master = name.partition("-")[0], f"spark://{HOST}:{cluster.master_port}"
-    programs = _spark_home() / "bin"
-    if kind == "master":
-        ports = ["--port", str(cluster.master_port), "--webui-port", "0"]
-        return [str(programs / "spark-class"), CLASSES[kind], "--host", HOST, *ports]
-    if kind == "worker":
-        size = ["--webui-port", "0", "--cores", "1", "--memory", cluster.memory]
-        return [str(programs / "spark-class"), CLASSES[kind], "--host", HOST, *size, master]
-    options = [part for key, value in _settings(cluster).items() for part in ("--conf", f"{key}={value}")]
-    submit = [str(programs / "spark-submit"), "--class", CLASSES[kind], "--name", "buyerview"]
-    return [*submit, "--master", master, *options, "spark-internal"]
+    master, programs = f"spark://{HOST}:{cluster.master_port}", _spark_home() / "bin"
+    if name == "connect":
+        options = [part for key, value in _settings(cluster).items() for part in ("--conf", f"{key}={value}")]
+        words = ["--class", CONNECT, "--name", "buyerview", "--master", master, *options, "spark-internal"]
+        return [str(programs / "spark-submit"), *words]
+    part, words = MASTER, ["--port", str(cluster.master_port)]
+    if name != "master":
+        part, words = WORKER, ["--cores", "1", "--memory", cluster.memory, master]
+    return [str(programs / "spark-class"), part, "--host", HOST, "--webui-port", "0", *words]
 
 
 def _settings(cluster: Cluster) -> dict[str, str]:
@@ -222,7 +208,7 @@ def _settings(cluster: Cluster) -> dict[str, str]:
         "spark.driver.extraJavaOptions": QUICK if cluster.short_jobs else SERIAL,
         "spark.executor.extraJavaOptions": QUICK if cluster.short_jobs else SERIAL,
         "spark.sql.session.timeZone": "UTC",
-        "spark.sql.shuffle.partitions": str(max(2, 2 * len(cluster.worker_numbers))),
+        "spark.sql.shuffle.partitions": str(max(2, 2 * cluster.workers)),
         "spark.sql.warehouse.dir": str(cluster.folder / "local" / "tables"),
         "spark.ui.enabled": "false",
         **(SHORT_JOBS if cluster.short_jobs else {}),
@@ -256,14 +242,9 @@ def _processes(folder: Path) -> dict[str, int]:
 def _wait_for_port(cluster: Cluster, name: str, port: int) -> None:
     """Wait until a process listens. Raises ClusterError with the end of its log if it ended or takes too long."""
     end = time.monotonic() + SECONDS_TO_START
-    seen = False
-    while time.monotonic() < end:
+    while time.monotonic() < end and is_spark(cluster.processes[name]):
         if _listens(port):
             return
-        alive = is_spark(cluster.processes[name])
-        if seen and not alive:
-            break
-        seen = seen or alive
         time.sleep(0.2)
     log = cluster.folder / f"{name}.log"
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines() or ["The log is empty."]
@@ -276,16 +257,11 @@ def _listens(port: int) -> bool:
         return probe.connect_ex((HOST, port)) == 0
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return the number of a port that no process uses."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
-
-
-def _signal(pid: int, number: signal.Signals) -> None:
-    if is_spark(pid):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(pid, number)
 
 
 def main() -> None:

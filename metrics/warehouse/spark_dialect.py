@@ -5,7 +5,6 @@ argument of the connection: `create_engine(url, connect_args={"folder": ...})`. 
 Spark Connect, for example `?use_ssl=true`; the password is its token.
 """
 
-from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -17,30 +16,20 @@ from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.schema import CreateTable, DropTable
 from sqlalchemy.sql.compiler import GenericTypeCompiler, SQLCompiler
 from sqlalchemy.sql.functions import Function
+from sqlalchemy.types import TypeEngine
 
 from metrics.warehouse import spark_session
 from metrics.warehouse.lake import CONNECT_PORT
 from metrics.warehouse.spark_session import STEP, Columns, Session
 
-
-def _always(text: str) -> Callable[..., str]:
-    def visit(*_: object, **__: object) -> str:
-        return text
-
-    return visit
+TYPES = {"VARCHAR": "STRING", "TEXT": "STRING", "DATETIME": "TIMESTAMP_NTZ", "FLOAT": "DOUBLE"}
+"""Spark's names of types that differ from SQLAlchemy's."""
 
 
-_Types: type[GenericTypeCompiler] = type(
-    "_Types",
-    (GenericTypeCompiler,),
-    {
-        "visit_VARCHAR": _always("STRING"),
-        "visit_TEXT": _always("STRING"),
-        "visit_DATETIME": _always("TIMESTAMP_NTZ"),
-        "visit_FLOAT": _always("DOUBLE"),
-    },
-)
-"""Spark's names of types that differ from the standard."""
+class _Types(GenericTypeCompiler):
+    def process(self, type_: TypeEngine[Any], **options: Any) -> str:
+        name = super().process(type_, **options)
+        return TYPES.get(name, name)
 
 
 class _Compiler(SQLCompiler):

@@ -3,7 +3,6 @@
 import importlib.util
 import os
 import secrets
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,12 +25,9 @@ def running(folder: Path) -> Iterator[Cluster]:
     require("java", "apt-get install openjdk-17-jre-headless")
     if importlib.util.find_spec("py4j") is None and os.environ.get("CI", "").lower() != "true":
         pytest.skip('PySpark is not installed. Get it with: pip install -e ".[cluster]"')
-    with socket.socket() as probe:
-        probe.bind((cluster.HOST, 0))
-        port = int(probe.getsockname()[1])
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(TOKEN, secrets.token_hex())
         try:
-            yield cluster.start(folder, port=port)
+            yield cluster.start(folder, port=cluster.free_port())
         finally:
             cluster.stop(folder)
