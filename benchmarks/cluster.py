@@ -242,7 +242,7 @@ def _processes(folder: Path) -> dict[str, int]:
 def _wait_for_port(cluster: Cluster, name: str, port: int) -> None:
     """Wait until a process listens. Raises ClusterError with the end of its log if it ended or takes too long."""
     end = time.monotonic() + SECONDS_TO_START
-    while time.monotonic() < end and is_spark(cluster.processes[name]):
+    while time.monotonic() < end and _children[cluster.processes[name]].poll() is None:
         if _listens(port):
             return
         time.sleep(0.2)
