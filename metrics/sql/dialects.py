@@ -113,7 +113,7 @@ class _WholeQuotient(_EngineFunction):
     name = "whole_quotient"
     postgresql = "div({0}, {1})"
     duckdb = "(CAST({0} AS HUGEINT) // CAST({1} AS HUGEINT))"
-    spark = "({0} div {1})"
+    spark = "(({0}) div ({1}))"
 
 
 class _LocalTime(_EngineFunction):
