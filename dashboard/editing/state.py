@@ -48,7 +48,7 @@ FORMS = {
     "targets": EditForm(
         "targets",
         "Targets",
-        "Enter shares as 0 to 1. A number within the tolerance of its target is on watch, beyond it off target.",
+        "A number within the tolerance of its target is on watch, beyond it off target.",
         {name: measure.title for name, measure in MEASURES.items() if measure.direction is not Direction.NEITHER},
     ),
 }

@@ -52,8 +52,8 @@ def people_with_access() -> None:
 
 def _grant_form() -> None:
     st.header("Give or change access", anchor=False)
-    allowed = "; ".join(f"{role}: {', '.join(actions)}" for role, actions in ADDED.items())
-    st.caption(formatting.markdown(f"Each role may also do what the roles before it may do. {allowed}."))
+    allowed = " ".join(f"{str(role).capitalize()}: {', '.join(actions)}." for role, actions in ADDED.items())
+    st.caption(formatting.markdown(f"{allowed} Each role may also do what the roles before it may do."))
     options = page.data_status().options if page.has_data() else {}
     with st.form("access_form", border=False):
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):

@@ -66,8 +66,6 @@ def rule_form() -> None:
     """Draw the form: measure, condition, recipients, back-test and the button that saves the rule."""
     held: Rule = st.session_state.get("_rule") or Rule("", "otif", OFF_TARGET)
     st.header(f"Change “{held.name}”" if held.rule_id else "New rule", anchor=False)
-    if message := messages.read("_rule_told", ""):
-        theme.show_html(f'<div role="alert">{cards.banner(formatting.html(message))}</div>')
     if saved := messages.read("_rule_saved", ""):
         st.toast(formatting.markdown(saved), icon=":material/check:")
     # A saved rule has other widget keys than the next one, so that the form is empty again.
@@ -81,6 +79,8 @@ def rule_form() -> None:
         st.button("Save rule", type="primary", on_click=_save, args=(rule, wrong), key="rule_save")
         if held.rule_id:
             st.button("Create a new rule", on_click=open_rule, args=(None,), key="rule_new")
+    if message := messages.read("_rule_told", ""):  # at the button, or a phone shows it above the screen
+        theme.show_html(f'<div role="alert">{cards.banner(formatting.html(message))}</div>')
     for one in wrong if rule.name else []:
         st.caption(formatting.markdown(one))
 

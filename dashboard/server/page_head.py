@@ -26,9 +26,11 @@ try { // the width that the user gave the sidebar
   if (width) document.documentElement.style.setProperty("--bv-sidebar", width + "px");
 } catch { } // the browser stores nothing
 { // the first markup of ours is drawn, and no element is still loading
+  let began = Infinity;
   const look = () => {
-    const main = document.querySelector(".stMainBlockContainer");
-    if (main?.querySelector(".bv") && !main.querySelector('[data-testid="stSkeleton"]') || performance.now() > 20000)
+    const main = document.querySelector(".stMainBlockContainer"), now = performance.now();
+    if (main) began = Math.min(began, now);
+    if (main?.querySelector(".bv") && !main.querySelector('[data-testid="stSkeleton"]') || now - began > 10000)
       document.documentElement.classList.add("bv-drawn");
     else requestAnimationFrame(look);
   };
