@@ -7,7 +7,7 @@ shows its rows.
 """
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -38,7 +38,7 @@ from tests.reference.random_orders import populated
 from tests.reference.random_worlds import World, worlds
 from tests.reference.verdicts import judge
 from tests.support.builders import Records, everything, order_line, shipment
-from tests.support.rule_cases import END_OF_APRIL, both, history, renamed, sent
+from tests.support.rule_cases import END_OF_APRIL, both, history, renamed, sent, sent_back
 
 pytestmark = pytest.mark.both_engines
 
@@ -146,6 +146,22 @@ def test_r29_arrival_of_goods_that_the_buyer_collects_is_no_consignment(embedded
         "LEFT": (False, True),
         "ARRIVED": (False, False),
     }
+
+
+def test_r9_goods_on_their_way_count_as_shipped_for_overage_even_if_their_record_has_a_receipt(
+    embedded: Connection,
+) -> None:
+    """100 ordered, data as of the 15th. 60 came on the 9th, 5 of them were returned, and 60 are on their way.
+
+    The record says that 20 of them come on the 20th. Nobody knows on the 15th: the buyer may hold 60 + 60 - 5.
+    """
+    as_of = datetime(2026, 3, 15, 12)
+    made = history(sent(8, 9, 60), sent(10, 20, 60, received_qty=20))
+    made |= {"returns": [sent_back("not_needed", on=9, returned_qty=5)]}
+    world = World(as_of.date(), made, {}, as_of, everything() | everything("returns"))
+    assert verdict_differences(embedded, world) == []
+    found = judge(world.records, {}, as_of, world.mapped)
+    assert found.lines["O", "1"].parts["overage_ok"] is None
 
 
 CARRIED = ("shipment_id", "shipped_at", "shipped_at_is_date", "received_at", "received_at_is_date")
