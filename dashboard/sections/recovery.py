@@ -174,8 +174,8 @@ def _by(view: MeasureView, dimension: str, names: tuple[str, ...], feed: str, wh
             numeric=range(1, len(heads)),
         )
     )
-    left_out = [MEASURES[name].title.lower() for name in names if name not in known]
-    if any(answer.no_data == SEVERAL_UNITS for answers in found.values() for answer in answers.values()):
+    mixed = {name for answers in found.values() for name, one in answers.items() if one.no_data == SEVERAL_UNITS}
+    if left_out := [MEASURES[name].title.lower() for name in names if name in mixed and name not in known]:
         st.caption(f"Not shown: {' and '.join(left_out)}, because the goods have several units.")
 
 
