@@ -67,6 +67,7 @@ def test_memory_open_files_and_disk_stay_flat_while_generations_are_published(
     assert published > 1
     tries.add(published)
     warm, end = seen[len(seen) // 3 : len(seen) * 2 // 3], seen[len(seen) * 2 // 3 :]
-    for name, most in (("memory", MOST_GROWTH), ("files", 2), ("disk", 2_000_000)):
-        before, after = (max(getattr(one, name) for one in part) for part in (warm, end))
+    # The least of the disk: a file that a slow reader still has open stays for a moment.
+    for name, of, most in (("memory", max, MOST_GROWTH), ("files", max, 2), ("disk", min, 2_000_000)):
+        before, after = (of(getattr(one, name) for one in part) for part in (warm, end))
         assert after - before <= most, f"{name}: {before} before, {after} at the end"
