@@ -142,7 +142,7 @@ def _scope(extract: Extract, present: Table) -> ColumnElement[bool]:
 
 
 def _count_before(connection: Connection, extract: Extract, among: ColumnElement[bool], result: LoadResult) -> int:
-    """Count the records that the extract should contain: those still stored, and those that this run replaced."""
+    """Count the records that the extract was expected to contain: stored ones, and ones that this run replaced."""
     stored = connection.scalar(select(func.count()).select_from(FEEDS[extract.feed].table).where(among)) or 0
     replaced = sum(result.counts.superseded[row.file_id] for row in connection.execute(_earlier_files(extract)))
     r = restatements.c

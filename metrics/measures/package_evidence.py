@@ -57,7 +57,7 @@ from metrics.schema import QTY, customers, invoices, order_lines, orders, shipme
 from metrics.sql.dialects import Expression, count_if, period_start, seconds_between, sum_if, typed_null
 from metrics.warehouse.query_cache import cached_per_generation
 
-HOUR_MICROSECONDS = 3600
+HOUR_SECONDS = 3600
 
 OTHER_TERMS = ""
 """Payment terms other than those of the own package."""
@@ -346,10 +346,8 @@ def _requested_orders(listed: Sequence[Package], span: Span) -> Subquery:
     apart = seconds_between(line.request_at, line.settled_at)
     week: Expression = literal_column("'week'")
     asked = and_(line.line_kind == "goods", line.state != "excluded", line.request_at.is_not(None))
-    tables = (
-        order_facts_table.join(
-            order_line_facts_table, line.order_id == o.order_id
-        )  # few orders: DuckDB starts with them
+    tables = (  # DuckDB starts with the orders, which are few
+        order_facts_table.join(order_line_facts_table, line.order_id == o.order_id)
         .join(order_lines, and_(body.order_id == line.order_id, body.line_no == line.line_no))
         .join(orders, orders.c.order_id == line.order_id)
         .outerjoin(by_date, and_(by_date.c.order_id == line.order_id, by_date.c.line_no == line.line_no))
@@ -359,7 +357,7 @@ def _requested_orders(listed: Sequence[Package], span: Span) -> Subquery:
             line.order_id,
             func.count().label("lines"),
             count_if(hour_unknown).label("hour_unknown"),
-            count_if(and_(~hour_unknown, apart <= HOUR_MICROSECONDS, apart >= -HOUR_MICROSECONDS)).label("hour"),
+            count_if(and_(~hour_unknown, apart <= HOUR_SECONDS, apart >= -HOUR_SECONDS)).label("hour"),
             count_if(line.settled_day == line.requested_day).label("day"),
             count_if(period_start(week, line.settled_day) == period_start(week, line.requested_day)).label("week"),
         )

@@ -48,7 +48,7 @@ def consignments(lines: FromClause, *, policy: Policy, as_of: datetime, mapped: 
     now = literal(as_of, DateTime)
     proven = and_(received.hi.is_not(None), received.hi <= now)
     left = and_(shipped.hi.is_not(None), shipped.hi <= now)
-    # Until the receipt, what was received is unknown, also if the record already has it.
+    # Before the receipt, the received quantity is unknown, even if the record already has it.
     quantity = case((proven, func.coalesce(body.received_qty, body.shipped_qty)), else_=body.shipped_qty)
     same_product = or_(body.product_id.is_(None), line.product_id.is_(None), body.product_id == line.product_id)
     agreed = func.coalesce(body.substitution_agreed, false()) if policy.allow_substitution else false()

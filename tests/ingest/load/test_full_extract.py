@@ -167,7 +167,7 @@ def test_i8_undeclared_extract_that_may_be_partial_withdraws_nothing(source: Sou
 
 @pytest.mark.long  # several whole runs
 def test_i8_file_cut_at_any_line_break_withdraws_nothing_but_lines_of_its_last_document(source: Source) -> None:
-    """T7: a cut at a line break cannot be told from a deletion within the last document alone."""
+    """T7: within its last document, a file cut at a line break looks like a deletion."""
     rows = [f"O{order},{line},P1,1\n" for order in (1, 2) for line in (1, 2, 3, 4)]
     source.write("order_lines.csv", HEADER + "".join(rows))
     source.take_in()

@@ -153,7 +153,7 @@ def test_r9_goods_on_their_way_count_as_shipped_for_overage_even_if_their_record
 ) -> None:
     """100 ordered, data as of the 15th. 60 came on the 9th, 5 of them were returned, and 60 are on their way.
 
-    The record says that 20 of them come on the 20th. Nobody knows on the 15th: the buyer may hold 60 + 60 - 5.
+    The record has a receipt of 20 on the 20th, which is not known on the 15th. The buyer may have 60 + 60 - 5.
     """
     as_of = datetime(2026, 3, 15, 12)
     made = history(sent(8, 9, 60), sent(10, 20, 60, received_qty=20))
