@@ -84,10 +84,10 @@ def _statements(engine: str, names: tuple[str, ...], stored: frozenset[tuple[str
     dialect = DIALECTS[engine]()
     quote = dialect.identifier_preparer.quote_identifier
     options = {"literal_binds": True}
-    # An embedded warehouse keeps the session with the open generation. A session of a server ends with its page.
-    kinds = dict.fromkeys(KEYS, "TABLE") if engine == "duckdb" else {}
-    return tuple(
-        f"CREATE TEMPORARY {kinds.get(name, 'VIEW')} {quote(name)} AS "
-        f"{rows.compile(dialect=dialect, compile_kwargs=options)}"
-        for name, rows in views(Stored(PLACE, dict(stored), names))
-    )
+    statements = []
+    for name, rows in views(Stored(PLACE, dict(stored), names)):
+        kind, text = "TABLE" if name in KEYS else "VIEW", rows.compile(dialect=dialect, compile_kwargs=options)
+        statements.append(f"CREATE TEMPORARY {kind} {quote(name)} AS {text}")
+        if kind == "TABLE" and engine == "postgresql":  # without statistics its planner expects few keys, and loops
+            statements.append(f"ANALYZE {quote(name)}")
+    return tuple(statements)
