@@ -17,7 +17,6 @@ from dashboard.measure_page.tiles import tiles
 from dashboard.measure_page.view import MeasureView, answers_by
 from metrics.measures.catalog import MEASURES
 from metrics.measures.customer_zones import ZONES
-from metrics.measures.package_evidence import Span
 from metrics.measures.package_fit import (
     FitCell,
     Kept,
@@ -28,6 +27,7 @@ from metrics.measures.package_fit import (
     row_counts,
     under_served,
 )
+from metrics.measures.package_sources import Span
 from metrics.measures.package_terms import ROWS, Package
 from metrics.model.measure import Unit
 from metrics.model.question import Answer

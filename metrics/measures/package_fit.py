@@ -18,7 +18,6 @@ from metrics.measures.customer_zones import BUILD, COST_ENGINEER, DANGER, PROTEC
 from metrics.measures.package_evidence import (
     Cell,
     Evidence,
-    Span,
     evidence,
     evidence_by_period,
     own_cells,
@@ -26,6 +25,7 @@ from metrics.measures.package_evidence import (
     same_evidence,
 )
 from metrics.measures.package_rows import MATCHED, RowResult, is_better, meets, row_result, row_results
+from metrics.measures.package_sources import Span
 from metrics.measures.package_terms import ROWS, Package, package_on, packages
 from metrics.warehouse.query_cache import cached_per_generation
 

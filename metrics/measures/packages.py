@@ -30,7 +30,6 @@ from metrics.measures.needs import (
     NEEDS_ORDER_LINES,
     ZONE_ASSUMPTIONS,
 )
-from metrics.measures.package_evidence import Span
 from metrics.measures.package_fit import (
     PAIRING,
     Kept,
@@ -42,6 +41,7 @@ from metrics.measures.package_fit import (
     segments_with_package,
     under_served,
 )
+from metrics.measures.package_sources import Span
 from metrics.model.measure import Direction, Measure, Need, Result, Study, Unit
 from metrics.model.point import share_answer
 from metrics.model.question import Answer, Ask, Question

@@ -220,6 +220,13 @@ def test_package_rows_computed_from_records(warehouse: Connection) -> None:
         "D": {row: True for row in ROWS if row != "Customer service support"},
         "C2": {row: True for row in ROWS if row != "Customer service support"},
     }
+    own = {customer_id: rows for (customer_id, _), rows in package_fit.verdicts(warehouse, None, None).items()}
+    assert own == {
+        "P": clean | {"Product quality": False},
+        "B": {row: row not in ("Lead time", "Delivery time") for row in ROWS if row != "Customer service support"},
+        "D": {row: True for row in ROWS if row != "Customer service support"},
+        "C2": {row: True for row in ROWS if row != "Customer service support"},
+    }
 
 
 def test_attainment_is_met_rows_divided_by_known_rows(warehouse: Connection) -> None:
