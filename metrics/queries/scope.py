@@ -71,6 +71,8 @@ def _limit(connection: Connection, scope: Scope, where: str) -> None:
     scope_values.create(connection)
     rows = [{"dimension": name, "value": value} for name, values in scope for value in values]
     connection.execute(insert(scope_values), rows)
+    if connection.dialect.name == "postgresql":  # without statistics its planner expects few values and keys, and loops
+        connection.exec_driver_sql(f"ANALYZE {scope_values.name}")
     names = tuple(sorted({name for name, _ in scope}))
     for statement in _statements(connection.dialect.name, names, frozenset(stored.items())):
         connection.exec_driver_sql(statement.replace(PLACE, place))
@@ -88,6 +90,6 @@ def _statements(engine: str, names: tuple[str, ...], stored: frozenset[tuple[str
     for name, rows in views(Stored(PLACE, dict(stored), names)):
         kind, text = "TABLE" if name in KEYS else "VIEW", rows.compile(dialect=dialect, compile_kwargs=options)
         statements.append(f"CREATE TEMPORARY {kind} {quote(name)} AS {text}")
-        if kind == "TABLE" and engine == "postgresql":  # without statistics its planner expects few keys, and loops
+        if kind == "TABLE" and engine == "postgresql":
             statements.append(f"ANALYZE {quote(name)}")
     return tuple(statements)
