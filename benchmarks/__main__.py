@@ -2,7 +2,8 @@
 
 Ratios can be compared between machines; seconds cannot. `--data` names a folder with a sample, which is generated there
 if it is missing. The default is a temporary folder. `python -m benchmarks profile` prints where the time of an ingest
-goes instead.
+goes instead. With `--small`, it is the run of 1 % new and 0.1 % corrected orders of the sample. `--home` names the
+folder of a warehouse that has the sample already; without it, the sample is ingested first.
 """
 
 import argparse
@@ -83,6 +84,20 @@ def profile(orders: int, data: Path | None, feeds: Feeds, engine: str) -> None:
     with tempfile.TemporaryDirectory(prefix="buyerview-benchmarks-") as folder:
         mapping = sample_mapping(orders, data or Path(folder), feeds)
         command = [sys.executable, "-m", "benchmarks.profile_run", str(mapping), "--engine", engine]
+        subprocess.run(command, cwd=ROOT, check=True)
+
+
+def profile_small(orders: int, data: Path | None, feeds: Feeds, home: Path | None) -> None:
+    """Print the time of a small run by step and by statement. It continues a copy of the warehouse of the sample."""
+    with tempfile.TemporaryDirectory(prefix="buyerview-benchmarks-") as folder:
+        work = Path(folder)
+        sample = data or work / "sample"
+        mapping = sample_mapping(orders, sample, feeds)
+        if home is None:
+            home = work / "home"
+            measure("ingest", mapping, home)
+        small = delta_files.write(sample, work / "delta")
+        command = [sys.executable, "-m", "benchmarks.profile_run", str(small), "--home", str(home), "--runs", "1"]
         subprocess.run(command, cwd=ROOT, check=True)
 
 
@@ -213,7 +228,12 @@ def main() -> None:
     parser.add_argument(
         "--engine", choices=("duckdb", "postgres"), default="duckdb", help="warehouse of a profile (default: duckdb)"
     )
+    parser.add_argument("--small", action="store_true", help="profile the small run (DuckDB)")
+    parser.add_argument("--home", type=Path, help="folder of a warehouse with the sample, for --small")
     options = parser.parse_args()
+    if options.what == "profile" and options.small:
+        profile_small(options.orders or 200, options.data, options.feeds or "all", options.home)
+        return
     if options.what == "profile":
         profile(options.orders or 200, options.data, options.feeds or "all", options.engine)
         return
