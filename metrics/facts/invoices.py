@@ -1,7 +1,7 @@
 """Invoices: right first time, or the first thing that was wrong.
 
 Grain: one row per invoice that names a line of a sale, dated by `as_of`. Key: invoice_id.
-Stale rows: not tracked. Every run rebuilds the whole table.
+Stale rows: those of invoices that bill an order judged again, before or after the run.
 Source: R23 (billing).
 
 `billed_accurately` judges an order by all its documents. This table judges each document by what it
@@ -20,6 +20,7 @@ from sqlalchemy import (
     Date,
     FromClause,
     Integer,
+    SelectBase,
     String,
     and_,
     case,
@@ -29,13 +30,22 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    union,
 )
 
-from metrics.facts.fact_table import BuildContext, FactTable, fact_table, order_dimensions
+from metrics.facts.fact_table import (
+    BuildContext,
+    Changes,
+    FactTable,
+    fact_table,
+    is_new,
+    only_stale,
+    order_dimensions,
+)
 from metrics.facts.orders import DIMENSION_COLUMNS, SEVERAL, order_facts_table, order_line_facts_table
 from metrics.facts.orders.billing import bills, has_invoices
 from metrics.policy import CODE, CODES, FIRST_UNKNOWN
-from metrics.schema import QTY, order_lines, orders
+from metrics.schema import QTY, invoice_lines, order_lines, orders
 from metrics.sql.dialects import Expression, Rows, concatenated, least_code
 from metrics.sql.moments import span_of
 
@@ -86,7 +96,7 @@ def _checked_lines(context: BuildContext) -> Rows:
 
     Null: all checks pass.
     """
-    agreed = _agreed_lines().cte("agreed_lines")
+    agreed = _agreed_lines(context).cte("agreed_lines")
     documents = bills(agreed, as_of=context.as_of, mapped=context.mapped, by_document=True).cte("bills_by_document")
     in_all, running = _bills_of_line(documents).subquery("bills_in_all"), _running_bills(documents).subquery("running")
     d, whole, r, line, o = documents.c, in_all.c, running.c, order_line_facts_table.c, order_facts_table.c
@@ -96,6 +106,7 @@ def _checked_lines(context: BuildContext) -> Rows:
         .join(order_facts_table, and_(o.order_id == d.order_id, o.order_type == "sale"))
         .outerjoin(running, and_(r.order_id == d.order_id, r.line_no == d.line_no, r.invoice_id == d.invoice_id))
     )
+    tables = only_stale(tables, d.invoice_id, context)
     tables, dated = span_of(tables, d.first_billed_at, false(), o.ship_to_time_zone)
     right_qty = case((line.line_kind == "goods", line.counted_qty + line.unproven_qty), else_=line.owed_qty)
     unknown = [d.quantity_unknown_n > 0] if "invoice_lines.billed_qty" in context.mapped else []
@@ -148,9 +159,16 @@ def _running_bills(documents: CTE) -> Rows:
     )
 
 
-def _agreed_lines() -> Rows:
-    """Return the order lines with what an invoice is compared with."""
+def _agreed_lines(context: BuildContext) -> Rows:
+    """Return the order lines with what an invoice is compared with. Of stale invoices: all lines of their orders."""
     o, line = orders.c, order_lines.c
+    tables: FromClause = order_lines.join(orders, and_(o.order_id == line.order_id, ~o.deleted))
+    if context.only is not None:
+        billed = select(invoice_lines.c.order_id).select_from(
+            only_stale(invoice_lines, invoice_lines.c.invoice_id, context)
+        )
+        theirs = billed.distinct().subquery("orders_of_invoices")
+        tables = tables.join(theirs, theirs.c.order_id == o.order_id)
     return (
         select(
             line.order_id,
@@ -162,9 +180,27 @@ def _agreed_lines() -> Rows:
             o.currency,
             o.ship_to_time_zone.label("zone"),
         )
-        .select_from(order_lines.join(orders, and_(o.order_id == line.order_id, ~o.deleted)))
+        .select_from(tables)
         .where(~line.deleted)
     )
 
 
-FACT_TABLES: tuple[FactTable, ...] = (FactTable(invoice_facts_table, select_rows),)
+def _stale_keys(changed: Changes, _: BuildContext) -> SelectBase:
+    """Select the invoices that bill a changed order, or did.
+
+    An invoice of several orders may have lost its line of a changed order. Then the line is new, or the invoice has no
+    line at all; otherwise all its orders have changed.
+    """
+    line, was, only = invoice_lines.c, invoice_facts_table.c, changed.orders
+    left = invoice_facts_table.outerjoin(invoice_lines, line.invoice_id == was.invoice_id)
+    return union(
+        select(line.invoice_id).join(only, only.c.order_id == line.order_id),
+        select(was.invoice_id).join(only, only.c.order_id == was.order_id),
+        select(line.invoice_id).where(is_new(invoice_lines)),
+        select(was.invoice_id).select_from(left).where(was.order_id == SEVERAL, line.invoice_id.is_(None)),
+    )
+
+
+FACT_TABLES: tuple[FactTable, ...] = (
+    FactTable(invoice_facts_table, select_rows, key="invoice_id", stale_keys=_stale_keys),
+)

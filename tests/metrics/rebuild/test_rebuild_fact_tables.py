@@ -7,9 +7,10 @@ together. The test also asserts that each case changes a row, because a case wit
 from datetime import datetime
 
 import pytest
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Table, insert, select
 
-from metrics.facts import recoveries, stockouts
+from metrics.facts import invoices, recoveries, stockouts
+from metrics.facts.invoices import invoice_facts_table
 from metrics.facts.money import movements
 from metrics.facts.money.table import money_facts_table
 from metrics.facts.order_intervals import segment_intervals_table
@@ -21,13 +22,14 @@ from metrics.rebuild.rebuild import rebuild
 from metrics.schema import run_files
 from tests.metrics.rebuild.case_records import Case, Parts, of_customer, short
 from tests.metrics.rebuild.customer_cases import ASSUMED, ASSUMED_THEN, RECOVERIES, STOCKOUTS, TIME
+from tests.metrics.rebuild.invoice_cases import INVOICES
 from tests.metrics.rebuild.money_cases import MONEY
 from tests.metrics.rebuild.test_rebuild import touched_orders
 from tests.support import builders
 from tests.support.ask_measures import ALL, AS_OF, built, only, together
 from tests.support.sql_facts import load
 
-filled = only(movements, stockouts, recoveries)
+filled = only(invoices, movements, stockouts, recoveries)
 
 LATEST = {
     "file_id": 2,
@@ -49,8 +51,8 @@ TABLES = (
 )
 
 
-def contents(connection: Connection) -> dict[str, list[tuple[object, ...]]]:
-    return {table.name: sorted(map(tuple, connection.execute(select(table))), key=repr) for table in TABLES}
+def contents(connection: Connection, *tables: Table) -> dict[str, list[tuple[object, ...]]]:
+    return {table.name: sorted(map(tuple, connection.execute(select(table))), key=repr) for table in tables or TABLES}
 
 
 def of_case(case: Case, rows: list[tuple[object, ...]]) -> list[tuple[object, ...]]:
@@ -89,6 +91,23 @@ def test_a_partial_rebuild_equals_a_full_rebuild(cases: tuple[Case, ...], as_of:
             assert of_case(case, in_part[table.name]) == of_case(case, in_full[table.name]), (case.name, table.name)
         for table in case.changes:
             assert of_case(case, before[table.name]) != of_case(case, in_full[table.name]), (case.name, table.name)
+    assert in_part == in_full
+
+
+def test_a_partial_rebuild_of_invoices_equals_a_full_rebuild() -> None:
+    with built(AS_OF, **world(INVOICES, after=False)) as connection:
+        before = contents(connection, invoice_facts_table)
+        load(connection, builders.records(**world(INVOICES, after=True)))
+        connection.execute(insert(run_files).values(LATEST))
+        touched = touched_orders(connection, [order_id for case in INVOICES for order_id in case.touched])
+        rebuild(connection, as_of=AS_OF, touched=touched.name)
+        in_part = contents(connection, invoice_facts_table)
+        rebuild(connection, as_of=AS_OF, touched=None)
+        in_full = contents(connection, invoice_facts_table)
+    for case in INVOICES:
+        rows = [of_case(case, tables[invoice_facts_table.name]) for tables in (before, in_part, in_full)]
+        assert rows[0] != rows[2], case.name
+        assert rows[1] == rows[2], case.name
     assert in_part == in_full
 
 
