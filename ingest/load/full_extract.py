@@ -14,6 +14,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    FromClause,
     Select,
     String,
     Table,
@@ -39,6 +40,7 @@ from ingest.quarantine.release import delete_waiting, set_status
 from ingest.storage.bulk_insert import create_temporary, insert_rows
 from ingest.storage.run_warnings import RunWarning
 from metrics.schema import FEEDS, quarantine, restatements, run_files
+from metrics.sql.dialects import Rows
 
 NAMED = 3
 """Missing records that the warning names."""
@@ -78,27 +80,33 @@ def withdraw_missing(connection: Connection, extract: Extract, result: LoadResul
         return []
     present = _present_keys(connection, extract)
     among = _scope(extract, present)
-    target = FEEDS[feed].table
-    missing = create_temporary(
-        connection, f"missing_{feed}", *(Column(column.name, column.type) for column in target.columns)
-    )
-    gone = select(target).where(among, not_(_is_present(feed, extract.clean, present)))
-    connection.execute(insert(missing).from_select([column.name for column in missing.columns], gone))
-    count = connection.scalar(select(func.count()).select_from(missing)) or 0
+    gone = select(FEEDS[feed].table).where(among, not_(_is_present(feed, extract.clean, present)))
+    # A file of changes lacks almost all records, so they are counted first and stored only if they may be withdrawn.
+    count = connection.scalar(select(func.count()).select_from(gone.subquery("gone"))) or 0
     total = _count_before(connection, extract, among, result)
     if feed_map.full:
         _refuse_too_many(extract, count, total)
         if count:
-            _withdraw(connection, extract, missing, result)
+            _withdraw(connection, extract, _stored(connection, feed, gone), result)
         _drop_quarantined(connection, extract, present, result, touched)
         return []
     if not count:
         return []
-    keys = _some_keys(connection, missing, feed)
-    if not unreadable and _within_limit(feed_map, count, total) and _shows_deletions(connection, extract, missing):
-        _withdraw(connection, extract, missing, result)
-        return [_withdrawal(extract, keys, count, total)]
+    keys = _some_keys(connection, gone.subquery("gone"), feed)
+    if not unreadable and _within_limit(feed_map, count, total):
+        missing = _stored(connection, feed, gone)
+        if _shows_deletions(connection, extract, missing):
+            _withdraw(connection, extract, missing, result)
+            return [_withdrawal(extract, keys, count, total)]
     return [_warning(extract, keys, count, total)]
+
+
+def _stored(connection: Connection, feed: str, gone: Rows) -> Table:
+    """Return a temporary table of the missing records."""
+    columns = (Column(column.name, column.type) for column in FEEDS[feed].table.columns)
+    missing = create_temporary(connection, f"missing_{feed}", *columns)
+    connection.execute(insert(missing).from_select([column.name for column in missing.columns], gone))
+    return missing
 
 
 def _present_keys(connection: Connection, extract: Extract) -> Table:
@@ -255,7 +263,7 @@ def _drop_quarantined(
             result.counts.superseded[file_id] += n
 
 
-def _some_keys(connection: Connection, missing: Table, feed: str) -> list[str]:
+def _some_keys(connection: Connection, missing: FromClause, feed: str) -> list[str]:
     """Return the first keys of the missing records, each as text."""
     key = [missing.c[name] for name in FEEDS[feed].key]
     found = connection.execute(select(*key).order_by(*key).limit(NAMED))
