@@ -15,12 +15,12 @@ from sqlalchemy import (
     and_,
     case,
     delete,
-    exists,
     func,
     insert,
     literal,
     or_,
     select,
+    tuple_,
 )
 
 from ingest.errors import RunAborted
@@ -195,7 +195,9 @@ def _replace_stored(
         select(matched.c.old_file_id, func.count()).where(replaced).group_by(matched.c.old_file_id)
     ).all()
     result.counts.supersede((file_id, n) for file_id, n in counted)
-    connection.execute(delete(target).where(exists().where(old, replaced)))
+    # EXISTS with a condition of its own would group all records of the table first.
+    ids = select(matched.c.old_file_id, matched.c.old_row_no).where(replaced)
+    connection.execute(delete(target).where(tuple_(target.c.file_id, target.c.row_no).in_(ids)))
 
 
 def _touch_orders_of_old_versions(connection: Connection, feed: str, matched: Table, touched: Table) -> None:

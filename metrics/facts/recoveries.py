@@ -201,8 +201,11 @@ def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
 def _stale_keys(changed: Changes, context: BuildContext) -> SelectBase:
     """Select the orders that changed, all orders of their customers, and the orders that time alone changes.
 
-    A changed order may be the next order after any other order of the customer.
+    A changed order may be the next order after any other order of the customer. Without a feed that shows recoveries
+    there are no rows.
     """
+    if not CHAIN & context.mapped:
+        return select(changed.orders.c.order_id)
     o, r = order_facts_table.c, recovery_facts_table.c
     selects = [
         select(changed.orders.c.order_id),

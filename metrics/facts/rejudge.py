@@ -69,10 +69,14 @@ def order_batches(connection: Connection, ids: FromClause) -> list[tuple[str, st
     if connection.dialect.name == "spark":
         first, last = connection.execute(select(func.min(ids.c.order_id), func.max(ids.c.order_id))).one()
         return [] if first is None else [(first, last)]
-    lines = select(order_lines.c.order_id, func.count().label("number")).group_by(order_lines.c.order_id).subquery()
-    size = func.coalesce(lines.c.number, 0) + 1
-    before = (func.sum(size).over(order_by=ids.c.order_id) - size).label("before")
-    placed = select(ids.c.order_id, before).outerjoin(lines, lines.c.order_id == ids.c.order_id).subquery()
+    sized = (
+        select(ids.c.order_id, (func.count(order_lines.c.line_no) + 1).label("size"))
+        .outerjoin(order_lines, order_lines.c.order_id == ids.c.order_id)
+        .group_by(ids.c.order_id)
+        .subquery()
+    )
+    before = (func.sum(sized.c.size).over(order_by=sized.c.order_id) - sized.c.size).label("before")
+    placed = select(sized.c.order_id, before).subquery()
     bounds = select(func.min(placed.c.order_id), func.max(placed.c.order_id)).group_by(
         placed.c.before - placed.c.before % LINES_PER_BATCH
     )

@@ -148,15 +148,20 @@ def lines_left(events: CTE, context: BuildContext) -> CTE:
     """Return the shipment lines that had left by `as_of`, of orders with an event: order, line, shipment and when."""
     o, body, header = order_facts_table.c, shipment_lines.c, shipments.c
     wanted = select(events.c.order_id).where(events.c.order_id.is_not(None)).distinct().subquery("short_orders")
-    tables: FromClause = (
-        shipment_lines.join(wanted, wanted.c.order_id == body.order_id)
-        .join(order_facts_table, o.order_id == body.order_id)
-        .join(shipments, and_(header.shipment_id == body.shipment_id, ~header.deleted))
+    # A CTE of its own, or DuckDB joins all shipment lines with all shipments first.
+    lines = (
+        select(body.order_id, body.line_no, body.shipment_id)
+        .join(wanted, wanted.c.order_id == body.order_id)
+        .where(~body.deleted, body.shipped_qty > 0)
+        .cte("lines_of_short_orders")
+    )
+    tables: FromClause = lines.join(order_facts_table, o.order_id == lines.c.order_id).join(
+        shipments, and_(header.shipment_id == lines.c.shipment_id, ~header.deleted)
     )
     tables, shipped = moment_span(tables, dict(header.items()), "shipped_at", o.ship_to_time_zone)
     return (
-        select(body.order_id, body.line_no, body.shipment_id, shipped.hi.label("left_at"))
+        select(*lines.c, shipped.hi.label("left_at"))
         .select_from(tables)
-        .where(~body.deleted, body.shipped_qty > 0, shipped.hi <= literal(context.as_of, DateTime))
+        .where(shipped.hi <= literal(context.as_of, DateTime))
         .cte("left_by_now")
     )

@@ -99,11 +99,11 @@ def _lineless_reversals() -> FromClause:
         .where(r.invoice_kind == "reversal", r.reverses_invoice_id.is_not(None), ~r.deleted)
         .subquery("reversals")
     )
-    with_lines = select(invoice_lines.c.invoice_id).where(~invoice_lines.c.deleted).distinct().subquery("with_lines")
+    body = invoice_lines.alias("line_of_reversal").c
+    own_line = select(literal(1, Integer)).where(body.invoice_id == ranked.c.invoice_id, ~body.deleted)
     return (
         select(*[c for c in ranked.c if c.name != "place"])
-        .select_from(ranked.outerjoin(with_lines, with_lines.c.invoice_id == ranked.c.invoice_id))
-        .where(ranked.c.place == 1, with_lines.c.invoice_id.is_(None))
+        .where(ranked.c.place == 1, ~own_line.exists())
         .subquery("lineless_reversals")
     )
 

@@ -183,7 +183,8 @@ def _readings(connection: Connection, as_of: datetime) -> Table:
     q, v, now = quarantine.c, quarantine_values.c, literal(as_of, DateTime)
     own = select(q.order_id).where(*_open(), q.feed == "orders").distinct().subquery("orders_by_own_record")
     received = func.coalesce(runs.c.data_as_of, now)
-    loaded = select(orders.c.order_id).distinct().subquery("loaded_orders")
+    named = select(q.order_id).where(*_open())
+    loaded = select(orders.c.order_id).where(orders.c.order_id.in_(named)).distinct().subquery("loaded_orders")
     missing = and_(loaded.c.order_id.is_(None), own.c.order_id.is_(None))
     found = (
         select(
@@ -202,8 +203,19 @@ def _readings(connection: Connection, as_of: datetime) -> Table:
         .where(*_open())
         .subquery("open_records")
     )
-    near = select(orders.c.order_id, alike(orders.c.order_id).label("alike")).distinct().subquery("near_orders")
-    line = select(order_lines.c.order_id, order_lines.c.line_no).distinct().subquery("loaded_lines")
+    near = (
+        select(orders.c.order_id, alike(orders.c.order_id).label("alike"))
+        .where(alike(orders.c.order_id).in_(select(alike(q.order_id)).where(*_open())))
+        .distinct()
+        .cte("near_orders")
+    )
+    theirs = union(named, select(near.c.order_id))
+    line = (
+        select(order_lines.c.order_id, order_lines.c.line_no)
+        .where(order_lines.c.order_id.in_(theirs))
+        .distinct()
+        .subquery("loaded_lines")
+    )
     order_id = func.coalesce(near.c.order_id, found.c.order_id)
     rows = select(
         *[found.c[name] for name in ("feed", "file_id", "row_no")],
