@@ -138,9 +138,10 @@ def number(value: Fraction | Decimal | float | None) -> float | None:
 
 
 def silence_streamlit() -> None:
-    """Suppress Streamlit's warning that no browser is connected, which it logs for every cached function.
+    """Suppress Streamlit's warning that no browser is connected.
 
     This adds a filter, because Streamlit sets the levels of its loggers again.
     """
-    for name in ("caching.cache_data_api", "scriptrunner_utils.script_run_context"):
-        logging.getLogger(f"streamlit.runtime.{name}").addFilter(lambda record: record.levelno > logging.WARNING)
+    logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context").addFilter(
+        lambda record: record.levelno > logging.WARNING
+    )

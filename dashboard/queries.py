@@ -5,6 +5,7 @@ the data), the scope, the function and its arguments. A page reads one generatio
 (`one_generation`), and never mixes two versions. Persons with different scopes never share a result.
 """
 
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -28,6 +29,11 @@ KEPT_FOR = "12h"
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+# Streamlit 1.67 warns of each cached function of a module that is imported before the server runs. Commands cache too.
+logging.getLogger("streamlit.runtime.caching.cache_data_api").addFilter(
+    lambda record: not record.getMessage().startswith("No runtime found")
+)
 
 
 class _PageRun(threading.local):

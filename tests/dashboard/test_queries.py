@@ -1,6 +1,8 @@
 """The caches of the dashboard: one entry per function, generation and arguments."""
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from metrics.lists.cycle_time import cycle_day_counts, promised_day_counts
 from metrics.lists.failed_orders import order_counts
 from metrics.model.question import Question
 from metrics.queries.scope import scope_of
+from tests.dashboard.conftest import ROOT
 from tests.dashboard.small_warehouse import publish
 
 CALLS: list[tuple[str, int]] = []
@@ -115,3 +118,9 @@ def test_pages_read_the_warehouse_through_the_scope_of_the_person() -> None:
         )
     }
     assert opened == {"dashboard/editing/form.py", "dashboard/editing/state.py", "dashboard/server/monitoring.py"}
+
+
+def test_import_before_the_server_runs_prints_no_warning() -> None:
+    words = [sys.executable, "-c", "import dashboard.queries"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
