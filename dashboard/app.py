@@ -20,6 +20,8 @@ from dashboard.frame import (
     search,
     user_name,
 )
+from dashboard.frame.menu_entries import Filter
+from dashboard.sections import drill_down
 from dashboard.sign_in import Mode, read_settings
 from metrics.errors import AccessEnded, BuyerviewError, GenerationGone, StorageFailed, WarehouseUnreachable
 from metrics.lists.data_status import DataStatus, data_status
@@ -142,9 +144,17 @@ def unpin() -> None:
     st.query_params.pop(live_refresh.PIN, None)
 
 
+def narrowing() -> tuple[Filter, ...]:
+    """Return the filters that narrow this page. A drill-down may show a number that does not follow the period."""
+    ignored = {Filter.PERIOD} if entry.file == "drill_down.py" and drill_down.ignores_period() else set()
+    return tuple(one for one in entry.filters if one not in ignored)
+
+
 def run(generation: Generation, newest: int) -> None:
     """Draw the frame and the page from one generation."""
     messages.forget_interrupted()
+    with st.sidebar:  # before the page, so that a person who leaves it early is remembered too
+        user_name.remember_user_name()
     status = queries.cached(data_status, generation.number)
     as_of = status.data_as_of or generation.published_at
     first = status.first_day or as_of.date()
@@ -160,7 +170,7 @@ def run(generation: Generation, newest: int) -> None:
         as_of=as_of.date(),
         first=first,
         last=status.last_day or first,
-        shown=entry.filtered,
+        shown=narrowing(),
         link=link,
     )
     filters.store_choice(chosen)
@@ -171,7 +181,6 @@ def run(generation: Generation, newest: int) -> None:
         page_pdf.button(entry, generation.number)
     with st.sidebar:
         live_refresh.data_badge(newest, status.data_as_of)
-        user_name.remember_user_name()
         sign_out()
     messages.remove_shown()
 

@@ -4,6 +4,8 @@ The address contains only filters that the user set. Values of the data appear u
 controls that read Markdown.
 """
 
+from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -14,6 +16,7 @@ from dashboard.components import cards, formatting, theme
 from dashboard.components.locale import reader
 from dashboard.frame import access, live_refresh, save_view
 from dashboard.frame import period as periods
+from dashboard.frame.menu_entries import Filter
 from dashboard.frame.period import Period
 from metrics.access import Action
 from metrics.facts.orders import NONE
@@ -76,46 +79,28 @@ class Filters:
         return " · ".join(chosen) or "all orders"
 
 
-def bar(options: dict[str, list[str]], *, as_of: date, first: date, last: date, shown: bool, link: str) -> Filters:
+def bar(
+    options: dict[str, list[str]], *, as_of: date, first: date, last: date, shown: Collection[Filter], link: str
+) -> Filters:
     """Draw the filter bar and return its filters.
 
-    shown: False hides the bar on pages without filters; it still keeps the query parameters. link: permanent link to
-    the current numbers.
+    shown: the filters that narrow the page. The others are hidden and keep their query parameters. link: permanent link
+    to the current numbers.
     """
     _unknown_values(options)
     with st.container(key="filterbar" if shown else "filterbar_hidden", gap="small"):
-        active = sum(_is_set(name) for name in ("period", "segment", *MORE, "compare", "grain"))
+        active = sum(_is_set(name) for name in _names(shown))
         st.toggle(
             f"Filters ({active} set)" if active else "Filters",
             key="show_filters",
             help="Show period, segment and more filters",
         )
         with st.container(horizontal=True, vertical_alignment="bottom", key="filters", gap="small"):
-            choice = st.segmented_control(
-                "Period",
-                periods.CHOICES,
-                default=periods.DEFAULT,
-                required=True,
-                key="period",
-                bind="query-params",
-                help="Whole weeks up to the last one, quarter or year to date, all data, or selected days",
-            )
-            days: tuple[date, ...] = ()
-            if choice == periods.DATES:
-                before = periods.choose(periods.DEFAULT, as_of=as_of, first=first)
-                selected = st.date_input(
-                    "From and to",
-                    (before.start, before.end),
-                    min_value=EARLIEST,
-                    max_value=max(last, as_of) + timedelta(days=730),
-                    format=reader().date_input,
-                    key="dates",
-                    bind="query-params",
-                    width=230,
-                )
-                days = selected if isinstance(selected, tuple) else (selected,)
-            where = [("segment", _segment(options["segment"]))]
-            more, compare, grain = _more(options)
+            with _room(Filter.PERIOD, shown):
+                choice, days = _period(as_of=as_of, first=first, last=last)
+            with _room(Filter.ORDERS, shown):
+                where = [("segment", _segment(options["segment"]))]
+            more, compare, grain = _more(options, shown)
             where += more
             with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="share", width="content"):
                 theme.show_html(live_refresh.copy_button(link), width="content")
@@ -123,10 +108,52 @@ def bar(options: dict[str, list[str]], *, as_of: date, first: date, last: date, 
                     with st.popover(SAVE_VIEW, icon=":material/bookmark_add:", key="save_view"):
                         save_view.save_view_form()
         period = periods.choose(choice or periods.DEFAULT, as_of=as_of, first=first, days=days, grain=grain)
-        _chips(period, where, compare, grain)
+        _chips(period, where, compare, grain, shown)
     # sorted, so that the order of clicks makes no difference
     chosen = tuple((name, tuple(sorted(values))) for name, values in where if values)
     return Filters(period, chosen, compare)
+
+
+def _room(one: Filter, shown: Collection[Filter]) -> AbstractContextManager[object]:
+    """Return a hidden container for a filter that does not narrow the page: its control keeps value and address."""
+    return nullcontext() if one in shown else st.container(key=f"hidden_{one}", width="content")
+
+
+def _names(shown: Collection[Filter]) -> tuple[str, ...]:
+    """Return the names of the controls of these filters."""
+    return tuple(
+        name
+        for one in Filter
+        if one in shown
+        for name in (("segment", *MORE) if one is Filter.ORDERS else (one.value,))
+    )
+
+
+def _period(*, as_of: date, first: date, last: date) -> tuple[str | None, tuple[date, ...]]:
+    """Draw the choice of the period; return it, and the selected days."""
+    choice = st.segmented_control(
+        "Period",
+        periods.CHOICES,
+        default=periods.DEFAULT,
+        required=True,
+        key="period",
+        bind="query-params",
+        help="Whole weeks up to the last one, quarter or year to date, all data, or selected days",
+    )
+    if choice != periods.DATES:
+        return choice, ()
+    before = periods.choose(periods.DEFAULT, as_of=as_of, first=first)
+    selected = st.date_input(
+        "From and to",
+        (before.start, before.end),
+        min_value=EARLIEST,
+        max_value=max(last, as_of) + timedelta(days=730),
+        format=reader().date_input,
+        key="dates",
+        bind="query-params",
+        width=230,
+    )
+    return choice, selected if isinstance(selected, tuple) else (selected,)
 
 
 def _unknown_values(options: dict[str, list[str]]) -> None:
@@ -173,17 +200,24 @@ def _pill(segment: str) -> str:
     return segment if is_plain else formatting.markdown(segment)
 
 
-def _chips(period: Period, where: list[tuple[str, list[str]]], compare: tuple[str, ...], grain: str | None) -> None:
-    """Draw one button per filter that removes it, and one that removes all."""
+def _chips(
+    period: Period,
+    where: list[tuple[str, list[str]]],
+    compare: tuple[str, ...],
+    grain: str | None,
+    shown: Collection[Filter],
+) -> None:
+    """Draw one button per shown filter that removes it, and one that removes all of them."""
     chips: list[tuple[str, str, str | None]] = []
-    if period.choice != periods.DEFAULT:
+    if period.choice != periods.DEFAULT and Filter.PERIOD in shown:
         days = formatting.date_range(period.start, period.end)
         name = days if period.choice == periods.DATES else period.name[:1].upper() + period.name[1:]
         chips.append((name, "period", None))
-    chips += [(f"{formatting.in_words(name)}: {value}", name, value) for name, values in where for value in values]
-    if compare != periods.COMPARISONS:
+    if Filter.ORDERS in shown:
+        chips += [(f"{formatting.in_words(name)}: {value}", name, value) for name, values in where for value in values]
+    if compare != periods.COMPARISONS and Filter.COMPARE in shown:
         chips.append((f"Compared with {' and '.join(compare) or 'nothing'}", "compare", None))
-    if grain:
+    if grain and Filter.GRAIN in shown:
         chips.append((f"Trends by {grain}", "grain", None))
     with st.container(horizontal=True, key="chips", gap="small"):
         if not chips:  # keep the place, so that the first filter does not move the page
@@ -194,7 +228,7 @@ def _chips(period: Period, where: list[tuple[str, list[str]]], compare: tuple[st
                 f"{formatting.markdown(label)} ✕", key=key, help="Remove filter", on_click=clear, args=(name, value)
             )
         if len(chips) > 1:
-            st.button("Clear filters", key="chip_all", type="tertiary", on_click=clear_all)
+            st.button("Clear filters", key="chip_all", type="tertiary", on_click=clear_all, args=(_names(shown),))
 
 
 def clear(name: str, value: str | None = None) -> None:
@@ -211,17 +245,19 @@ def clear(name: str, value: str | None = None) -> None:
         st.session_state[name] = None if name == "grain" else ""
 
 
-def clear_all() -> None:
-    """Remove all filters."""
+def clear_all(names: Sequence[str]) -> None:
+    """Remove all filters of these names."""
     st.session_state.pop("_address", None)
-    for name in ("period", "compare", "grain"):
-        clear(name)
-    for name in ("segment", *MORE):
-        if name in st.session_state:
+    for name in names:
+        if name in ("period", "compare", "grain"):
+            clear(name)
+        elif name in st.session_state:
             st.session_state[name] = [] if isinstance(st.session_state[name], list) else ""
 
 
-def _more(options: dict[str, list[str]]) -> tuple[list[tuple[str, list[str]]], tuple[str, ...], str | None]:
+def _more(
+    options: dict[str, list[str]], shown: Collection[Filter]
+) -> tuple[list[tuple[str, list[str]]], tuple[str, ...], str | None]:
     """Draw "More filters": other dimensions, comparisons and the grain of trends."""
     offered = {name: texts for name, texts in MORE.items() if name == "customer" or len(options[name]) > 1}
     count = sum(_is_set(name) for name in offered)
@@ -237,23 +273,25 @@ def _more(options: dict[str, list[str]]) -> tuple[list[tuple[str, list[str]]], t
                 )
                 chosen = [typed.strip()] if typed and typed.strip() else []
             where.append((name, chosen))
-        compared = st.pills(
-            "Compare with",
-            periods.COMPARISONS,
-            selection_mode="multi",
-            default=periods.COMPARISONS,
-            key="compare",
-            bind="query-params",
-            help="The prior period of the same length, and the same part of last year",
-        )
-        grain = st.selectbox(
-            "Trends by",
-            periods.GRAINS,
-            index=None,
-            key="grain",
-            placeholder="Default for the period",
-            bind="query-params",
-        )
+        with _room(Filter.COMPARE, shown):
+            compared = st.pills(
+                "Compare with",
+                periods.COMPARISONS,
+                selection_mode="multi",
+                default=periods.COMPARISONS,
+                key="compare",
+                bind="query-params",
+                help="The prior period of the same length, and the same part of last year",
+            )
+        with _room(Filter.GRAIN, shown):
+            grain = st.selectbox(
+                "Trends by",
+                periods.GRAINS,
+                index=None,
+                key="grain",
+                placeholder="Default for the period",
+                bind="query-params",
+            )
     return where, tuple(name for name in periods.COMPARISONS if name in compared), grain
 
 

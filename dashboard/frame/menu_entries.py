@@ -1,15 +1,32 @@
 """Entries of the menu: each page is one file under `pages/` and one entry here. A test checks that none is missing."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from metrics.access import Action
+
+
+class Filter(StrEnum):
+    """A group of controls of the filter bar."""
+
+    PERIOD = "period"
+    ORDERS = "orders"
+    """Segment and the dimensions under "More filters"."""
+    COMPARE = "compare"
+    GRAIN = "grain"
+
+
+ALL_FILTERS = tuple(Filter)
+ROWS = (Filter.PERIOD, Filter.ORDERS)
+"""Filters of a page without tiles and trend."""
 
 
 @dataclass(frozen=True)
 class Entry:
     """One page of the menu.
 
-    filtered: the page has the filter bar. listed: the menu lists the page. group: heading of the group it begins.
+    filters: the filters that narrow the page; the filter bar shows these only. listed: the menu lists the page. group:
+    heading of the group it begins.
     """
 
     file: str
@@ -17,7 +34,7 @@ class Entry:
     icon: str
     path: str
     summary: str
-    filtered: bool = True
+    filters: tuple[Filter, ...] = ALL_FILTERS
     listed: bool = True
     group: str = ""
     measures: tuple[str, ...] = ()
@@ -141,6 +158,7 @@ ENTRIES = (
         ":material/shelves:",
         "availability",
         "Items, dates and quantities met; fill rates.",
+        filters=ROWS,
         measures=("availability",),
         also=("on_time_requested", "complete"),
         main="available_as_wanted",
@@ -212,6 +230,7 @@ ENTRIES = (
         ":material/error:",
         "failed-orders",
         "Orders that failed a test, with owner and status.",
+        filters=ROWS,
         group="Daily work",
     ),
     Entry(
@@ -220,6 +239,7 @@ ENTRIES = (
         ":material/warning:",
         "at-risk",
         "Open orders that will miss, or may miss, their promise.",
+        filters=(Filter.ORDERS,),
     ),
     Entry(
         "order_story.py",
@@ -227,7 +247,7 @@ ENTRIES = (
         ":material/timeline:",
         "order-story",
         "One order, from inquiry to payment.",
-        filtered=False,
+        filters=(),
     ),
     Entry(
         "data_quality.py",
@@ -235,7 +255,7 @@ ENTRIES = (
         ":material/verified:",
         "data-quality",
         "Runs, checks, and rejected records.",
-        filtered=False,
+        filters=(),
         group="Data",
     ),
     Entry(
@@ -244,7 +264,7 @@ ENTRIES = (
         ":material/upload_file:",
         "bring-data",
         "Drop files, check what they give, and publish.",
-        filtered=False,
+        filters=(),
         without_data=True,
     ),
     Entry(
@@ -253,6 +273,7 @@ ENTRIES = (
         ":material/query_stats:",
         "export",
         "Measures by dimension, as charts, table and file.",
+        filters=(*ROWS, Filter.GRAIN),
         group="Analysis",
     ),
     Entry(
@@ -261,6 +282,7 @@ ENTRIES = (
         ":material/trending_up:",
         "levers",
         "Reasons for failure, ranked by the orders that each alone costs.",
+        filters=ROWS,
     ),
     Entry(
         "what_changed.py",
@@ -268,6 +290,7 @@ ENTRIES = (
         ":material/compare_arrows:",
         "what-changed",
         "Reasons for a change between two periods.",
+        filters=ROWS,
     ),
     Entry(
         "definition_ladder.py",
@@ -275,6 +298,7 @@ ENTRIES = (
         ":material/stairs:",
         "ladder",
         "The same orders under stricter and stricter definitions.",
+        filters=ROWS,
     ),
     Entry(
         "views_and_alerts.py",
@@ -282,7 +306,7 @@ ENTRIES = (
         ":material/notifications:",
         "views-and-alerts",
         "Saved views, alerts and digests.",
-        filtered=False,
+        filters=(),
     ),
     Entry(
         "definitions.py",
@@ -290,7 +314,7 @@ ENTRIES = (
         ":material/menu_book:",
         "definitions",
         "Definitions of all measures.",
-        filtered=False,
+        filters=(),
     ),
     Entry(
         "access.py",
@@ -298,7 +322,7 @@ ENTRIES = (
         ":material/key:",
         "access",
         "Who may see and do what.",
-        filtered=False,
+        filters=(),
         needs=Action.GRANT_ACCESS,
     ),
     Entry(
@@ -307,6 +331,7 @@ ENTRIES = (
         ":material/search:",
         "behind",
         "Rows behind a number.",
+        filters=ROWS,
         listed=False,
     ),
 )

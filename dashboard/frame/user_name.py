@@ -63,12 +63,12 @@ def remember_user_name() -> None:
     """Store a typed name in the browser's cookie, or delete the cookie of a cleared name."""
     if access.signed_in() is not None:
         return
-    name: str | None = st.session_state.get("who")
-    if name is None or name.strip() == _remembered():
-        return
-    seconds = COOKIE_SECONDS if name.strip() else 0
-    value = quote(name.strip(), safe="")  # quoted, so that it cannot end the JavaScript string
-    with st.container(key="who_kept"):
+    with st.container(key="who_kept"):  # always there, or the elements after it would move
+        name: str | None = st.session_state.get("who")
+        if name is None or name.strip() == _remembered():
+            return
+        seconds = COOKIE_SECONDS if name.strip() else 0
+        value = quote(name.strip(), safe="")  # quoted, so that it cannot end the JavaScript string
         st.html(
             f'<script>document.cookie = "{COOKIE}={value}; path=/; max-age={seconds}; samesite=lax" + '
             '(location.protocol === "https:" ? "; secure" : "")</script>',
