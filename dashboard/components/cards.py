@@ -11,15 +11,18 @@ from dashboard.components import formatting
 from dashboard.components.sparkline import sparkline
 from dashboard.components.status import Status, better_or_worse
 from dashboard.components.theme import palette
-from metrics.model.measure import Direction, Measure, Unit
+from metrics.model.measure import Derived, Direction, Measure, Study, Unit
 from metrics.model.point import INCONCLUSIVE, comparable, range_of
 from metrics.model.question import Answer
-from metrics.model.statistics import differ
+from metrics.model.statistics import differ, divide
 from metrics.policy import MIN_COVERAGE, MIN_N
 from metrics.targets.targets import Target, state_of
 
 SegmentAnswer = tuple[str, Answer, Target | None]
 """A segment's name, its answer and its target."""
+
+NOUNS = {"quote": ("inquiry", "inquiries"), "group": ("delivery group", "delivery groups")}
+"""One and several rows of a fact table, where its grain is not the word."""
 
 NO_CHANGE, NOT_SIGNIFICANT = "→ No change", "→ No significant change"
 VERSUS_BEFORE, VERSUS_YEAR = "vs prior period", "vs last year"
@@ -83,6 +86,15 @@ def value(answer: Answer, measure: Measure) -> str:
     return formatting.number(answer.value, measure.unit)
 
 
+def known_part(answer: Answer, measure: Measure) -> tuple[str, str] | None:
+    """Return the known part of withheld money and its extent: "12.3k" and "33 of 34 known". None if there is none."""
+    if measure.unit is not Unit.MONEY or answer.value is not None or answer.numerator is None or not answer.judged:
+        return None
+    amount = answer.numerator if answer.denominator is None else divide(answer.numerator, answer.denominator)
+    known = formatting.number(float(answer.judged) - float(answer.unknown or 0))
+    return formatting.number(amount, measure.unit), f"{known} of {formatting.number(answer.judged)} known"
+
+
 def state(status: Status, text: str = "") -> str:
     """Return a status as shape, colour and word; `text` replaces the visible word, which screen readers still read."""
     if status in (Status.NO_TARGET, Status.NO_DATA):
@@ -111,9 +123,12 @@ def _tile(tile: Tile, colour: dict[str, str]) -> str:
     classes = f"bv-tile bv-tile-{status.css}" + (" bv-tile-main" if tile.main else "")
     heading = f'<h2 title="{formatting.html(measure.definition)}">{formatting.html(title(measure))}</h2>'
     shown = formatting.DASH if tile.now is None else value(tile.now, measure)
-    parts = [heading, f'<div class="bv-value"{_tooltip(tile)}>{_number(tile, shown)}{tile.mark}</div>']
+    part = None if tile.now is None else known_part(tile.now, measure)
+    number = _number(tile, part[0] if part else shown)
+    parts = [heading, f'<div class="bv-value"{_tooltip(tile)}>{number}{tile.mark}</div>']
     if tile.now is None or shown == formatting.DASH:
-        parts.append(f'<div class="bv-note">{formatting.html(_missing(why_missing(tile.now)))}</div>')
+        told = ([f"Known part: {part[1]}."] if part else []) + [_missing(why_missing(tile.now))]
+        parts += [f'<div class="bv-note">{formatting.html(note)}</div>' for note in told]
         return f'<li class="{classes}">{"".join(parts)}</li>'
     if status is not Status.NO_TARGET:
         target = ""
@@ -257,8 +272,16 @@ def too_few_text(answer: Answer, measure: Measure) -> str:
     """Return the likely range of a share of few rows; "" if there are enough. Source: P8 (small numbers)."""
     if answer.denominator is None or answer.low is None or answer.high is None or float(answer.denominator) >= MIN_N:
         return ""
-    judged = formatting.count(int(answer.denominator), "order" if measure.grain == "order" else "line")
-    return f"Only {judged} (likely range {formatting.percent_range(answer.low, answer.high, 0)})"
+    likely = formatting.percent_range(answer.low, answer.high, 0)
+    return f"Only {_judged(int(answer.denominator), measure)} (likely range {likely})"
+
+
+def _judged(rows: int, measure: Measure) -> str:
+    """Return the rows of a share with their noun: "1 order", "8 invoices"; "17 judged" if they are no rows."""
+    if isinstance(measure.formula, Derived | Study) or measure.in_base_units:
+        return f"{formatting.integer(rows)} judged"
+    one, many = NOUNS.get(measure.grain, (measure.grain, f"{measure.grain}s"))
+    return f"{formatting.integer(rows)} {one if rows == 1 else many}"
 
 
 def _floor(share: float) -> str:

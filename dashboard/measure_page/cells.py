@@ -29,10 +29,12 @@ def part_name(part: str, measure: Measure) -> str:
 
 
 def value_cell(answer: Answer | None, measure: Measure, target: Target | None = None) -> Cell:
-    """Return the value with its state, or a dash that shows the reason on hover."""
+    """Return the value with its state, or its known part, or a dash that shows the reason on hover."""
     shown = formatting.DASH if answer is None else cards.value(answer, measure)
     if answer is None or shown == formatting.DASH:
         why = formatting.html(cards.why_missing(answer))
+        if answer is not None and (part := cards.known_part(answer, measure)):
+            return Cell(part[0], markup=f'<span title="{why}">{part[0]}</span>', small=part[1])
         return Cell(
             formatting.DASH,
             markup=(

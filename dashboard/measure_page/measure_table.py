@@ -87,7 +87,7 @@ def _linked_value(view: MeasureView, answer: Answer | None, name: str, segment: 
     if answer is None:
         return cell
     small = f"target {formatting.number(target.value, MEASURES[name].unit)}" if target else ""
-    return replace(linked(cell, links.drill_down_url(name, by=by, value=segment)), small=small)
+    return replace(linked(cell, links.drill_down_url(name, by=by, value=segment)), small=small or cell.small)
 
 
 def _by_segment(view: MeasureView, measures: Sequence[Measure]) -> str:

@@ -63,6 +63,8 @@ def _events(view: MeasureView) -> Sentence:
 
 
 def _cost(view: MeasureView) -> Sentence:
+    if part := cards.known_part(view.answers["stockout_total_cost"], MEASURES["stockout_total_cost"]):
+        return (f"Known cost {part[0]} ({part[1]}).",)
     if view.answers["stockout_unit_cost"].value is None:
         return ()
     observed, assumed, total = (
@@ -171,7 +173,7 @@ def _linked(answers: Answers, measure: str, outcome: str) -> Cell:
 
 
 def _figure(answers: Answers, measure: str) -> Cell:
-    """Return an exact amount with a link to its rows; a dash shows the reason on hover."""
+    """Return an exact amount with a link to its rows; a known part or a dash shows the reason on hover."""
     answer = answers[measure]
     if answer.value is None:
         return value_cell(answer, MEASURES[measure])

@@ -32,6 +32,8 @@ TITLES = {
 }
 
 
+NO_COST = "a price, cost or rate is missing"
+
 Amount = TypeVar("Amount", Decimal, float)
 
 
@@ -100,7 +102,8 @@ def answer_rate(connection: Connection, question: Question, ask: Ask) -> list[An
 def answer_unit_cost(connection: Connection, question: Question, ask: Ask) -> list[Answer]:
     """Return stockout_unit_cost: outcome shares times the observed cost of each outcome.
 
-    Small groups borrow shares and costs from all stockouts of the period.
+    Small groups borrow shares and costs from all stockouts of the period. Without the cost of an outcome there is no
+    value; the answer then has the known part.
     """
     whole = not question.by and not question.where and question.grain is None
     overall = (
@@ -127,14 +130,20 @@ def _expected(connection: Connection, question: Question, group: Group, overall:
         for outcome in OUTCOMES
     }
     shares = group_costs(counts, borrowed if small else None)
-    costs: dict[str, float] = {}
+    known: dict[str, float] = {}
+    lacking = None
     for outcome, share in shares.items():
         own = group[f"stockout_cost_{outcome}"]
         cost = own.value if own.value is not None or overall is None else overall[f"stockout_cost_{outcome}"].value
-        if cost is None and share:
-            why = own.no_data if own.no_data and own.no_data != NO_ROWS else "no data: a price, cost or rate is missing"
-            return replace(blank, denominator=events, no_data=f"{why} (cost where {TITLES[outcome]})")
-        costs[outcome] = float(cost or 0)
+        if cost is not None:
+            known[outcome] = float(cost)
+        elif share and lacking is None:
+            why = own.no_data if own.no_data and own.no_data != NO_ROWS else f"no data: {NO_COST}"
+            lacking = f"{why} (cost where {TITLES[outcome]})"
+    if lacking is not None:
+        blank = replace(blank, denominator=events, no_data=lacking)
+        return _known_part(blank, counts, known, shares_of_all=small) if NO_COST in lacking else blank
+    costs = {outcome: known.get(outcome, 0.0) for outcome in shares}
     value = float(expected_cost(shares, costs))
     provisional = group["stockouts_provisional"].value
     instead, refused = _assumed_or_why(connection, assumption_scope(blank.dimensions, question.where))
@@ -142,6 +151,30 @@ def _expected(connection: Connection, question: Question, group: Group, overall:
     remarks += [f"{provisional} of {events} provisional"] if provisional else []
     remarks += [f"only {events} stockouts: shares drawn towards the overall shares"] if small else []
     return replace(blank, value=value, numerator=value * events, denominator=events, remark="; ".join(remarks))
+
+
+def _known_part(blank: Answer, counts: Mapping[str, int], costs: Mapping[str, float], *, shares_of_all: bool) -> Answer:
+    """Return a withheld cost with its known part: the stockouts of the outcomes whose cost is known.
+
+    The numerator is their cost and the denominator their number. The other stockouts are unknown. shares_of_all: the
+    value would use shares of all stockouts too; the known part does not.
+    """
+    events = sum(counts.values())
+    known = sum(counts[outcome] for outcome in costs)
+    if not known:
+        return blank
+    amount = sum(counts[outcome] * cost for outcome, cost in costs.items())
+    remark = f"known part: {amount:,.2f} for {known} of {events} stockouts with an outcome"
+    return replace(
+        blank,
+        no_data=(blank.no_data or "").replace("no data", "not proven", 1),  # "no data" has no counts next to it
+        numerator=amount,
+        denominator=known,
+        coverage=known / events,
+        judged=events,
+        unknown=events - known,
+        remark=f"{remark}, without the overall shares" if shares_of_all else remark,
+    )
 
 
 def group_costs(counts: Mapping[str, int], overall: Mapping[str, float] | None) -> dict[str, float]:
@@ -204,6 +237,8 @@ def total_cost(unit_cost: str) -> Callable[[Connection, Question, Ask], list[Ans
             )
             if events.value == 0:
                 answers.append(replace(blank, value=Decimal(0), numerator=Decimal(0)))
+            elif unit.value is None and unit.judged:  # the known part is a sum, so it has no denominator
+                answers.append(replace(unit, measure=blank.measure, denominator=None))
             elif unit.value is None or events.value is None:
                 answers.append(replace(blank, no_data=unit.no_data or NO_ROWS))
             else:

@@ -172,6 +172,34 @@ def test_cost_of_a_lost_sale_is_unknown_without_a_product_cost(connection: Conne
     assert cost.no_data
 
 
+def test_a_lost_buyer_without_a_price_leaves_the_known_part_of_the_cost(connection: Connection) -> None:
+    # W waited: 0. S lost the sale of 30 × (5.00 - 3.00) = 60. Customer D was lost over product Q, which has no
+    # price. So the cost is withheld. Its known part is 0 + 60 for 2 of 3 stockouts.
+    lines = together(
+        {"orders": [order(order_id=name) for name in "WS"]},
+        {"order_lines": [order_line(order_id="W"), order_line(order_id="S", **CLOSED)]},
+        sent(("2026-03-14", 100), order_id="W"),
+        sent(("2026-03-08", 70), order_id="S"),
+        earlier_orders(*WEEKLY, "2026-03-20"),
+        {
+            "orders": [order(order_id="R", customer_id="D", ordered_at="2026-02-15", promised_by="2026-02-17")],
+            "order_lines": [order_line(order_id="R")],
+        },
+        sent(("2026-02-15", 100), order_id="R"),
+        {"customers": [customer(), customer(customer_id="D")]},
+        {"stockouts": [stockout(customer_id="D", product_id="Q", outcome="buyer_lost")]},
+        COSTED,
+    )
+    events(connection, MONEY, **lines)
+    found = asked(connection, "stockout_unit_cost", "stockout_total_cost")
+    for one in found.values():
+        assert (one.value, one.numerator, one.judged, one.unknown) == (None, 60, 3, 1)
+        assert one.coverage == pytest.approx(2 / 3)
+        assert one.no_data == "not proven: a price, cost or rate is missing (cost where the buyer was lost)"
+        assert one.remark == "known part: 60.00 for 2 of 3 stockouts with an outcome"
+    assert [one.denominator for one in found.values()] == [2, None]
+
+
 def asked(connection: Connection, *names: str, by: tuple[str, ...] = ()) -> dict[str, Answer]:
     return {measured.measure: measured for measured in answer(connection, Question(names, by=by))}
 
