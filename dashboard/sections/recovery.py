@@ -156,14 +156,18 @@ def _by(view: MeasureView, dimension: str, names: tuple[str, ...], feed: str, wh
         return
     found = by_value(answers_by(view, names, dimension), dimension)
     known = tuple(name for name in names if any(_weight(answers.get(name)) for answers in found.values()))
+    mixed = {name for answers in found.values() for name, one in answers.items() if one.no_data == SEVERAL_UNITS}
     if not known:
-        theme.show_html(cards.empty(f"No {what}s", "No records in this period and selection."))
+        title, text = f"No {what}s", "No records in this period and selection."
+        if mixed:
+            title, text = "Several units", f"The {what}s have goods of several units, which do not add up."
+        theme.show_html(cards.empty(title, text))
         return
     of = {value: _weight(answers.get(known[0])) for value, answers in found.items()}
     rows = [
         [Cell(formatting.in_words(value)), *(_cell(answers.get(name), name, dimension, value) for name in known)]
         for value, answers in sorted(found.items(), key=lambda one: (-of[one[0]], one[0]))
-        if any(_weight(answers.get(name)) for name in known)
+        if any(_weight(one) or one.no_data == SEVERAL_UNITS for one in answers.values())
     ]
     heads = (formatting.in_words(dimension), *[MEASURES[name].short or MEASURES[name].title for name in known])
     theme.show_html(
@@ -174,9 +178,11 @@ def _by(view: MeasureView, dimension: str, names: tuple[str, ...], feed: str, wh
             numeric=range(1, len(heads)),
         )
     )
-    mixed = {name for answers in found.values() for name, one in answers.items() if one.no_data == SEVERAL_UNITS}
-    if left_out := [MEASURES[name].title.lower() for name in names if name in mixed and name not in known]:
-        st.caption(f"Not shown: {' and '.join(left_out)}, because the goods have several units.")
+    left_out = [MEASURES[name].title.lower() for name in names if name in mixed and name not in known]
+    notes = [f"Not shown: {' and '.join(left_out)}, because the goods have several units."] if left_out else []
+    notes += ["A dash stands for goods of several units."] if mixed & set(known) else []
+    if notes:
+        st.caption(" ".join(notes))
 
 
 def _weight(answer: Answer | None) -> float:

@@ -269,11 +269,12 @@ def publish(
     billing: bool = True,
     stand_in: str | None = None,
     rejected: int = 3,
+    rows: Rows | None = None,
 ) -> int:
-    """Publish a generation with these records only, and return its number."""
+    """Publish a generation with these records only, and return its number. rows: the records, in place of `count`."""
     location = home if isinstance(home, Location) else Location(folder=home)
-    rows = records(count, seed=seed)
-    feeds = (*FEEDS, *BILLING) if billing else FEEDS
+    rows = records(count, seed=seed) if rows is None else rows
+    feeds = tuple(feed for feed in rows if billing or feed not in BILLING)
     with warehouse.writing(location) as build:
         connection = build.connection
         warehouse.create_tables(connection)

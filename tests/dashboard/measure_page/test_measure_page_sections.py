@@ -3,8 +3,9 @@
 import json
 import re
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -24,6 +25,7 @@ from metrics.model.question import Answer, Question
 from metrics.policy import MIN_N
 from metrics.queries import answer as query
 from metrics.warehouse import Location
+from tests.dashboard import small_warehouse
 from tests.dashboard.conftest import Open, markup
 
 START, END = date(2025, 7, 1), date(2026, 6, 30)
@@ -240,3 +242,41 @@ def test_breakdown_behind_a_number_has_every_row_also_of_values_without_evidence
     table = json.loads(unescape(html.split('data-table="')[1].split('"')[0]))
     unknown = int(html.split("Unknown <b>")[1].split("<")[0].replace(",", ""))
     assert sum(int(row[table["columns"].index("unknown")]) for row in table["rows"]) == unknown > 0
+
+
+def returned(order_id: str, quantity: int, reason: str) -> dict[str, Any]:
+    announced = {"announced_at": datetime(2026, 6, 20), "announced_at_is_date": True}
+    where = {"return_id": order_id, "return_line_no": "1", "order_id": order_id, "line_no": "1"}
+    return {**where, "returned_qty": quantity, "reason": reason, **announced}
+
+
+def returns_table(
+    tmp_path: Path, at_home: Callable[[Path], None], open_page: Open, *returns: dict[str, Any]
+) -> tuple[list[list[str]], list[str]]:
+    """Publish pieces, an order of 10 kg and these returns; return the rows of the table of returns and the captions."""
+    rows = small_warehouse.records(0)
+    rows["products"].append({**rows["products"][0], "product_id": "P3", "name": "Sand", "base_unit": "kg"})
+    small_warehouse.order(rows, "SAND", date(2026, 6, 10), customer="C00", product="P3")
+    rows["returns"] = list(returns)
+    small_warehouse.publish(tmp_path / "home", rows=rows)
+    at_home(tmp_path / "home")
+    at = open_page("recovery")
+    assert not at.exception
+    (table,) = [part for part in markup(at).split("<table")[1:] if "Returns by return reason" in part[:200]]
+    shown = re.findall(r"<tr>(.*?)</tr>", table.split("</table>")[0].split("<tbody")[1], re.DOTALL)
+    cells = [re.sub(r'<span class="bv-said">.*?</span>', "", row) for row in shown]
+    return [re.sub(r"<[^>]*>", " ", row).split() for row in cells], [one.value for one in at.caption]
+
+
+def test_returns_of_several_units_have_a_dash_and_not_a_sum(
+    tmp_path: Path, at_home: Callable[[Path], None], open_page: Open
+) -> None:
+    # Damaged: 5 pieces of HAND-LATE and 2 kg of SAND, which do not add up. Not wanted: 3 pieces of HAND-SHORT.
+    # The share is over the received units of all orders, pieces and kg, so no reason has one.
+    damaged = (returned("HAND-LATE", 5, "damage"), returned("SAND", 2, "damage"))
+    rows, captions = returns_table(tmp_path, at_home, open_page, *damaged, returned("HAND-SHORT", 3, "not_wanted"))
+    assert rows == [["Not", "wanted", "3"], ["Damage", "–"]]
+    assert (
+        "Not shown: share of units returned, because the goods have several units. "
+        "A dash stands for goods of several units."
+    ) in captions
