@@ -49,7 +49,8 @@ def edit_form(kind: str) -> None:
         except StoreUnusable as error:
             _wrong(error)
             return
-        _show_message(kind)
+        if saved := messages.read(f"saved_{kind}", ""):
+            st.toast(saved, icon=":material/check:")
         if state.pending:
             _waiting(kind)
         may_edit = access.may(Action.EDIT_NUMBERS)
@@ -177,8 +178,8 @@ def _field(key: str, feed: str, of: tuple[str, ...], name: str, current: str | N
 # ---------------------------------------------------------------------------------------------------- preview and save
 
 
-def _keep(kind: str, make: Callable[[Connection], Edit]) -> None:
-    """Store an edit for the preview, or draw the reason why it is invalid."""
+def _keep(kind: str, make: Callable[[Connection], Edit]) -> bool:
+    """Store an edit for the preview and return True, or draw the reason why it is invalid."""
     try:
         with open_store(locate(), write=False) as store:
             edit = edits.edit_from_row(store, make(store))
@@ -188,8 +189,9 @@ def _keep(kind: str, make: Callable[[Connection], Edit]) -> None:
     except (ValueError, StoreUnusable) as error:
         st.session_state.pop(f"edit_{kind}", None)
         _wrong(error)
-        return
+        return False
     st.session_state[f"edit_{kind}"] = edit
+    return True
 
 
 def _previewed(kind: str, state: EditState) -> None:
@@ -214,6 +216,8 @@ def _previewed(kind: str, state: EditState) -> None:
     st.caption(formatting.markdown(tables.extent(effect, edit, filters.start, filters.end)))
     if effect.moved:
         theme.show_html(tables.preview(effect))
+    if problem := messages.read(f"problem_{kind}", ""):  # at the button: other places may be off screen
+        _wrong(problem)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         user_name.name_field()
         st.button("Save edit", type="primary", key=f"{kind}_save", on_click=_save, args=(kind, edit))
@@ -231,7 +235,7 @@ def _discard(kind: str) -> None:
 @access.guarded(Action.EDIT_NUMBERS)
 def _save(kind: str, edit: Edit) -> None:
     if not user_name.has_user_name():
-        st.session_state[f"told_{kind}"] = ("Enter your name first. It appears in the change history.", True)
+        st.session_state[f"problem_{kind}"] = "Enter your name first. It appears in the change history."
         return
     try:
         with warehouse.reading(locate()) as connection, open_store(locate()) as store:
@@ -239,7 +243,7 @@ def _save(kind: str, edit: Edit) -> None:
             was = edits.values_of(edit.feed, edits.effective_on(edit.feed, rows, edit.key, edit.valid_from))
             edits.save(store, user_name.user_name(), edit, edits.value_at(edit.feed, rows, edit), was)
     except (ChangedMeanwhile, StoreUnusable) as error:
-        st.session_state[f"told_{kind}"] = (str(error), True)
+        st.session_state[f"problem_{kind}"] = str(error)
         return
     _discard(kind)
     if background_apply.apply_after_save():
@@ -248,15 +252,7 @@ def _save(kind: str, edit: Edit) -> None:
         text = "Edit saved. The numbers will update when an administrator applies it."
     else:
         text = "Edit saved. Run `buyerview apply` to update the numbers."
-    st.session_state[f"told_{kind}"] = (text, False)
-
-
-def _show_message(kind: str) -> None:
-    text, wrong = messages.read(f"told_{kind}", ("", False))
-    if wrong:
-        _wrong(text)
-    elif text:
-        st.toast(text, icon=":material/check:")
+    st.session_state[f"saved_{kind}"] = text
 
 
 @live_refresh.every(SECONDS)
@@ -300,8 +296,9 @@ def _rejected(kind: str, state: EditState, name: str, why: str) -> None:
     text = f"<b>{formatting.html(name)}: {formatting.html(values)}</b> was rejected. {formatting.html(why)} "
     text += "Correct it under Edit values, or remove the edit."
     theme.show_html(f'<div role="alert">{cards.banner(text)}</div>')
-    if access.may(Action.EDIT_NUMBERS) and st.button("Preview removal", key=f"{kind}_rejected_{change['entry']}"):
-        _keep(kind, lambda store: edits.reverting(store, change))
+    may_edit = access.may(Action.EDIT_NUMBERS)
+    is_asked = may_edit and st.button("Preview removal", key=f"{kind}_rejected_{change['entry']}")
+    if is_asked and _keep(kind, lambda store: edits.reverting(store, change)):
         st.rerun()
 
 
@@ -319,6 +316,6 @@ def _history(kind: str, form: EditForm, state: EditState, *, may_edit: bool) -> 
                 key=f"{kind}_back",
                 width=170,
             )
-            if st.button("Preview removal", key=f"{kind}_revert"):
-                _keep(kind, lambda store: edits.reverting(store, numbers[entry]))
-                st.rerun()
+            is_asked = st.button("Preview removal", key=f"{kind}_revert")
+        if is_asked and _keep(kind, lambda store: edits.reverting(store, numbers[entry])):
+            st.rerun()

@@ -75,12 +75,12 @@ def rule_form() -> None:
     wrong = validation_errors(rule, direction)
     if not unsupported(rule, direction):
         _back_test(rule)
+    if message := messages.read("_rule_told", ""):  # above the button, which may be the last line on the screen
+        theme.show_html(f'<div role="alert">{cards.banner(formatting.html(message))}</div>')
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.button("Save rule", type="primary", on_click=_save, args=(rule, wrong), key="rule_save")
         if held.rule_id:
             st.button("Create a new rule", on_click=open_rule, args=(None,), key="rule_new")
-    if message := messages.read("_rule_told", ""):  # at the button, or a phone shows it above the screen
-        theme.show_html(f'<div role="alert">{cards.banner(formatting.html(message))}</div>')
     for one in wrong if rule.name else []:
         st.caption(formatting.markdown(one))
 
