@@ -28,5 +28,6 @@ else:
         tiles.tiles(shown.view)
         with theme.card("trend"):
             trend.trend_section(shown.trend, scorecard.offered(shown), scorecard.NAMES, key="measure")
-    customer.section_tables(review)
-    theme.show_html(cards.legend())
+    customer.section_tables(review, empty=bool(shown.judged))
+    if shown.judged:
+        theme.show_html(cards.legend())

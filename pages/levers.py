@@ -12,7 +12,8 @@ found = levers.in_view(filters)
 if not found.whole.judged and not found.failed:
     page.no_orders(filters)
 elif not found.failed:
-    theme.show_html(cards.empty("No failed orders", "No judged order in view is known to have failed a test."))
+    with theme.card("none"):
+        theme.show_html(cards.empty("No failed orders", "No judged order in view is known to have failed a test."))
 else:
     with theme.card("headline"):
         theme.show_html(levers.headline(found))

@@ -34,12 +34,14 @@ else:
         )
     with right, theme.card("reasons", height="stretch"):
         st.header("Why orders fail", anchor=False)
-        st.caption(
-            f"{formatting.count(shown.failed, 'order')} failed at least one test. "
-            "Orders failing several tests are counted under each."
-        )
+        if shown.failed:
+            st.caption(
+                f"{formatting.count(shown.failed, 'order')} failed at least one test. "
+                "Orders failing several tests are counted under each."
+            )
         theme.show_html(scorecard.failure_reasons(shown))
-        menu.link("failed-orders", "Open the failed orders", query={"show": "all"})
+        if shown.failed:
+            menu.link("failed-orders", "Open the failed orders", query={"show": "all"})
 
     best = scorecard.best_levers(shown)
     if best:

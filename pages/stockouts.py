@@ -1,5 +1,7 @@
 """Stockouts: their outcome for the buyer, their cost, and the value of a better fill rate."""
 
+from contextlib import nullcontext
+
 import streamlit as st
 
 from dashboard.components import theme
@@ -9,7 +11,8 @@ from dashboard.measure_page.view import page_view
 from dashboard.sections import stockouts, stockouts_calculator
 
 view = page_view("stockouts")
-if stockouts.stockouts_headline(view):
+has_stockouts = stockouts.stockouts_headline(view)
+if has_stockouts:
     counts = stockouts.by_outcome(view)
     left, right = st.columns(2, gap="small")
     with left, theme.card("outcomes", height="stretch"):
@@ -17,6 +20,8 @@ if stockouts.stockouts_headline(view):
     with right, theme.card("costs", height="stretch"):
         stockouts.costs(view.answers, counts)
 with theme.card("calculator"):
-    stockouts_calculator.calculator(view)
+    st.header("What is a better fill rate worth?", anchor=False)
+    with nullcontext() if has_stockouts else st.expander("Calculator", key="calculator_open"):
+        stockouts_calculator.calculator(view)
 measure_table(view)
 form.edit_form("assumptions")

@@ -29,7 +29,7 @@ def buyers_view_headline(view: MeasureView) -> bool:
         return False
     main = next((name for name in (view.main, "otif", *VERDICTS) if cards.is_told(answers[name])), view.main)
     known = [(float(answers[name].value or 0), name) for name in VERDICTS if answers[name].value is not None]
-    _, worst = min(known, default=(0.0, ""))
+    least, worst = min(known, default=(1.0, ""))
     with theme.card("headline"):
         headline(
             view,
@@ -39,7 +39,7 @@ def buyers_view_headline(view: MeasureView) -> bool:
                 number(answers, worst),
                 " pass).",
             )
-            if worst
+            if least < 1
             else (),
             worst_segment(view, main),
             measure=main,

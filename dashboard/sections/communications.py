@@ -147,8 +147,8 @@ def dimensions(view: MeasureView) -> None:
 def _line(name: str, answer: Answer) -> str:
     """Return a measure with its value, or with the reason if it has none."""
     value_text = (
-        _linked(answer, name, ()).markup
+        f"<strong>{_linked(answer, name, ()).markup}</strong>"
         if answer.value is not None
-        else f'<span class="bv-muted">{formatting.html(answer.no_data or formatting.DASH)}</span>'
+        else f'<span class="bv-muted">{formatting.html(cards.why_missing(answer).removeprefix("no data: "))}</span>'
     )
-    return f"<div>{formatting.html(MEASURES[name].title)}: <strong>{value_text}</strong></div>"
+    return f"<div>{formatting.html(MEASURES[name].title)}: {value_text}</div>"

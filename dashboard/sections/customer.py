@@ -37,10 +37,13 @@ def choose_customer(filters: Filters) -> None:
         theme.show_html(tables.table(heads, rows, caption="Customers with most judged orders", numeric=(1, 2)))
 
 
-def section_tables(review: Review) -> None:
-    """Draw all tables of a customer, two next to each other where both are narrow."""
-    found = {section.key: section for section in customer_review.sections(review)}
-    for names in (("package", "contract"), ("open",), ("failed",), ("recoveries", "zone"), ("books",), ("disputed",)):
+def section_tables(review: Review, *, empty: bool) -> None:
+    """Draw all tables of a customer, two next to each other where both are narrow. empty: draw empty tables too."""
+    found = {section.key: section for section in customer_review.sections(review) if section.rows or empty}
+    for pair in (("package", "contract"), ("open",), ("failed",), ("recoveries", "zone"), ("books",), ("disputed",)):
+        names = [name for name in pair if name in found]
+        if not names:
+            continue
         for place, name in zip(st.columns(len(names), gap="small"), names, strict=True):
             with place, theme.card(f"customer_{name}", height="stretch"):
                 _draw(found[name])

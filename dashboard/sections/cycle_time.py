@@ -75,7 +75,7 @@ def _template(is_dark: bool, has_promise: bool) -> str:
         .encode(
             x=alt.X("from:Q", title="Days from order to arrival", axis=axis),
             x2="to:Q",
-            y=alt.Y("orders:Q", title="Orders", axis=alt.Axis(tickCount=4, format="~s")),
+            y=alt.Y("orders:Q", title="Orders", axis=alt.Axis(tickCount=4, tickMinStep=1, format="~s")),
             y2=alt.Y2Datum(0),
             tooltip=[alt.Tooltip("days:Q", title="Days"), alt.Tooltip("orders:Q", title="Orders", format=",")],
             **shade,

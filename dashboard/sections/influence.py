@@ -26,11 +26,17 @@ def influence_headline(view: MeasureView) -> None:
         return
     won, inquiries = number(answers, view.main), number(answers, view.main, part="out_of")
     median, p90 = number(answers, "quote_hours_p50"), number(answers, "quote_hours_p90")
+    noun = "inquiry" if answers[view.main].denominator == 1 else "inquiries"
     has_price = answers["lead_day_price"].value is not None
     with theme.card("headline"):
         headline(
             view,
-            (won, " of ", inquiries, " inquiries became an order."),
+            (
+                won,
+                " of ",
+                inquiries,
+                f" {noun} became an order.",
+            ),
             ("Median time to answer ", median, ", P90 ", p90, "."),
             (number(answers, "quotes_with_choice"), " of the answers offered a choice of price and lead time."),
             ("Average price of one day faster: ", number(answers, "lead_day_price"), ".") if has_price else (),

@@ -71,7 +71,7 @@ def _danger_customers(view: MeasureView, danger: Answers) -> Sentence:
 
 
 def _option_gain(view: MeasureView, name: str) -> Sentence:
-    if view.answers[name].value is None:
+    if not view.answers[name].value:
         return ()
     return f"{OPTIONS[name]} ", number(view.answers, name), "."
 

@@ -15,6 +15,7 @@ from dashboard.measure_page.view import MeasureView, load_view
 from dashboard.orders.levers import levers_in_view, levers_table
 from metrics.lists import failed_orders as lists
 from metrics.measures.catalog import MEASURES
+from metrics.policy import MIN_COVERAGE
 from metrics.queries.levers import top
 
 ENTRY = menu.entry_of_file("scorecard")
@@ -79,6 +80,8 @@ def sentences(scorecard: Scorecard) -> list[Sentence]:
         is_at_target = abs(gap) < 5e-4
         first += ", at target" if is_at_target else ""
         first += "" if is_at_target else f", {formatting.difference(gap, measure.unit)} {side} the target of {aim}"
+    if answer.coverage is not None and answer.coverage < MIN_COVERAGE:
+        first += f". {cards.coverage(answer)}"
     provisional = cards.provisional_text(answer, measure)
     named: list[Sentence] = [(f"{provisional}.",)] if provisional else []
     points, grain = trend.points(scorecard.trend, view.main), view.filters.period.grain

@@ -55,7 +55,6 @@ def calculator(view: MeasureView) -> None:
     start = queries.cached(fill_rate_inputs, view.generation, view.question)
     cases = ({OURS: ours(start)} if start.stated else {}) | PRESETS
     first = next(iter(cases))
-    st.header("What is a better fill rate worth?", anchor=False)
     st.caption(
         "An incomplete order is back-ordered, which costs a second handling, waited for in one later delivery, which "
         "costs nothing here, or lost with its profit. You can change all inputs."
@@ -138,7 +137,7 @@ def _number(label: str, value: float, case: str, *, step: float = 1.0, most: flo
     # An observed value has more decimals than the field shows; the calculation uses all of them.
     shown = "%.0f" if step == WHOLE else "%.9g" if value == round(value, 2) else "%.1f"
     typed = st.number_input(
-        label, min_value=0.0, max_value=most, value=float(value), step=step, key=key, width=190, format=shown
+        label, min_value=0.0, max_value=most, value=float(value), step=step, key=key, width=156, format=shown
     )
     return Decimal(str(typed))
 

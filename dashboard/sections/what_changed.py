@@ -125,8 +125,13 @@ def _sign(value: float, unit: Unit) -> str:
 
 
 def steps_chart(found: Explanation, measure: Measure) -> None:
-    """Draw the contributions as steps from the earlier to the current value; nothing if they do not add up."""
+    """Draw the contributions as steps from the earlier to the current value.
+
+    Draw nothing if they do not add up, or if there is no step.
+    """
     if not found.adds_up or found.change is None or found.before.value is None or found.after.value is None:
+        return
+    if not any(part.effect for part in found.parts):
         return
     bars = _steps(found, measure)
     reach = [bar.start for bar in bars if not bar.total] + [bar.end for bar in bars]
