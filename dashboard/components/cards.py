@@ -87,12 +87,12 @@ def value(answer: Answer, measure: Measure) -> str:
 
 
 def known_part(answer: Answer, measure: Measure) -> tuple[str, str] | None:
-    """Return the known part of withheld money and its extent: "12.3k" and "33 of 34 known". None if there is none."""
+    """Return the known part of withheld money and its extent: "12.3k", "33 of 34 stockouts". None if there is none."""
     if measure.unit is not Unit.MONEY or answer.value is not None or answer.numerator is None or not answer.judged:
         return None
     amount = answer.numerator if answer.denominator is None else divide(answer.numerator, answer.denominator)
     known = formatting.number(float(answer.judged) - float(answer.unknown or 0))
-    return formatting.number(amount, measure.unit), f"{known} of {formatting.number(answer.judged)} known"
+    return formatting.number(amount, measure.unit), f"{known} of {formatting.number(answer.judged)} {measure.grain}s"
 
 
 def state(status: Status, text: str = "") -> str:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -253,3 +254,29 @@ def test_insignificant_change_of_a_share_is_shown_without_direction() -> None:
 
     assert cards.change_text(share(85, 100), share(90, 100), perfect) == "→ No significant change vs prior period"
     assert cards.change_text(share(850, 1000), share(900, 1000), perfect) == "↓ 5.0 pp worse vs prior period"
+
+
+def test_withheld_cost_shows_its_known_part_and_extent() -> None:
+    # 100.00 for 2 of 3 stockouts: the total is the sum, the cost of a stockout their mean.
+    unit, total = MEASURES["stockout_unit_cost"], MEASURES["stockout_total_cost"]
+    known = Answer({}, None, unit.name, None, numerator=100.0, denominator=2, judged=3, unknown=1, no_data="not proven")
+    assert cards.known_part(known, unit) == ("50", "2 of 3 stockouts")
+    assert cards.known_part(replace(known, measure=total.name, denominator=None), total) == ("100", "2 of 3 stockouts")
+    assert cards.known_part(replace(known, value=50.0), unit) is None
+    shown = cards.tiles([cards.Tile(unit, known, None, None, [])], is_dark=False)
+    assert ">50</a>" in shown
+    assert "Known part: 2 of 3 stockouts." in shown
+
+
+@pytest.mark.parametrize(
+    ("measure", "rows", "text"),
+    [
+        ("otif", 1, "Only 1 order ("),
+        ("terms_kept_by_buyer", 8, "Only 8 invoices ("),
+        ("quote_conversion", 1, "Only 1 inquiry ("),
+        ("package_attainment", 17, "Only 17 judged ("),
+    ],
+)
+def test_likely_range_names_the_rows_of_the_share(measure: str, rows: int, text: str) -> None:
+    one = Answer({}, None, measure, 1.0, numerator=rows, denominator=rows, low=0.5, high=1.0)
+    assert cards.too_few_text(one, MEASURES[measure]).startswith(text)
