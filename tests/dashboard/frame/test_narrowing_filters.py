@@ -24,7 +24,8 @@ FILTERED = tuple(entry.file.removesuffix(".py") for entry in ENTRIES if entry.fi
 def content(at: AppTest) -> list[str]:
     """Return what a page shows, without its links and its subtitle, which may hold the filters."""
     assert not at.exception
-    linkless = re.sub(r'(href|data-link)="[^"]*"', "", markup(at))
+    html = "\n".join(str(part.proto.body) for part in at.main.get("html"))
+    linkless = re.sub(r'(href|data-link)="[^"]*"', "", html).replace('<span class="bv-no-chips"></span>', "")
     charts = [str(chart.proto.spec) for chart in at.get("vega_lite_chart")]
     return [linkless, *charts, *(one.value for one in at.caption[1:])]
 
@@ -63,6 +64,9 @@ def test_page_has_exactly_the_filters_that_narrow_it(
     at_home(sample.folder)
     entry = next(entry for entry in ENTRIES if entry.file == f"{page}.py")
     name = None if page == "scorecard" else page
-    unset = content(open_page(name))
-    narrowing = {one for one, address in SET.items() if content(open_page(name, **address)) != unset}
+    fixed: dict[str, str] = {}
+    if page == "customer":  # one of its list, because the list has no tiles
+        fixed["customer"] = re.findall(r'customer\?customer=([^"&]+)"', markup(open_page(name)))[0]
+    unset = content(open_page(name, **fixed))
+    narrowing = {one for one, address in SET.items() if content(open_page(name, **fixed, **address)) != unset}
     assert narrowing == set(entry.filters)
