@@ -136,7 +136,7 @@ def assumed(connection: Connection, name: str, *, scope: str = EVERYONE, on: dat
     number for everyone. on: None for the day of the facts' `as_of`. Raises UnknownName, which lists the nearest names.
     """
     given = assumed_by_scope(connection, name, on=on)
-    return value_for_scope(given, *_scopes_from_narrowest(connection, scope, on))
+    return value_for_scope(given, *_scopes_from_narrowest(connection, given, scope, on))
 
 
 def assumed_by_scope(connection: Connection, name: str, *, on: date | None = None) -> dict[str, Decimal]:
@@ -154,7 +154,7 @@ def stated(connection: Connection, name: str, *, scope: str = EVERYONE, on: date
     Raises UnknownName, which lists the nearest names.
     """
     given = _given_by_scope(connection, name, on)
-    scopes = (*_scopes_from_narrowest(connection, scope, on), EVERYONE)
+    scopes = (*_scopes_from_narrowest(connection, given, scope, on), EVERYONE)
     return next((given[candidate] for candidate in scopes if candidate in given), None)
 
 
@@ -210,15 +210,22 @@ def as_of_day(connection: Connection) -> date | None:
     return None if as_of is None else as_of.date()
 
 
-def _scopes_from_narrowest(connection: Connection, scope: str, on: date | None) -> tuple[str, ...]:
-    """Return the scope and, for a customer, also the scope of their segment on the day."""
+def _scopes_from_narrowest(
+    connection: Connection, given: Mapping[str, Decimal], scope: str, on: date | None
+) -> tuple[str, ...]:
+    """Return the scope and, for a customer, also the scope of their segment on the day, if a segment has a number."""
     kind, _, customer_id = scope.partition(":")
-    if kind != "customer":
+    if kind != "customer" or not any(one.startswith("segment:") for one in given):
         return (scope,)
-    c = customers.c
-    versions = (
-        select(c.service_segment).where(c.customer_id == customer_id, ~c.deleted).order_by(c.valid_from.desc()).limit(1)
-    )
-    day = on or as_of_day(connection)
-    segment = connection.execute(versions if day is None else versions.where(c.valid_from <= day)).scalar_one_or_none()
+    segment = _segments(connection, on).get(customer_id)
     return (scope,) if segment is None else (scope, f"segment:{segment}")
+
+
+@cached_per_generation
+def _segments(connection: Connection, on: date | None) -> dict[str, str | None]:
+    """Return the segment of every customer on the day."""
+    c = customers.c
+    versions = select(c.customer_id, c.service_segment).where(~c.deleted).order_by(c.valid_from)
+    day = on or as_of_day(connection)
+    found = connection.execute(versions if day is None else versions.where(c.valid_from <= day))
+    return dict(map(tuple, found))  # the newest version is the last

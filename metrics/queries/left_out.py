@@ -4,8 +4,8 @@ Shares of orders and order lines judge orders in quarantine as unknown, so they 
 every group and period that it may belong to. Source: R34 (impossible dates); P7 (point, coverage and range).
 """
 
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date
 from functools import cache
@@ -39,8 +39,8 @@ from metrics.schema import invoices, quarantine, quarantine_values, shipments
 from metrics.sql.dialects import Expression, period_start, typed_null
 from metrics.warehouse.query_cache import cached_per_generation
 
-Group = tuple[str, tuple[str | None, ...], date | None]
-"""A feed, the values of the question's dimensions, and the period. An empty value is not known."""
+Group = tuple[tuple[str | None, ...], date | None]
+"""The values of the question's dimensions, and the period. An empty value or period is not known."""
 
 OWN_FEEDS = {
     "message_facts": ("messages",),
@@ -60,17 +60,38 @@ OF_ORDERS = (cycle_facts_table, recovery_facts_table)
 
 def with_left_out(connection: Connection, question: Question, answers: Sequence[Answer]) -> list[Answer]:
     """Return the answers. Money gets a coverage and a remark, and a share counts left out records as unknown."""
-    groups: dict[str, Counter[Group]] = {}
+    groups: dict[str, dict[Group, Counter[str]]] = {}
     for name in dict.fromkeys(question.measures):
         measure = find(name)
         if feeds := _feeds(measure):
             groups[name] = _kept_out(connection, replace(question, measures=()), _alike(name), feeds)
+    patterns = {
+        name: {tuple(value is not None for value in known) for known, _ in counted} for name, counted in groups.items()
+    }
     return [
-        _completed(find(answer.measure), answer, groups[answer.measure], question)
-        if answer.measure in groups
-        else answer
-        for answer in answers
+        _completed(find(name), one, _left_out(one, question.by, groups[name], patterns[name]))
+        if (name := one.measure) in groups
+        else one
+        for one in answers
     ]
+
+
+def _left_out(
+    answer: Answer, by: Sequence[str], groups: dict[Group, Counter[str]], patterns: Iterable[tuple[bool, ...]]
+) -> Counter[str]:
+    """Return the records of each feed that may belong to an answer: what is known of them agrees with it.
+
+    patterns: which of the dimensions the groups know. There are few, so an answer looks up few groups.
+    """
+    values = tuple(answer.dimensions[name] for name in by)
+    found: Counter[str] = Counter()
+    for known in {
+        tuple(value if is_known else None for value, is_known in zip(values, pattern, strict=True))
+        for pattern in patterns
+    }:
+        for period in {None, answer.period}:
+            found.update(groups.get((known, period), {}))
+    return found
 
 
 def _feeds(measure: Measure) -> tuple[str, ...]:
@@ -84,13 +105,7 @@ def _feeds(measure: Measure) -> tuple[str, ...]:
     return ()
 
 
-def _completed(measure: Measure, answer: Answer, groups: Counter[Group], question: Question) -> Answer:
-    values = tuple(answer.dimensions[name] for name in question.by)
-    left_out: Counter[str] = Counter()
-    for (feed, known, period), records in groups.items():
-        same = all(mine is None or mine == theirs for mine, theirs in zip(known, values, strict=True))
-        if same and (period is None or period == answer.period):
-            left_out[feed] += records
+def _completed(measure: Measure, answer: Answer, left_out: Counter[str]) -> Answer:
     count = left_out.total()
     if isinstance(measure.formula, Total) and answer.value is not None:
         without_rate = int(answer.unknown or 0) if measure.facts is money_facts_table else 0
@@ -139,8 +154,8 @@ def _alike(name: str) -> str:
 
 
 @cached_per_generation
-def _kept_out(connection: Connection, question: Question, name: str, feeds: Sequence[str]) -> Counter[Group]:
-    """Count the open quarantined records of these feeds in the period and selection of a question.
+def _kept_out(connection: Connection, question: Question, name: str, feeds: Sequence[str]) -> dict[Group, Counter[str]]:
+    """Count the open quarantined records of these feeds in the period and selection of a question, by feed.
 
     name: one of the measures that leave out the same records.
     """
@@ -153,12 +168,12 @@ def _kept_out(connection: Connection, question: Question, name: str, feeds: Sequ
     else:
         by_order = measure.facts in (order_facts_table, order_line_facts_table) and measure.date in order_facts_table.c
         records = _records(connection, measure.date if by_order else None, keys, where, question.grain)
-    groups: Counter[Group] = Counter()
+    groups: dict[Group, Counter[str]] = defaultdict(Counter)
     for feed, day, period, *values, count in records:
         too_early = day is not None and question.start is not None and day < question.start
         too_late = day is not None and question.end is not None and day > question.end
         if feed in feeds and not too_early and not too_late:
-            groups[feed, tuple(values), period] += count
+            groups[tuple(values), period][feed] += count
     return groups
 
 
