@@ -105,7 +105,7 @@ def _completed(connection: Connection, question: Question) -> list[Answer]:
             behind[source] = _rows_behind(connection, measure, question)
         key = (*result.dimensions.values(), result.period)
         pending, excluded, currency = behind[source].get(key, (None, None, None))
-        money = measure.unit is Unit.MONEY and result.value is not None
+        money = measure.unit is Unit.MONEY and (result.value is not None or result.numerator is not None)
         complete.append(
             replace(result, pending=pending, excluded=excluded, currency=(reporting or currency) if money else None)
         )
