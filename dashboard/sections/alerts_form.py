@@ -286,7 +286,8 @@ def open_rule(rule: Rule | None) -> None:
 
 @access.guarded(Action.SET_ALERTS)
 def _save(rule: Rule, wrong: list[str]) -> None:
-    if wrong := [*wrong, *delivery.refused_channels(rule.channels)]:
+    nameless = [] if user_name.has_user_name() else ["Enter your name at the top of this form. The rule shows it."]
+    if wrong := [*wrong, *delivery.refused_channels(rule.channels), *nameless]:
         st.session_state["_rule_told"] = " ".join(wrong)
         return
     try:

@@ -72,12 +72,15 @@ def test_alert_rule_form_shows_past_firings_and_saves_the_rule(
     at.text_input("rule_mail_0_0").input("ops@example.org").run()
     at.button("rule_save").click().run()
     assert "outside the allowed domains" in markup(at)
+    assert "Enter your name at the top of this form" in markup(at)
+    at.text_input(key="who").set_value("Ada").run()
     monkeypatch.setenv("BUYERVIEW_MAIL_DOMAINS", "example.org")
     at.button("rule_save").click().run()
     with open_store(desk) as store:
         (rule,) = storage.rules(store)
     assert at.text_input("rule_name_0_0_next").value == ""
     assert (rule.name, rule.measure, rule.channels) == ("Late", "otif", ("mailto:ops@example.org",))
+    assert rule.owner == "Ada"
     assert "inconclusive" in markup(at)
     assert "Late" in markup(at)
 
@@ -86,6 +89,7 @@ def test_alert_rule_can_be_filtered_by_any_dimension_and_has_a_minimum_coverage(
     desk: Location, open_page: Open
 ) -> None:
     at = open_page("views_and_alerts")
+    at.text_input(key="who").set_value("Ada")
     at.text_input("rule_name_0_0").input("A slow carrier")
     at.multiselect("rule_by_0_0").set_value(["carrier", "customer"]).run()
     at.multiselect("rule_carrier_0_0").set_value(["Blitz"])
