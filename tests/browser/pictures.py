@@ -21,6 +21,7 @@ from metrics import warehouse
 from metrics.facts.orders import order_facts_table
 from metrics.warehouse import Location, reading
 from sample_data import generate
+from tests.browser.conftest import SETTLED
 from tests.support.programs import require
 
 OUT = Path(__file__).resolve().parents[2] / "docs" / "pictures"
@@ -58,11 +59,11 @@ def take(home: Path, out: Path, only: str | None) -> None:
                 page.get_by_role("heading", level=1).first.wait_for(timeout=60_000)
                 page.wait_for_timeout(400)
                 page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for(timeout=60_000)
-                page.wait_for_timeout(900)  # charts are drawn after the script has ended
+                page.wait_for_function(SETTLED, polling=100, timeout=60_000)  # drawn after the script
                 # The page scrolls inside its own frame, so the window must be as high as the content.
                 height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
                 page.set_viewport_size({"width": width, "height": min(max(int(height), 900), 6000)})
-                page.wait_for_timeout(500)
+                page.wait_for_timeout(900)
                 picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB").quantize(COLOURS).convert("RGB")
                 picture.save(out / f"{name}-{width}-{scheme}.webp", lossless=True)
                 page.set_viewport_size({"width": width, "height": 900})
