@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
 from benchmarks.cluster import Cluster
 from ingest.pipeline import run
@@ -127,6 +128,19 @@ def postgres_url() -> Iterator[str]:
     """URL of a throwaway PostgreSQL cluster, one per test session."""
     with postgres.cluster() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def sample_on_server(postgres_url: str, sample: Location) -> Iterator[Location]:
+    """The sample of the fixture `sample` in PostgreSQL, for tests that only read."""
+    assert sample.folder is not None
+    with postgres.database(postgres_url, "sample") as url:
+        place = Location(url=make_url(url))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(rebuild, "FACT_TABLES", FACT_TABLES)  # as in _ingest_sample
+            run(sample.folder.parent / "sample" / "mapping.toml", location=place, now=datetime(2026, 7, 1, 6))
+        yield place
+        warehouse.close(place)
 
 
 @pytest.fixture(scope="session")

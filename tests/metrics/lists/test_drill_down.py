@@ -4,13 +4,11 @@ warehouse.
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date
 
 import pytest
-from sqlalchemy import Connection, make_url
+from sqlalchemy import Connection
 
-from ingest.pipeline import run
-from metrics import warehouse
 from metrics.errors import UnknownName
 from metrics.lists.drill_down import ADDED, TESTS, all_rows, drill_down, inputs
 from metrics.lists.drill_down_parts import drillable_parts, first_part
@@ -19,7 +17,6 @@ from metrics.model.measure import Derived, Ratio, Spread, Study, Total
 from metrics.model.question import Question
 from metrics.queries.answer import answer
 from metrics.warehouse import Location, reading
-from tests.support import postgres
 
 HALF = {"start": date(2026, 1, 1), "end": date(2026, 6, 30)}
 WITH_ROWS = [name for name, measure in MEASURES.items() if drillable_parts(measure)]
@@ -29,17 +26,9 @@ MADE = [name for name, measure in MEASURES.items() if isinstance(measure.formula
 @pytest.fixture(scope="module", params=["embedded", "server"])
 def connection(request: pytest.FixtureRequest, sample: Location) -> Iterator[Connection]:
     """The judged orders of the sample, on the server in the long run."""
-    if request.param == "embedded":
-        with reading(sample) as opened:
-            yield opened
-        return
-    assert sample.folder is not None
-    with postgres.database(request.getfixturevalue("postgres_url"), "drill") as url:
-        place = Location(url=make_url(url))
-        run(sample.folder.parent / "sample" / "mapping.toml", location=place, now=datetime(2026, 7, 1, 6))
-        with reading(place) as opened:
-            yield opened
-        warehouse.close(place)
+    place: Location = sample if request.param == "embedded" else request.getfixturevalue("sample_on_server")
+    with reading(place) as opened:
+        yield opened
 
 
 def test_every_measure_has_rows_or_is_derived_from_measures_with_rows() -> None:

@@ -5,18 +5,14 @@ questions without rollups, and adds up the parts of every total.
 """
 
 import math
-from collections.abc import Iterator
 from dataclasses import fields
-from datetime import datetime
 from decimal import Decimal
 from operator import attrgetter
 from typing import Any
 
 import pytest
-from sqlalchemy import make_url, select
+from sqlalchemy import select
 
-from ingest.pipeline import run
-from metrics import warehouse
 from metrics.access import Scope
 from metrics.facts import rejudge
 from metrics.facts.orders import order_facts_table, order_line_facts_table
@@ -31,12 +27,10 @@ from metrics.queries.scope import reading as scoped_reading
 from metrics.rebuild import rebuild
 from metrics.warehouse import Location, reading, writing
 from tests.conftest import SAMPLE_ORDERS
-from tests.support import postgres
 from tests.support.every_case import EVERY_CASE
 
 pytestmark = pytest.mark.both_engines
 
-NOW = datetime(2026, 7, 1, 6)
 BYS: tuple[tuple[str, ...], ...] = ((), *((name,) for name in DIMENSIONS))
 GRAINS = (None, "week", "month")
 EVERYTHING = tuple(MEASURES)
@@ -66,15 +60,10 @@ def embedded(sample: Location) -> Location:
     return sample
 
 
-@pytest.fixture(scope="module")
-def server(postgres_url: str, sample: Location) -> Iterator[Location]:
+@pytest.fixture
+def server(sample_on_server: Location) -> Location:
     """The same orders in PostgreSQL."""
-    assert sample.folder is not None
-    with postgres.database(postgres_url, "engines_agree") as url:
-        place = Location(url=make_url(url))
-        run(sample.folder.parent / "sample" / "mapping.toml", location=place, now=NOW)
-        yield place
-        warehouse.close(place)
+    return sample_on_server
 
 
 def asked(place: Location, measures: tuple[str, ...], by: tuple[str, ...], grain: str | None) -> list[Answer]:
