@@ -33,7 +33,7 @@ from sqlalchemy import (
 from metrics.facts.fact_table import BuildContext, FactTable, fact_table, only_stale
 from metrics.facts.orders.promise_revisions import current_promises, has_revisions
 from metrics.facts.orders.tables import DIMENSION_COLUMNS, order_facts_table, order_line_facts_table
-from metrics.facts.rejudge import rejudge
+from metrics.facts.rejudge import mapped_for_timing, rejudge
 from metrics.policy import Anchor, Policy
 from metrics.sql.dialects import Expression, Rows
 from metrics.sql.moments import moment_span
@@ -67,13 +67,7 @@ _VERDICT_COLUMNS = ("state", "on_time", "on_time_reason", "next_change_at")
 
 def select_rows(connection: Connection, context: BuildContext) -> Iterator[Rows]:
     """Return every sale order with the verdict by each date."""
-    # Invoices, returns and exchange rates do not affect on_time. Without them the judgement needs fewer joins.
-    lean = replace(
-        context,
-        mapped=frozenset(
-            name for name in context.mapped if name.split(".")[0] not in ("invoice_lines", "returns", "fx_rates")
-        ),
-    )
+    lean = replace(context, mapped=mapped_for_timing(context.mapped))
     with ExitStack() as stack:
         requested = stack.enter_context(
             rejudge(
@@ -130,13 +124,18 @@ def _rows(context: BuildContext, requested: FromClause, current: FromClause | No
 def _orders_with_other_request(context: BuildContext) -> Select[tuple[str]]:
     """Return the orders with a line whose requested date differs from its first promise."""
     line = order_line_facts_table.c
-    differs = _instant(line.request_at) != _instant(line.promise_at)
     return (
         select(line.order_id)
         .select_from(only_stale(order_line_facts_table, line.order_id, context))
-        .where(differs)
+        .where(request_differs())
         .distinct()
     )
+
+
+def request_differs() -> Expression:
+    """Return whether the requested date of an order line differs from its first promise."""
+    line = order_line_facts_table.c
+    return _instant(line.request_at) != _instant(line.promise_at)
 
 
 def _orders_with_other_promise(context: BuildContext) -> Select[tuple[str]]:

@@ -23,6 +23,17 @@ LINES_PER_BATCH = 125_000
 Spark judges all orders in one statement: it divides the work among its workers, and plans a statement for seconds.
 """
 
+TIMING_COLUMNS = frozenset(("state", "on_time", "on_time_reason", "complete", "complete_reason", "otif", "otif_reason"))
+"""Columns of the order facts that depend on orders, promises and shipments only."""
+
+
+def mapped_for_timing(mapped: frozenset[str]) -> frozenset[str]:
+    """Return the mapped columns without those that no column of TIMING_COLUMNS needs.
+
+    Invoices, returns and exchange rates do not affect them. Without these feeds the judgement needs fewer joins.
+    """
+    return frozenset(name for name in mapped if name.split(".")[0] not in ("invoice_lines", "returns", "fx_rates"))
+
 
 @contextmanager
 def rejudge(

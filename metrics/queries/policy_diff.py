@@ -106,18 +106,18 @@ def policy_diff(
     counts: Counter[tuple[Verdict, Verdict]] = Counter()
     flips: list[Flip] = []
     only_first = only_other = 0
-    for stored, rejudged in judge_under(connection, policies, view or View(), columns):
+    for stored, rejudged, number in judge_under(connection, policies, view or View(), columns):
         before, after, alone = (
             (stored, rejudged[0], rejudged[1:]) if strict_first else (rejudged[0], rejudged[1], rejudged[2:])
         )
         states = before[state] == "judged", after[state] == "judged"
         if states != (True, True):
-            only_first += states == (True, False)
-            only_other += states == (False, True)
+            only_first += number if states == (True, False) else 0
+            only_other += number if states == (False, True) else 0
             continue
-        counts[before[verdict], after[verdict]] += 1
+        counts[before[verdict], after[verdict]] += number
         if before[verdict] is not after[verdict] and after[verdict] is not None:
-            flips.append(_flip(verdict, before, after, keys, alone))
+            flips.append(_flip(stored["order_id"], verdict, before, after, keys, alone))
     found = Diff(
         verdict=verdict,
         keys=keys,
@@ -152,7 +152,7 @@ def _count(counts: Counter[tuple[Verdict, Verdict]], side: int, verdict: Verdict
     return sum(number for pair, number in counts.items() if pair[side] is verdict)
 
 
-def _flip(verdict: str, before: Row, after: Row, keys: Sequence[str], alone: Sequence[Row]) -> Flip:
+def _flip(order_id: str, verdict: str, before: Row, after: Row, keys: Sequence[str], alone: Sequence[Row]) -> Flip:
     rules = (
         [
             key
@@ -164,7 +164,7 @@ def _flip(verdict: str, before: Row, after: Row, keys: Sequence[str], alone: Seq
     )
     reason = f"{verdict}_reason"
     return Flip(
-        before["order_id"],
+        order_id,
         before[verdict],
         after[verdict],
         ", ".join(rules) or COMBINED,

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Connection
 
+from metrics.facts import anchor_dates
 from metrics.queries.definition_ladder import RUNGS, Findings, Ladder, available_rungs, definition_ladder
 from metrics.queries.what_if import View
 from tests.metrics.queries.test_answer import customers, history, of, publish, together
@@ -15,7 +16,7 @@ from tests.support.ask_measures import only
 from tests.support.builders import everything
 from tests.support.engines import memory
 
-filled = only()
+filled = only(anchor_dates)
 
 NAMES = [rung.name for rung in RUNGS]
 

@@ -20,8 +20,11 @@ from metrics.measures.catalog import MEASURES
 from metrics.model.dimensions import DIMENSIONS
 from metrics.model.measure import Total
 from metrics.model.question import ALL_QUARANTINED, NO_RATES, NOTHING_KNOWN
+from metrics.policy import Policy
 from metrics.queries import statements
 from metrics.queries.answer import Answer, Question, answer
+from metrics.queries.definition_ladder import definition_ladder
+from metrics.queries.policy_diff import policy_diff
 from metrics.queries.rollups import ROLLED
 from metrics.queries.scope import reading as scoped_reading
 from metrics.rebuild import rebuild
@@ -114,6 +117,19 @@ def test_both_engines_give_the_same_answers_under_a_scope(scope: Scope, embedded
         with scoped_reading(place, scope) as connection:
             found.append(answer(connection, Question(EVERYTHING)))
     assert_same(*found)
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(
+    "scope", [(), pytest.param((("region", ("North",)),), marks=pytest.mark.long)], ids=["all", "scope"]
+)
+def test_both_engines_give_the_same_ladder_and_policy_diff(scope: Scope, embedded: Location, server: Location) -> None:
+    both = []
+    for place in (embedded, server):
+        with scoped_reading(place, scope) as connection:
+            both.append((definition_ladder(connection), policy_diff(connection, Policy(late_tolerance_days=1))))
+    assert both[0] == both[1]
+    assert both[0][0].orders > 0
 
 
 @pytest.mark.postgres
