@@ -79,7 +79,7 @@ def test_random_orders_that_are_not_judged_again_keep_their_verdicts(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("start", range(100, 140 if MANY else 103))
+@pytest.mark.parametrize("start", range(100, 140 if MANY else 102))
 def test_many_random_orders_that_are_not_judged_again_keep_their_verdicts(
     connection: Connection, start: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -90,5 +90,5 @@ def test_many_random_orders_that_are_not_judged_again_keep_their_verdicts(
 def test_orders_of_the_worked_examples_that_are_not_judged_again_keep_their_verdicts(
     connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for world in strict_worlds_of_the_cases(at_least=0 if MANY else 3):
+    for world in strict_worlds_of_the_cases(at_least=0 if MANY else 100):
         compare(connection, world, monkeypatch, len(DIFFS))
