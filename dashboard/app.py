@@ -11,6 +11,7 @@ from dashboard.components import cards, formatting, latency, theme
 from dashboard.frame import (
     access,
     filters,
+    links,
     live_refresh,
     menu,
     messages,
@@ -21,7 +22,6 @@ from dashboard.frame import (
     user_name,
 )
 from dashboard.frame.menu_entries import Filter
-from dashboard.sections import drill_down
 from dashboard.sign_in import Mode, read_settings
 from metrics.errors import AccessEnded, BuyerviewError, GenerationGone, StorageFailed, WarehouseUnreachable
 from metrics.lists.data_status import DataStatus, data_status
@@ -146,7 +146,7 @@ def unpin() -> None:
 
 def narrowing() -> tuple[Filter, ...]:
     """Return the filters that narrow this page. A drill-down may show a number that does not follow the period."""
-    ignored = {Filter.PERIOD} if entry.file == "drill_down.py" and drill_down.ignores_period() else set()
+    ignored = {Filter.PERIOD} if entry.path == links.DRILL_DOWN and links.drill_down_ignores_period() else set()
     return tuple(one for one in entry.filters if one not in ignored)
 
 

@@ -3,11 +3,13 @@
 from datetime import date
 from urllib.parse import urlencode
 
+import streamlit as st
+
 from dashboard.components import formatting
 from dashboard.frame import filters
 from metrics.lists.drill_down_parts import first_part
 from metrics.measures.catalog import MEASURES
-from metrics.model.measure import Percentile, Ratio, Total
+from metrics.model.measure import SNAPSHOT, Percentile, Ratio, Total
 
 DRILL_DOWN = "behind"
 WHAT_CHANGED = "what-changed"
@@ -78,6 +80,13 @@ def parse_days(text: str | None) -> Days | None:
     except ValueError:
         return None
     return (start, end) if start <= end else None
+
+
+def drill_down_ignores_period() -> bool:
+    """Return True if the drill-down of the address does not follow the period: it has own days, or is a snapshot."""
+    measure = MEASURES.get(st.query_params.get("measure", ""))
+    has_days = parse_days(st.query_params.get("days")) is not None
+    return has_days or (measure is not None and measure.date == SNAPSHOT)
 
 
 def can_explain(measure: str) -> bool:

@@ -23,7 +23,7 @@ from metrics.lists.drill_down import ADDED, DrillDown, all_rows, drill_down
 from metrics.lists.drill_down_parts import drillable_parts, first_part, is_test
 from metrics.measures.catalog import MEASURES, find, has_dimension
 from metrics.model.dimensions import DIMENSIONS, OWN_DIMENSIONS
-from metrics.model.measure import SNAPSHOT, Measure, Percentile, Spread, Unit
+from metrics.model.measure import Measure, Percentile, Spread, Unit
 from metrics.model.question import Answer, Question
 from metrics.model.statistics import Number
 
@@ -83,13 +83,6 @@ def requested(filters: Filters) -> DrillDownRequest:
     start, end = days or (filters.start, filters.end)
     at = links.parse_at(st.query_params.get_all("at"))
     return DrillDownRequest(measure, part if part in able or not able else able[0], at, days, start, end, filters.where)
-
-
-def ignores_period() -> bool:
-    """Return True if the number in the address does not follow the period: it has days of its own or is a snapshot."""
-    measure = MEASURES.get(st.query_params.get("measure", FIRST))
-    has_days = links.parse_days(st.query_params.get("days")) is not None
-    return has_days or (measure is not None and measure.date == SNAPSHOT)
 
 
 def rows(one: DrillDownRequest) -> DrillDown:
