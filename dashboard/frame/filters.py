@@ -11,6 +11,7 @@ from datetime import date, timedelta
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.state.query_params import QueryParams
 
 from dashboard.components import cards, formatting, theme
 from dashboard.components.locale import reader
@@ -307,7 +308,8 @@ def dropped_values(path: str) -> dict[str, list[str]]:
     """Return the complete query parameters if the change to the page at `path` dropped the filters; else {}.
 
     A menu link clicked before the controls are drawn has no filters, because Streamlit keeps only parameters that a
-    control has bound. Going back to an address without filters does not count.
+    control has bound. Going back to an address without filters does not count. The parameters are unbound, so that they
+    can be set.
     """
     came_from, before = st.session_state.get("_path"), filters_url()
     st.session_state["_path"] = path
@@ -316,7 +318,21 @@ def dropped_values(path: str) -> dict[str, list[str]]:
     if came_from in (None, path) or not before or now or (context is not None and context.is_history_navigation):
         st.session_state["_address"] = now  # also if this run stops early
         return {}
-    return {name: st.query_params.get_all(name) for name in st.query_params} | before
+    whole = {name: st.query_params.get_all(name) for name in st.query_params} | before
+    if context is not None:
+        with context.session_state.query_params() as parameters:
+            _unbind(parameters, whole)
+    return whole
+
+
+def _unbind(parameters: QueryParams, names: Collection[str]) -> None:
+    """Unbind query parameters from their controls: Streamlit refuses to set a bound one.
+
+    The server binds a parameter before the browser has the control, so it may be bound although a click dropped it.
+    """
+    for name in names:
+        if (binding := parameters.get_binding_for_param(name)) is not None:
+            parameters.unbind_widget(binding.widget_id)
 
 
 def _of_address() -> dict[str, list[str]]:

@@ -157,3 +157,24 @@ def test_url_has_no_parameter_if_only_the_default_choice_changes() -> None:
         assert "measure" not in at.query_params
     at.selectbox[0].set_value("a").run()
     assert at.query_params["measure"] in ("a", ["a"])
+
+
+def test_dropped_filters_can_be_set_although_a_control_has_bound_them() -> None:
+    """The server binds a parameter while it draws. A click before the browser has the control drops it all the same."""
+
+    def script() -> None:
+        import streamlit as st
+
+        from dashboard.frame import filters
+
+        if "_path" not in st.session_state:
+            st.session_state["_path"], st.session_state["_address"] = "failed-orders", {"segment": ["B"]}
+            st.text_input("Segment", key="segment", bind="query-params")
+        else:
+            whole = filters.dropped_values("order-story")
+            st.query_params.from_dict(whole)
+            st.write(st.query_params.get_all("segment"))
+
+    page = AppTest.from_function(script).run().run()
+    assert not page.exception
+    assert page.json[0].value == '["B"]'
