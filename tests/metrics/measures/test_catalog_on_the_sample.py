@@ -104,15 +104,22 @@ def without(sample: Location, feed: str) -> Iterator[Connection]:
     copy.unlink()
 
 
+@pytest.fixture(scope="module")
+def before(sample: Location) -> dict[str, Answer]:
+    """Return the answers of the whole sample."""
+    with reading(sample) as connection:
+        return {found.measure: found for found in answer(connection, Question(tuple(MEASURES)))}
+
+
 @pytest.mark.long  # test_left_out_columns.py leaves out each column
 @pytest.mark.parametrize(
     "feed",
     [feed for feed in FEEDS if feed not in ("targets", "assumptions")],
 )
-def test_n14_measure_without_a_feed_names_the_feed_or_uses_other_feeds(feed: str, sample: Location) -> None:
+def test_n14_measure_without_a_feed_names_the_feed_or_uses_other_feeds(
+    feed: str, before: dict[str, Answer], sample: Location
+) -> None:
     """N14: what had a value has one, or names the feed. What was more than 0 is not 0 for want of the feed."""
-    with reading(sample) as connection:
-        before = {found.measure: found for found in answer(connection, Question(tuple(MEASURES)))}
     with without(sample, feed) as connection:
         after = {found.measure: found for found in answer(connection, Question(tuple(MEASURES)))}
     unnamed = {

@@ -71,7 +71,7 @@ def whole(sample: Location) -> tuple[set[str], dict[str, Answer]]:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("column", COLUMNS if EVERY_CASE else COLUMNS[::8])
+@pytest.mark.parametrize("column", COLUMNS if EVERY_CASE else COLUMNS[::16])
 def test_n14_without_a_column_a_number_is_named_or_stands_on_other_columns(
     column: str, sample: Location, whole: tuple[set[str], dict[str, Answer]]
 ) -> None:
