@@ -127,8 +127,8 @@ def _tile(tile: Tile, colour: dict[str, str]) -> str:
     number = _number(tile, part[0] if part else shown)
     parts = [heading, f'<div class="bv-value"{_tooltip(tile)}>{number}{tile.mark}</div>']
     if tile.now is None or shown == formatting.DASH:
-        told = ([f"Known part: {part[1]}."] if part else []) + [_missing(why_missing(tile.now))]
-        parts += [f'<div class="bv-note">{formatting.html(note)}</div>' for note in told]
+        remarks = ([f"Known part: {part[1]}."] if part else []) + [_missing(why_missing(tile.now))]
+        parts += [f'<div class="bv-note">{formatting.html(remark)}</div>' for remark in remarks]
         return f'<li class="{classes}">{"".join(parts)}</li>'
     if status is not Status.NO_TARGET:
         target = ""
@@ -277,7 +277,7 @@ def too_few_text(answer: Answer, measure: Measure) -> str:
 
 
 def _judged(rows: int, measure: Measure) -> str:
-    """Return the rows of a share with their noun: "1 order", "8 invoices"; "17 judged" if they are no rows."""
+    """Return the rows of a share with their noun: "1 order", "8 invoices"; "17 judged" if it does not count rows."""
     if isinstance(measure.formula, Derived | Study) or measure.in_base_units:
         return f"{formatting.integer(rows)} judged"
     one, many = NOUNS.get(measure.grain, (measure.grain, f"{measure.grain}s"))

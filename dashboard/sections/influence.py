@@ -31,12 +31,7 @@ def influence_headline(view: MeasureView) -> None:
     with theme.card("headline"):
         headline(
             view,
-            (
-                won,
-                " of ",
-                inquiries,
-                f" {noun} became an order.",
-            ),
+            (won, " of ", inquiries, f" {noun} became an order."),
             ("Median time to answer ", median, ", P90 ", p90, "."),
             (number(answers, "quotes_with_choice"), " of the answers offered a choice of price and lead time."),
             ("Average price of one day faster: ", number(answers, "lead_day_price"), ".") if has_price else (),

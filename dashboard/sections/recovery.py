@@ -180,7 +180,7 @@ def _by(view: MeasureView, dimension: str, names: tuple[str, ...], feed: str, wh
     )
     left_out = [MEASURES[name].title.lower() for name in names if name in mixed and name not in known]
     notes = [f"Not shown: {' and '.join(left_out)}, because the goods have several units."] if left_out else []
-    notes += ["A dash stands for goods of several units."] if mixed & set(known) else []
+    notes += ["A dash means that the goods have several units."] if mixed & set(known) else []
     if notes:
         st.caption(" ".join(notes))
 

@@ -1,6 +1,6 @@
 """Orders whose verdicts another policy may change, so that all others need no judging again.
 
-Each SELECT may name too many orders, and never too few. A set is made of SELECTs of `order_id`, with repetitions.
+Each SELECT returns `order_id`. It may name too many orders, and never too few.
 """
 
 from collections.abc import Sequence
@@ -33,7 +33,8 @@ def changed_by_policies(connection: Connection, policies: Sequence[Policy]) -> R
     """Select the orders whose verdicts under a policy may differ from the strict ones; None: any order may.
 
     Another anchor date changes only orders whose dates differ. A later deadline changes only the orders of
-    `_changed_by_later_deadline`, and those whose buyer moved the promise, because it decides if he was in time.
+    `_changed_by_later_deadline`, and those whose buyer moved the promise: the deadline decides whether that was in
+    time.
     """
     as_of, known = as_of_facts(connection), mapped(connection)
     parts = [select(_order.order_id).where(false())]

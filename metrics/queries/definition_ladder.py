@@ -23,11 +23,7 @@ from metrics.model.question import Answer
 from metrics.model.statistics import wilson
 from metrics.policy import STRICT, Anchor, Policy, Timing
 from metrics.queries.affected_orders import changed_by_later_promise, other_tests_changed_by_request
-from metrics.queries.what_if import (
-    View,
-    judge_under,
-    judged_again,
-)
+from metrics.queries.what_if import View, judge_under, judged_again
 from metrics.schema import Row
 from metrics.sql.dialects import Expression, Rows
 

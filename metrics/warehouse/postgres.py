@@ -77,7 +77,7 @@ run; with the default of 30,000 rows they took a fifth of its time.
 """
 
 VIEWS_SETTINGS = {"enable_nestloop": "off", "work_mem": "64MB"}
-"""Further settings of a session with views. The plans of statements over views of views expect few rows, as a run's."""
+"""Further settings of a session with views. PostgreSQL estimates a few rows for views of views too (RUN_SETTINGS)."""
 
 NOT_CONNECTABLE = (ImportError, OSError, TypeError, ValueError)
 """Errors that a driver raises for a URL it cannot use, in addition to its own."""

@@ -278,5 +278,5 @@ def test_returns_of_several_units_have_a_dash_and_not_a_sum(
     assert rows == [["Not", "wanted", "3"], ["Damage", "–"]]
     assert (
         "Not shown: share of units returned, because the goods have several units. "
-        "A dash stands for goods of several units."
+        "A dash means that the goods have several units."
     ) in captions
