@@ -14,6 +14,7 @@ from sqlalchemy import Column, Connection, String, Table, insert, select
 from ingest.errors import HistoryNotWritten, RunAborted
 from ingest.load.clean_rows import clean_rows
 from ingest.load.load import load
+from ingest.load.quantity_versions import store_versions
 from ingest.load.touched_orders import affects_all_orders
 from ingest.mapping.mapping_file import Mapping, load_mapping
 from ingest.quarantine import records
@@ -40,7 +41,7 @@ from metrics.provenance.run_chain import hash_of_next
 from metrics.queries.outdated import missing_column
 from metrics.rebuild.consistency import check_consistency
 from metrics.rebuild.lake_facts import update_facts
-from metrics.schema import FEEDS, checks, restated_quantities, runs
+from metrics.schema import FEEDS, checks, runs
 from metrics.sql.dialects import analyze
 from metrics.warehouse import Build, Location, copy_for_dry_run, create_tables, locate, writing
 from metrics.warehouse.failpoint import failpoint
@@ -304,8 +305,8 @@ def rebuild_facts(state: RunState, build: Build, touched: Table | None) -> None:
         or latest_event(connection, state.mapping.time_zone, present=state.started_at)
         or state.started_at
     )
-    as_of = {"run_id": state.known.next_run_id, "data_as_of": state.as_of}
-    insert_rows(connection, restated_quantities, ({**as_of, **row} for row in state.loaded.quantities))
+    if state.loaded.quantities is not None:
+        store_versions(connection, state.loaded.quantities, run_id=state.known.next_run_id, as_of=state.as_of)
     if touched is not None and passed_by_events(connection, state.as_of, before_file=state.known.next_file_id):
         touched = None  # a partial rebuild would miss events between the two watermarks
     feeds = state.loaded.changed_feeds(connection) if state.mapping.store is not None else None

@@ -664,11 +664,21 @@ restated_quantities = Table(
     metadata,
     Column("order_id", String, nullable=False, comment="order_lines.order_id"),
     Column("line_no", String, nullable=False, comment="order_lines.line_no"),
-    Column("run_id", BigInteger, nullable=False, comment="run that restated it"),
+    Column("run_id", BigInteger, nullable=False, comment="run that loaded the version"),
     Column("data_as_of", DateTime, nullable=False, comment="runs.data_as_of of that run, UTC"),
-    Column("before_qty", QTY, nullable=False, comment="ordered_qty before"),
-    Column("after_qty", QTY, nullable=False, comment="ordered_qty after"),
-    comment="one row: one change of a line's ordered_qty by a later record (typed for R14; `restatements` has JSON)",
+    Column(
+        "before_qty",
+        QTY,
+        nullable=False,
+        comment="without file_id: ordered_qty before, else after_qty",
+    ),
+    Column("after_qty", QTY, nullable=False, comment="ordered_qty of the version"),
+    Column("unit", String, comment="order_lines.unit of the version"),
+    Column("source_updated_at", DateTime, comment="order_lines.source_updated_at of the version"),
+    Column("deleted", Boolean, comment="order_lines.deleted of the version"),
+    Column("file_id", BigInteger, comment="run_files.file_id of the version; null: stored before its place was"),
+    Column("row_no", BigInteger, comment="order_lines.row_no of the version"),
+    comment="one row: one version of a line that has several (typed for R14; `restatements` has JSON)",
 )
 
 local_days = Table(

@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from ingest.errors import RunAborted
 from ingest.load.key_conflicts import find_conflicts
-from ingest.load.quantity_versions import quantity_changes
+from ingest.load.quantity_versions import find_versions
 from ingest.load.recheck import PARENT_COLUMNS, note_changed_parents
 from ingest.load.restatements import content_columns, restated_rows
 from ingest.load.result import Check, LoadResult
@@ -52,7 +52,7 @@ def fill_empty_table(connection: Connection, feed: str, valid_rows: Rows, result
         both = select(target).join(repeated, _same_key(feed, target, repeated)).subquery()
         result.conflicts += find_conflicts(connection, feed, both)
         if feed == "order_lines":
-            result.quantities.extend(quantity_changes(connection, both))
+            result.quantities = find_versions(connection, both)
         ranked = (
             select(
                 target.c.file_id,
@@ -96,9 +96,9 @@ def merge(
         insert(incoming).from_select([*names, "place"], select(*(rows.c[name] for name in names), place))
     )
     if feed == "order_lines":
-        quantities = list(quantity_changes(connection, incoming, stored=target))
-        result.quantities.extend(quantities)  # an older version changes no row, but what is owed
-        insert_rows(connection, touched, ({"order_id": row["order_id"]} for row in quantities))
+        result.quantities = find_versions(connection, incoming, stored=target)
+        if result.quantities is not None:  # an older version changes no row, but what is owed
+            add_orders(connection, touched, select(result.quantities.c.order_id))
     total = connection.scalar(select(func.count()).select_from(incoming)) or 0
     repeated = count_per_file(connection, incoming, incoming.c.place > 1)
     result.counts.supersede(repeated)

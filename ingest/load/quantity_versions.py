@@ -1,87 +1,151 @@
-"""Quantities of an order line that several versions of its record give, for restated quantities.
+"""Versions of an order line's record, for its owed quantity.
 
-The owed quantity depends on the first quantity and on later ones (R14, quantity changes), so a version counts even if a
-newer version of the same run replaces it, and even if an older version arrives after a newer one. Records of one file
+The owed quantity depends on the first quantity and on later ones (R14, quantity changes). `restated_quantities` keeps
+every version of a line that has several, with its place among them, so that the order of arrival does not matter: a
+version counts even if a newer one of the same run replaces it, or if an older one arrives after it. Records of one file
 without different `source_updated_at` are no versions: `same_key` combines them.
 """
 
-from collections.abc import Iterator, Sequence
-from itertools import groupby
-from typing import Any
+from datetime import datetime
+from decimal import ROUND_HALF_UP
 
-from sqlalchemy import BigInteger, Connection, FromClause, RowMapping, and_, func, literal, select, union_all
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    DateTime,
+    FromClause,
+    String,
+    Table,
+    and_,
+    case,
+    delete,
+    false,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    true,
+    union_all,
+)
 
-from metrics.schema import restated_quantities, run_files, runs
+from ingest.load.unit_conversion import QUANTITY_STEP
+from ingest.storage.bulk_insert import create_temporary, insert_rows
+from metrics.schema import QTY, restated_quantities, run_files, runs
 
 KEY = ("order_id", "line_no")
-_CONTENT = (*KEY, "ordered_qty", "deleted", "source_updated_at", "file_id", "row_no")
+_CONTENT = (*KEY, "ordered_qty", "unit", "source_updated_at", "deleted", "file_id", "row_no")
 
 
-def quantity_changes(
-    connection: Connection, incoming: FromClause, *, stored: FromClause | None = None
-) -> Iterator[dict[str, Any]]:
-    """Yield the changes of ordered_qty among the incoming versions and the stored version of each line.
+def find_versions(connection: Connection, incoming: FromClause, *, stored: FromClause | None = None) -> Table | None:
+    """Return a table of the versions of lines that have several: those that arrive, and the stored ones.
 
-    A version from which the line was deleted, and the versions before it, do not count.
+    It has the columns of `_CONTENT`, and `stored`. None: no line has several versions.
     """
-    for key, versions in groupby(_differing(connection, incoming, stored), lambda row: tuple(row[one] for one in KEY)):
-        yield from _changes(connection, dict(zip(KEY, key, strict=True)), list(versions))
-
-
-def _differing(connection: Connection, incoming: FromClause, stored: FromClause | None) -> Sequence[RowMapping]:
-    """Return the versions of the lines whose quantity differs between them, oldest first."""
     group = [incoming.c[name] for name in (*KEY, "file_id", "source_updated_at")]
     last = func.row_number().over(partition_by=group, order_by=incoming.c.row_no.desc())
-    arrived = literal(0, BigInteger).label("stored")
-    rows = [select(*[incoming.c[name] for name in _CONTENT], arrived, last.label("place"))]
-    if stored is not None:
+    arrived = select(*[incoming.c[name] for name in _CONTENT], last.label("place")).subquery("arrived")
+    new = select(*[arrived.c[name] for name in _CONTENT], false().label("stored")).where(arrived.c.place == 1)
+    if stored is None:
+        version = new.subquery("versions")
+    else:
+        # A repeated record is no version.
+        same = [arrived.c[name] == stored.c[name] for name in KEY] + [
+            arrived.c[name].is_not_distinct_from(stored.c[name])
+            for name in ("ordered_qty", "source_updated_at", "deleted")
+        ]
+        new = new.where(~select(literal(1)).where(*same).exists())
         here = select(literal(1)).where(*[incoming.c[name] == stored.c[name] for name in KEY]).exists()
-        one = literal(1, BigInteger)
-        rows.append(select(*[stored.c[name] for name in _CONTENT], one.label("stored"), one.label("place")).where(here))
-    version = union_all(*rows).subquery("versions")
-    v = version.c
-    lines = (
-        select(v.order_id, v.line_no)
-        .where(v.place == 1)
-        .group_by(v.order_id, v.line_no)
-        .having(func.min(v.ordered_qty) < func.max(v.ordered_qty))
-        .subquery("differing_lines")
+        known = select(*[stored.c[name] for name in _CONTENT], true().label("stored")).where(here)
+        version = union_all(new, known).subquery("versions")
+    v, r = version.c, restated_quantities.c
+    withdrawn = case((v.deleted, 1), else_=0)
+    several = or_(
+        func.min(v.ordered_qty) < func.max(v.ordered_qty),
+        func.min(v.source_updated_at) < func.max(v.source_updated_at),
+        and_(func.count(v.source_updated_at) > 0, func.count(v.source_updated_at) < func.count()),
+        func.min(withdrawn) < func.max(withdrawn),
     )
-    found = (
-        select(version)
-        .join(lines, and_(*[lines.c[name] == v[name] for name in KEY]))
-        .where(v.place == 1)
-        .order_by(v.order_id, v.line_no, v.source_updated_at.nulls_first(), v.file_id, v.row_no)
+    differing = select(v.order_id, v.line_no).group_by(v.order_id, v.line_no).having(several)
+    lines = differing.union(select(r.order_id, r.line_no)).subquery("lines_of_versions")
+    again = [r[name] == v[name] for name in (*KEY, "file_id", "row_no", "deleted")]
+    found = create_temporary(
+        connection,
+        "quantity_versions",
+        *[Column(name, String) for name in KEY],
+        Column("ordered_qty", QTY),
+        Column("unit", String),
+        Column("source_updated_at", DateTime),
+        Column("deleted", Boolean),
+        *[Column(name, BigInteger) for name in ("file_id", "row_no")],
+        Column("stored", Boolean),
     )
-    return connection.execute(found).mappings().all()
+    rows = (
+        select(*v)
+        .join_from(version, lines, and_(*[lines.c[name] == v[name] for name in KEY]))
+        .where(~select(literal(1)).where(*again).exists())
+    )
+    if connection.execute(insert(found).from_select([*_CONTENT, "stored"], rows)).rowcount:
+        return found
+    found.drop(connection)
+    return None
 
 
-def _changes(connection: Connection, key: dict[str, str], versions: list[RowMapping]) -> Iterator[dict[str, Any]]:
-    """Yield the changes of one line from the first version to each later one, as if each had its own run."""
-    deleted = max((place for place, row in enumerate(versions) if row["deleted"]), default=-1)
-    versions = versions[deleted + 1 :]
-    known = next((place for place, row in enumerate(versions) if row["stored"]), 0)
-    first = versions[0]["ordered_qty"] if versions else None
-    earlier = {"before_qty": first}
-    if known:  # the stored version is newer than one that arrives now
-        run = _run_of(connection, versions[known]["file_id"])
-        if _has_changed_before(connection, key):
-            yield key | earlier | {"after_qty": first}  # a version in between: it counts if it arrives by the deadline
-        elif versions[known]["ordered_qty"] != first:
-            yield key | earlier | {"after_qty": versions[known]["ordered_qty"]} | run
-    for row in versions[1:]:
-        if not row["stored"] and row["ordered_qty"] != first:
-            yield key | earlier | {"after_qty": row["ordered_qty"]}
+def store_versions(connection: Connection, found: Table, *, run_id: int, as_of: datetime) -> None:
+    """Store the versions of `find_versions`, and drop its table.
+
+    A version that arrives counts by this run, and a stored one by the run that loaded it.
+    """
+    f, r = found.c, restated_quantities.c
+    earlier = (
+        select(run_files.c.file_id, runs.c.run_id, runs.c.data_as_of)
+        .join(runs, runs.c.run_id == run_files.c.run_id)
+        .where(runs.c.data_as_of.is_not(None))
+        .subquery("earlier_runs")
+    )
+    rows = select(
+        f.order_id,
+        f.line_no,
+        func.coalesce(earlier.c.run_id, literal(run_id, BigInteger)),
+        func.coalesce(earlier.c.data_as_of, literal(as_of, DateTime)),
+        f.ordered_qty,
+        f.ordered_qty,
+        f.unit,
+        f.source_updated_at,
+        f.deleted,
+        f.file_id,
+        f.row_no,
+    ).outerjoin_from(found, earlier, and_(f.stored, earlier.c.file_id == f.file_id))
+    names = ["order_id", "line_no", "run_id", "data_as_of", "before_qty", "after_qty", *_CONTENT[3:]]
+    assert set(names) == {column.name for column in r}
+    connection.execute(insert(restated_quantities).from_select(names, rows))
+    found.drop(connection)
 
 
-def _run_of(connection: Connection, file_id: int) -> dict[str, Any]:
-    """Return the run that loaded a file, and its watermark."""
-    loaded = select(runs.c.run_id, runs.c.data_as_of).join(run_files, run_files.c.run_id == runs.c.run_id)
-    found = connection.execute(loaded.where(run_files.c.file_id == file_id, runs.c.data_as_of.is_not(None))).first()
-    return {} if found is None else dict(found._mapping)
+def reconvert_versions(connection: Connection, target: FromClause, now: FromClause) -> None:
+    """Convert the stored versions of lines that a corrected factor converts to another quantity.
 
-
-def _has_changed_before(connection: Connection, key: dict[str, str]) -> bool:
+    target: the order lines before, now: after. A version in another unit keeps its quantity. Source: R12 (unit
+    conversion).
+    """
     r = restated_quantities.c
-    changed = select(literal(1)).where(*[r[name] == value for name, value in key.items()]).limit(1)
-    return connection.execute(changed).first() is not None
+    same = and_(*[now.c[name] == target.c[name] for name in ("file_id", "row_no")])
+    lines = (
+        select(*[now.c[name] for name in (*KEY, "unit")], target.c.ordered_qty.label("old"), now.c.ordered_qty)
+        .join_from(now, target, same)
+        .where(now.c.ordered_qty != target.c.ordered_qty, target.c.ordered_qty > 0)
+        .subquery("reconverted")
+    )
+    match = and_(*[lines.c[name] == r[name] for name in (*KEY, "unit")])
+    rows = connection.execute(
+        select(*r, lines.c.old, lines.c.ordered_qty.label("new")).join_from(restated_quantities, lines, match)
+    ).mappings()
+    converted = []
+    for row in rows.all():
+        quantity = (row["after_qty"] * row["new"] / row["old"]).quantize(QUANTITY_STEP, ROUND_HALF_UP)
+        converted.append({**row, "before_qty": quantity, "after_qty": quantity})
+    if converted:
+        connection.execute(delete(restated_quantities).where(select(literal(1)).where(match).exists()))
+        insert_rows(connection, restated_quantities, converted)

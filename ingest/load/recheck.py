@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 
 from ingest.load import unit_conversion
+from ingest.load.quantity_versions import reconvert_versions
 from ingest.load.restatements import content_columns, restated_rows
 from ingest.load.result import LoadResult
 from ingest.load.touched_orders import add_orders
@@ -204,6 +205,8 @@ def _reconvert(
     result.restated += insert_rows(
         connection, restatements, restated_rows(feed, run_id, connection.execute(pairs).mappings().all())
     )
+    if feed == "order_lines":
+        reconvert_versions(connection, target, now)
     for table in (target, originals):
         connection.execute(delete(table).where(matches(now, table).exists()))
     connection.execute(insert(target).from_select(names, select(now)))

@@ -51,8 +51,8 @@ class LoadResult:
     """New or changed rows of each feed."""
     stirred: dict[str, list[Table]] = field(default_factory=dict)
     """Keys of parent rows that have changed or gone to quarantine, by feed."""
-    quantities: list[dict[str, object]] = field(default_factory=list)
-    """Changes of ordered_qty: order_id, line_no, before_qty, after_qty (R14, quantity changes)."""
+    quantities: Table | None = None
+    """Versions of lines that have several (R14, quantity changes), by `find_versions`."""
     conflicts: list[KeyConflict] = field(default_factory=list)
     """Different records of one file and key."""
     confirmed: set[RowId] = field(default_factory=set)

@@ -17,7 +17,7 @@ from metrics.facts.orders.in_quarantine import all_order_lines, all_orders
 from metrics.facts.orders.promise_revisions import has_revisions
 from metrics.policy import STRICT, Anchor, Policy
 from metrics.schema import promises, restated_quantities
-from metrics.sql.dialects import Rows, count_if, plus_microseconds
+from metrics.sql.dialects import Rows, count_if, greater, lesser, plus_microseconds
 
 MARGIN_DAYS = 3
 """Days added to a tolerance before a line counts as too late for it, or a date as passed.
@@ -118,7 +118,7 @@ def _deadline_matters() -> CTE:
     The buyer's cancellation counts up to the deadline, and so does a new quantity. A shipment without receipt is
     compared with it. The bill of an order of services and fees is judged after its last deadline.
     """
-    order, body = all_orders(), all_order_lines()
+    order, body, r = all_orders(), all_order_lines(), restated_quantities.c
     services = and_(_order.order_type == "sale", _order.state == "excluded", _order.billing_state != "excluded")
     return _distinct(
         [
@@ -126,7 +126,9 @@ def _deadline_matters() -> CTE:
                 select(one.c.order_id).where(one.c.cancelled_at.is_not(None), one.c.cancelled_by == "buyer")
                 for one in (order, body)
             ],
-            select(restated_quantities.c.order_id),
+            select(r.order_id)
+            .group_by(r.order_id, r.line_no)
+            .having(func.min(lesser(r.before_qty, r.after_qty)) < func.max(greater(r.before_qty, r.after_qty))),
             select(_line.order_id).where(_line.unproven_qty > 0),
             select(_order.order_id).where(services),
         ]

@@ -9,6 +9,11 @@ from tests.reference.inputs import Inputs, Row
 from tests.reference.receipts import DAMAGE, Receipts
 
 
+def _place(row: Row) -> tuple[datetime, int, int]:
+    """Return the place of a version of a line: the oldest first."""
+    return row["source_updated_at"] or datetime.min, row["file_id"], row["row_no"]
+
+
 class Quantities(Receipts):
     """An order line with the quantity that is owed."""
 
@@ -21,17 +26,17 @@ class Quantities(Receipts):
         quantity changes).
         """
         changes = [row for row in self.inputs.restated if (row["order_id"], row["line_no"]) == self.keys]
-        changes = sorted(changes, key=lambda row: row["run_id"])
-        if not changes:
+        without_place = sorted((row for row in changes if row.get("file_id") is None), key=lambda row: row["run_id"])
+        placed = sorted((row for row in changes if row.get("file_id") is not None), key=_place)
+        versions = [*without_place, *placed]
+        for row in placed:
+            if row["deleted"]:
+                versions = versions[versions.index(row) + 1 :]
+        if not versions:
             return Decimal(self.line["ordered_qty"])
+        first = versions[0]["before_qty" if versions[0].get("file_id") is None else "after_qty"]
         until = self.as_of if self.deadline is None else min(self.deadline, self.as_of)
-        return max(
-            Decimal(quantity)
-            for quantity in (
-                changes[0]["before_qty"],
-                *(row["after_qty"] for row in changes if row["data_as_of"] <= until),
-            )
-        )
+        return max([Decimal(first), *(Decimal(row["after_qty"]) for row in versions if row["data_as_of"] <= until)])
 
     def cancelled(self, row: Row) -> datetime | None:
         """Return the cancellation time of a line or order, by either party, or None."""

@@ -36,7 +36,7 @@ def some_restatements(draft: OrderDraft, line: Row) -> list[Row]:
     quantities = [Decimal(pick(draw, "5", "9.5", "10", "11", "120", "2")) for _ in range(steps)] + [line["ordered_qty"]]
     days = sorted(draft.middle + timedelta(days=pick(draw, -1, 0, 0, 1, 2)) for _ in range(steps))
     known_at = [datetime.combine(day, datetime.min.time()) + timedelta(hours=pick(draw, 0, 4, 12, 23)) for day in days]
-    return [
+    changes = [
         restated_quantity(
             order_id=draft.order_id,
             line_no=line["line_no"],
@@ -47,6 +47,16 @@ def some_restatements(draft: OrderDraft, line: Row) -> list[Row]:
         )
         for number, at in enumerate(sorted(known_at))
     ]
+    for number, row in enumerate(changes):
+        if pick(draw, True, False):  # a version with its place, which may differ from the order of arrival
+            place = pick(draw, None, draft.middle, draft.middle + timedelta(days=1))
+            row |= {
+                "source_updated_at": None if place is None else datetime.combine(place, datetime.min.time()),
+                "deleted": pick(draw, False, False, False, True),
+                "file_id": pick(draw, 1, 2, 3),
+                "row_no": number,
+            }
+    return changes
 
 
 def some_returns(draft: OrderDraft, line: Row) -> list[Row]:

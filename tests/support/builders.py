@@ -274,6 +274,7 @@ def restated_quantity(**values: object) -> Row:
         "data_as_of": datetime(2026, 3, 5, 23, 59, 59, 999999),
         "before_qty": Decimal(100),
         "after_qty": Decimal(80),
+        **dict.fromkeys(("unit", "source_updated_at", "deleted", "file_id", "row_no")),
     }
     return defaults | {name: Decimal(str(value)) if name.endswith("_qty") else value for name, value in values.items()}
 

@@ -186,29 +186,46 @@ def _most_held(amounts: dict[str, Expression], held: CTE | None) -> dict[str, Ex
 
 
 def _restated(dated: CTE, as_of: datetime) -> Rows:
-    """Select the gross quantity of restated lines: order_id, line_no, gross_qty.
+    """Select the gross quantity of lines with several versions: order_id, line_no, gross_qty.
 
-    It is the largest of the first ordered quantity and every quantity restated by the deadline. A lower restatement
-    does not reduce it, because a buyer's reduction arrives as a cancellation. Source: R14 (quantity changes).
+    It is the largest of the oldest version's quantity and every other one that a run loaded by the deadline. A lower
+    quantity does not reduce it, because a buyer's reduction arrives as a cancellation. A version from which the line
+    was deleted, and the versions before it, do not count. A row without file_id is a change that an earlier version of
+    Buyerview stored. Its place is unknown, and it counts as older than the others. Source: R14 (quantity changes).
     """
     r, d = restated_quantities.c, dated.c
-    first = func.row_number().over(partition_by=[r.order_id, r.line_no], order_by=[r.run_id, r.before_qty.desc()])
+    change = r.file_id.is_(None)
+    oldest_first = [
+        case((change, 0), else_=1),
+        case((change, r.run_id), else_=None),
+        case((change, r.before_qty), else_=None).desc(),
+        r.source_updated_at.nulls_first(),
+        r.file_id,
+        r.row_no,
+        r.deleted,
+    ]
     in_time = and_(
         r.data_as_of <= literal(as_of, DateTime), or_(d.deadline_at.is_(None), r.data_as_of <= d.deadline_at)
     )
-    rows = (
+    versions = (
         select(
             r.order_id,
             r.line_no,
-            r.before_qty,
-            case((in_time, r.after_qty), else_=None).label("after_qty"),
-            first.label("place"),
+            case((change, r.before_qty), else_=r.after_qty).label("first_qty"),
+            case((in_time, r.after_qty), else_=None).label("in_time_qty"),
+            func.coalesce(r.deleted, false()).label("deleted"),
+            func.row_number().over(partition_by=[r.order_id, r.line_no], order_by=oldest_first).label("place"),
         )
         .select_from(restated_quantities.join(dated, and_(d.order_id == r.order_id, d.line_no == r.line_no)))
-        .subquery("restatements_of_lines")
+        .subquery("versions_of_lines")
     )
-    original = func.max(case((rows.c.place == 1, rows.c.before_qty), else_=None))
-    raised = func.coalesce(func.max(rows.c.after_qty), original)
-    return select(rows.c.order_id, rows.c.line_no, cast(greater(original, raised), QTY).label("gross_qty")).group_by(
-        rows.c.order_id, rows.c.line_no
+    v = versions.c
+    withdrawn = func.max(case((v.deleted, v.place), else_=0)).over(partition_by=[v.order_id, v.line_no])
+    rows = select(*v, withdrawn.label("withdrawn")).subquery("restatements_of_lines")
+    original = func.max(case((rows.c.place == rows.c.withdrawn + 1, rows.c.first_qty), else_=None))
+    raised = func.coalesce(func.max(rows.c.in_time_qty), original)
+    return (
+        select(rows.c.order_id, rows.c.line_no, cast(greater(original, raised), QTY).label("gross_qty"))
+        .where(rows.c.place > rows.c.withdrawn)
+        .group_by(rows.c.order_id, rows.c.line_no)
     )

@@ -244,3 +244,16 @@ def test_i11_fractions_are_exact_and_other_quantities_are_rounded_to_four_decima
         assert connection.execute(select(order_facts_table.c.complete)).scalar_one() is True
         factor = next(row for row in rows(connection, "unit_factors") if row["unit"] == "piece")
         assert (factor["factor"], factor["numerator"], factor["denominator"]) == (Decimal("0.08333333"), 1, 12)
+
+
+def test_r14_stored_versions_of_a_line_follow_a_corrected_factor(source: Source) -> None:
+    """O1 orders one box, then three boxes. A box has 12 pieces at first, and 24 after the correction."""
+    in_boxes(source).take_in()
+    source.write("order_lines.csv", LINES.replace("O1,1,P1,box,1", "O1,1,P1,box,3"))
+    source.take_in()
+    for factor, expected in ((12, [12, 36]), (24, [24, 72])):
+        source.write("unit_factors.csv", f"product_id,unit,valid_from,factor\nP1,box,2026-01-01,{factor}\n")
+        source.take_in()
+        with reading(source.location) as connection:
+            stored = connection.scalars(select(restated_quantities.c.after_qty).order_by(restated_quantities.c.run_id))
+            assert stored.all() == expected
