@@ -6,7 +6,6 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from scipy.stats import CensoredData, ecdf
 
 from metrics.model.statistics import survival_at, survival_curve, survival_quantile
 
@@ -25,6 +24,8 @@ def test_r30_survival_curve_of_the_four_orders_in_the_rule_book() -> None:
 
 @pytest.mark.parametrize("seed", range(25))
 def test_r30_survival_curve_equals_scipy(seed: int) -> None:
+    from scipy.stats import CensoredData, ecdf  # takes a second, which each test process would need to collect tests
+
     drawn = random.Random(seed)
     longest = drawn.choice([5, 30, 400])
     happened = [drawn.randrange(0, longest) for _ in range(drawn.randrange(1, 200))]
