@@ -32,7 +32,7 @@ def view_of(filters: Filters) -> Question:
 
 def levers_in_view(generation: int, filters: Filters) -> Levers:
     """Return the levers of the orders in view."""
-    return queries.cached(levers, generation, view_of(filters))
+    return queries.shared(levers, generation, view_of(filters))
 
 
 def parse_lever(text: str | None) -> tuple[str, str, str] | None:

@@ -18,7 +18,7 @@ from dashboard.measure_page.view import Answers, MeasureView, load_view, measure
 from dashboard.orders import evidence
 from metrics.facts.recoveries import RECOVERY_DAYS
 from metrics.lists import at_risk, failed_orders, recovery, two_books
-from metrics.lists.customer import CustomerRecord, customer_record
+from metrics.lists.customer import CustomerRecord, customer_record, customers_with_most_orders
 from metrics.lists.rows import Row
 from metrics.measures import customer_zones, danger_zone_options
 from metrics.measures.catalog import MEASURES
@@ -97,17 +97,9 @@ def load_review(customer_id: str, generation: int, filters: Filters) -> Review:
 
 
 def largest_customers(generation: int, filters: Filters) -> list[Row]:
-    """Return the customers with most judged orders in view: `customer`, `orders`, `failed`."""
-    question = Question(
-        ("judged_orders", "failed_orders"), by=("customer",), start=filters.start, end=filters.end, where=filters.where
-    )
-    found: dict[str, Row] = {}
-    for answer in queries.answers(generation, question):
-        name = answer.dimensions["customer"]
-        if name:
-            found.setdefault(name, {"customer": name})[answer.measure] = int(answer.value or 0)
-    ranked = sorted(found.values(), key=lambda row: (-row.get("judged_orders", 0), row["customer"]))
-    return ranked[:CUSTOMERS_SHOWN]
+    """Return the customers with most judged orders in view: `customer`, `judged_orders`, `failed_orders`."""
+    question = Question((), start=filters.start, end=filters.end, where=filters.where)
+    return queries.cached(customers_with_most_orders, generation, question, CUSTOMERS_SHOWN)
 
 
 def facts(review: Review) -> list[tuple[str, str]]:
@@ -149,7 +141,7 @@ def _value(review: Review, measure: str) -> Item:
 
 def _package(review: Review) -> Section:
     start, end = review.filters.start, review.filters.end
-    everyone = queries.cached(attainments, review.view.generation, start, end)
+    everyone = queries.shared(attainments, review.view.generation, start, end)
     found = [one for one in everyone if one.customer_id == review.customer_id]
     rows = [
         [
@@ -264,7 +256,7 @@ def _recoveries(review: Review) -> Section:
 
 def _zone(review: Review) -> customer_zones.Customer | None:
     start, end = review.filters.start, review.filters.end
-    found, _ = queries.cached(customer_zones.zones, review.view.generation, start, end)
+    found, _ = queries.shared(customer_zones.zones, review.view.generation, start, end)
     return next((one for one in found if one.customer_id == review.customer_id), None)
 
 
@@ -282,12 +274,12 @@ def _zone_and_options(review: Review) -> Section:
 
 def _options(review: Review) -> list[tuple[str, str]]:
     asked = (review.view.generation, review.filters.start, review.filters.end)
-    interactions = queries.cached(danger_zone_options.interactions, *asked)
+    interactions = queries.shared(danger_zone_options.interactions, *asked)
     found = [
         *[("Change the interaction", one.customer, one.saving) for one in interactions],
         *[("Move orders to EDI, web", one.customer, one.moved_saving) for one in interactions],
-        *[("Charge the cost", one.customer, one.gain) for one in queries.cached(danger_zone_options.charges, *asked)],
-        *[("Another channel", one.customer, one.gain) for one in queries.cached(danger_zone_options.channels, *asked)],
+        *[("Charge the cost", one.customer, one.gain) for one in queries.shared(danger_zone_options.charges, *asked)],
+        *[("Another channel", one.customer, one.gain) for one in queries.shared(danger_zone_options.channels, *asked)],
     ]
     return [
         (name, formatting.number(gain, Unit.MONEY))

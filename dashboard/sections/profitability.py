@@ -78,7 +78,7 @@ def _option_gain(view: MeasureView, name: str) -> Sentence:
 
 def zones_chart(view: MeasureView) -> None:
     """Draw the customers by sales and cost to serve, and the totals of the zones."""
-    customers, cuts = queries.cached(customer_zones.zones, view.generation, view.filters.start, view.filters.end)
+    customers, cuts = queries.shared(customer_zones.zones, view.generation, view.filters.start, view.filters.end)
     if not customers:
         why = "No customer has sales or costs in this period. Zones need the feeds invoices and service_costs."
         if cuts.left_out:
@@ -212,9 +212,9 @@ def _zones(customers: Sequence[Customer]) -> str:
 def options(view: MeasureView) -> None:
     """Draw the Danger customers with the gain of each option, and the assumptions."""
     start, end = view.filters.start, view.filters.end
-    changed = queries.cached(danger_zone_options.interactions, view.generation, start, end)
-    charged = queries.cached(danger_zone_options.charges, view.generation, start, end)
-    moved = queries.cached(danger_zone_options.channels, view.generation, start, end)
+    changed = queries.shared(danger_zone_options.interactions, view.generation, start, end)
+    charged = queries.shared(danger_zone_options.charges, view.generation, start, end)
+    moved = queries.shared(danger_zone_options.channels, view.generation, start, end)
     st.header("Options for Danger customers", anchor=False)
     if not changed:
         theme.show_html(

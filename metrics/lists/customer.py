@@ -1,6 +1,6 @@
-"""Master data of one customer: name, segment, representative, package and contract on a day."""
+"""Master data of one customer on a day, and the customers with most orders."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from sqlalchemy import Connection
@@ -8,6 +8,8 @@ from sqlalchemy import Connection
 from metrics.lists.order_story import version_on
 from metrics.lists.rows import Row
 from metrics.measures.package_terms import Package, package_on, packages
+from metrics.model.question import Question
+from metrics.queries.answer import answer
 from metrics.schema import customers, policies
 
 
@@ -30,3 +32,17 @@ def customer_record(connection: Connection, customer_id: str, day: date) -> Cust
         package_on(packages(connection), segment, day) if segment else None,
         version_on(connection, policies, "policy_id", policy, day) if policy else {},
     )
+
+
+def customers_with_most_orders(connection: Connection, question: Question, size: int) -> list[Row]:
+    """Return the customers with most judged orders in the period and filters of a question without measures.
+
+    Rows: `customer`, `judged_orders`, `failed_orders`; at most `size`.
+    """
+    asked = replace(question, measures=("judged_orders", "failed_orders"), by=("customer",))
+    found: dict[str, Row] = {}
+    for one in answer(connection, asked):
+        name = one.dimensions["customer"]
+        if name:
+            found.setdefault(name, {"customer": name})[one.measure] = int(one.value or 0)
+    return sorted(found.values(), key=lambda row: (-row.get("judged_orders", 0), row["customer"]))[:size]

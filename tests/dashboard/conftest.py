@@ -38,10 +38,12 @@ def at_home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], None]]
         monkeypatch.delenv("BUYERVIEW_WAREHOUSE", raising=False)
         monkeypatch.setenv("BUYERVIEW_HOME", str(folder))
         st.cache_data.clear()
+        st.cache_resource.clear()
 
     yield go
     warehouse.close(warehouse.locate())
     st.cache_data.clear()
+    st.cache_resource.clear()
 
 
 @pytest.fixture

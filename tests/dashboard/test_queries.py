@@ -33,7 +33,7 @@ def second_list(connection: Connection, question: Question, *, size: int = 1) ->
 
 
 @pytest.mark.usefixtures("small")
-@pytest.mark.parametrize("cached", [queries.cached, queries.cached_large])
+@pytest.mark.parametrize("cached", [queries.cached, queries.cached_large, queries.shared])
 def test_cache_separates_functions_with_equal_arguments(cached: Callable[..., str]) -> None:
     CALLS.clear()
     for _ in range(2):
@@ -76,6 +76,13 @@ def test_cache_reads_a_new_data_version(tmp_path: Path, at_home: Callable[[Path]
     assert old.value != new.value
 
 
+@pytest.mark.usefixtures("small")
+def test_a_shared_result_is_not_copied() -> None:
+    first, again = (queries.shared(cycle_day_counts, 1, Question(())) for _ in range(2))
+    assert first is again
+    assert first == queries.cached(cycle_day_counts, 1, Question(()))
+
+
 def visible_rows(connection: Connection) -> tuple[Scope, int]:
     CALLS.append(("rows", int(connection.info["generation"])))
     return scope_of(connection), sum(order_counts(connection).values())
@@ -90,7 +97,8 @@ def test_two_persons_with_different_scopes_never_share_a_result() -> None:
         with queries.reading_as(rows), queries.one_generation(1):
             assert queries.cached(visible_rows, 1)[0] == rows
             assert queries.cached_large(visible_rows, 1)[0] == rows
-    assert len(CALLS) == 6
+            assert queries.shared(visible_rows, 1)[0] == rows
+    assert len(CALLS) == 9
     with queries.reading_as(other):
         assert queries.cached(visible_rows, 1) == (other, 0)
         (nothing,) = queries.answers(1, Question(("judged_orders",)))

@@ -40,6 +40,19 @@ def test_every_number_of_the_page_equals_the_export_filtered_to_the_customer(sma
     assert sections["contract"].rows == sections["disputed"].rows == []
 
 
+def test_customers_to_choose_from_are_those_with_most_judged_orders(small: Path) -> None:
+    assert small
+    filters = Filters(FILTERS.period, ())
+    listed = customer_review.largest_customers(_review().view.generation, filters)
+    counts = {}
+    for name in ("judged_orders", "failed_orders"):
+        question = Question((name,), by=("customer",), start=START, end=END)
+        counts[name] = {one.dimensions["customer"]: one.value for one in queries.answers(1, question)}
+    assert [row["judged_orders"] for row in listed] == sorted(counts["judged_orders"].values(), reverse=True)[:12]
+    for row in listed:
+        assert [row[name] for name in counts] == [found.get(row["customer"], 0) for found in counts.values()]
+
+
 def test_service_review_is_a_pdf_with_every_table(small: Path) -> None:
     assert small
     review = _review()
