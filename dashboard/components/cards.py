@@ -235,11 +235,14 @@ def is_significant(now: Answer, before: Answer) -> bool:
 
 
 def _is_more_than_chance(now: Answer, before: Answer) -> bool:
-    """Return False if the difference of two shares of rows can be chance. Other numbers have no such test."""
+    """Return False if the difference of two shares of rows can be chance, or if a share has too few rows to tell.
+
+    Other numbers have no such test. Source: P8 (small numbers).
+    """
     if now.low is None or before.low is None:
         return True
     shares = [(answer.numerator or 0, answer.denominator or 0) for answer in (now, before)]
-    return any(denominator == 0 for _, denominator in shares) or differ(*shares)
+    return min(denominator for _, denominator in shares) >= MIN_N and differ(*shares)
 
 
 def coverage(answer: Answer) -> str:

@@ -1,4 +1,4 @@
-"""Data status in the sidebar, and automatic refresh when a new generation is published."""
+"""Data status in the sidebar, and automatic refresh when a new generation is published or the colours change."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -54,10 +54,12 @@ def expect_data() -> None:
 
 
 def data_badge(newest: int | None, as_of: datetime | None) -> None:
-    """Draw the status of the data. Rerun the whole page if the newest generation is no longer `newest`."""
+    """Draw the status of the data. Rerun the whole page if the newest generation is no longer `newest`, or if the
+    viewer's system has switched between light and dark.
+    """
     saved_at = st.session_state.get("_saved_at")
     is_expected = saved_at is not None and datetime.now(UTC) - saved_at < PATIENCE
-    every(SECONDS_AFTER_SAVE if is_expected else SECONDS)(_badge)(newest, as_of)
+    every(SECONDS_AFTER_SAVE if is_expected else SECONDS)(_badge)(newest, as_of, is_dark=theme.is_dark())
 
 
 def _show_failed_downloads() -> None:
@@ -69,8 +71,10 @@ def _show_failed_downloads() -> None:
         )
 
 
-def _badge(newest: int | None, as_of: datetime | None) -> None:
+def _badge(newest: int | None, as_of: datetime | None, *, is_dark: bool) -> None:
     _show_failed_downloads()
+    if theme.is_dark() != is_dark:  # our style sheet and charts still have the other colours
+        st.rerun(scope="app")
     now = queries.current()
     if (now.number if now else None) != newest:
         st.session_state.pop("_saved_at", None)

@@ -18,8 +18,9 @@ def in_order(*, has_data: bool) -> list[Entry]:
     """Return the entries in menu order. Without data, the pages that need none come first, in a group of their own."""
     if has_data:
         return list(ENTRIES)
-    first = [replace(entry, group="Start") for entry in ENTRIES if entry.without_data]
-    return [*first, *(entry for entry in ENTRIES if not entry.without_data)]
+    first = [entry for entry in ENTRIES if entry.without_data]
+    grouped = [replace(entry, group="" if at else "Start") for at, entry in enumerate(first)]
+    return [*grouped, *(entry for entry in ENTRIES if not entry.without_data)]
 
 
 def _is_listed(entry: Entry, reader: Access) -> bool:

@@ -324,6 +324,7 @@ ENTRIES = (
         "Who may see and do what.",
         filters=(),
         needs=Action.GRANT_ACCESS,
+        without_data=True,
     ),
     Entry(
         "drill_down.py",

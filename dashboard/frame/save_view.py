@@ -6,7 +6,8 @@ from urllib.parse import urlencode, urlsplit
 import streamlit as st
 
 from dashboard.components import formatting
-from dashboard.frame import access, live_refresh, messages, user_name
+from dashboard.frame import access, live_refresh, menu_entries, messages, user_name
+from dashboard.frame.menu_entries import Filter
 from metrics.access import Action
 from metrics.errors import StoreUnusable
 from metrics.store import saved_views
@@ -14,6 +15,8 @@ from metrics.store.connection import open_store
 from metrics.warehouse import locate
 
 LONGEST = 80
+OTHER_PAGES = {Filter.PERIOD: ("period", "dates"), Filter.COMPARE: ("compare",), Filter.GRAIN: ("grain",)}
+"""Query parameters that the address keeps for other pages, by the filter that a page may lack."""
 
 
 def now() -> datetime:
@@ -46,8 +49,9 @@ def _save() -> None:
         st.session_state["_view_told"] = "Enter a name for the view."
         return
     path = urlsplit(st.context.url or "").path.rpartition("/")[2]
+    left_out = {live_refresh.PIN, *_parameters_of_other_pages(path)}
     chosen = [
-        (part, value) for part in st.query_params if part != live_refresh.PIN for value in st.query_params.get_all(part)
+        (part, value) for part in st.query_params if part not in left_out for value in st.query_params.get_all(part)
     ]
     try:
         with open_store(locate()) as store:
@@ -65,6 +69,12 @@ def _save() -> None:
         st.session_state["_view_told"] = str(error)
         return
     st.session_state["_view_told"] = f"Saved as “{name}”. See Views and alerts."
+
+
+def _parameters_of_other_pages(path: str) -> list[str]:
+    """Return the query parameters that do not narrow this page."""
+    filters = next((entry.filters for entry in menu_entries.ENTRIES if entry.path == path), menu_entries.ALL_FILTERS)
+    return [name for one, names in OTHER_PAGES.items() if one not in filters for name in names]
 
 
 def _owner() -> str:

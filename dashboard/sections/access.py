@@ -39,14 +39,20 @@ def people_with_access() -> None:
             rows = [[Cell(one.person), Cell(str(one.role)), Cell(_scope_text(one.scope))] for one in known]
             theme.show_html(tables.table(("Person", "Role", "Sees"), rows, caption="People with access"))
             with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-                person = st.selectbox("Person", [one.person for one in known], key="access_revoked", width=300)
-                st.button("Remove access", on_click=_revoke, args=(person,), key="access_revoke")
+                people = [one.person for one in known]
+                person = st.selectbox(
+                    "Person", people, index=None, placeholder="Choose a person", key="access_revoked", width=300
+                )
+                st.button(
+                    "Remove access", on_click=_revoke, args=(person,), key="access_revoke", disabled=person is None
+                )
         else:
             theme.show_html(cards.empty("Nobody has access yet", "Give the first person access below."))
     with theme.card("grant"):
         _grant_form()
     if changes:
-        with st.expander(f"Change history ({len(changes)})", key="access_history"):
+        number = f"the latest {SHOWN}" if len(changes) == SHOWN else len(changes)
+        with st.expander(f"Change history ({number})", key="access_history"):
             theme.show_html(tables.table(("When", "Who", "Change"), _history(changes), caption="Changes of access"))
 
 

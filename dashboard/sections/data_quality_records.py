@@ -12,9 +12,11 @@ from metrics.lists import data_quality
 from metrics.lists.rows import Row
 from metrics.measures.catalog import MEASURES
 
-SIZE = 25
+SIZE = 10
+RUNS_SHOWN = 5
+"""Runs listed at once; earlier runs are folded."""
 CHECKS_SHOWN = 14
-WARNINGS_SHOWN = 20
+WARNINGS_SHOWN = 8
 """Warnings listed at once; the others are folded."""
 
 
@@ -83,7 +85,7 @@ def _measures(names: str | None) -> str:
 
 
 def runs() -> None:
-    """Draw the runs, and the files and checks of the chosen run."""
+    """Draw the latest runs; earlier runs, and the files and checks of a run, are folded."""
     history = queries.cached(data_quality.run_history, page.generation())
     rows = [
         [
@@ -99,13 +101,25 @@ def runs() -> None:
         ]
         for run in history.rows
     ]
-    heads = ("Run", "Source", "Started", "Took", "Data as of", "Rows in", "Loaded", "Quarantined", "Superseded")
-    theme.show_html(tables.table(heads, rows, caption="Published runs, the latest first", numeric=(3, 5, 6, 7, 8)))
-    if history.total > len(history.rows):
-        st.caption(f"The latest {len(history.rows)} of {formatting.integer(history.total)} runs.")
+    theme.show_html(_runs(rows[:RUNS_SHOWN], "Published runs, the latest first"))
+    if len(rows) > RUNS_SHOWN:
+        with st.expander(formatting.count(len(rows) - RUNS_SHOWN, "earlier run")):
+            theme.show_html(_runs(rows[RUNS_SHOWN:], "Earlier published runs"))
+            if history.total > len(rows):
+                st.caption(f"The latest {len(rows)} of {formatting.integer(history.total)} runs are listed.")
     ids = [run["run_id"] for run in history.rows]
-    if not ids:
-        return
+    if ids:
+        with st.expander("Files and checks of a run", key="run_details"):
+            _run_details(ids)
+
+
+def _runs(rows: list[list[Cell]], caption: str) -> str:
+    heads = ("Run", "Source", "Started", "Took", "Data as of", "Rows in", "Loaded", "Quarantined", "Superseded")
+    return tables.table(heads, rows, caption=caption, numeric=(3, 5, 6, 7, 8))
+
+
+def _run_details(ids: list[int]) -> None:
+    """Draw the files and checks of the chosen run."""
     shown = st.selectbox("Files and checks of", ids, format_func=lambda number: f"Run {number}", key="run", width=160)
     left, right = st.columns(2, gap="medium")
     with left:

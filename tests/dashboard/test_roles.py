@@ -128,6 +128,7 @@ def test_access_given_and_removed_on_the_page_is_in_the_audit_trail_under_the_si
             "cleo@example.com", Role.AGENT, (("segment", ("A",)),)
         )
     assert "segment A" in markup(at)
+    assert at.button(key="access_revoke").disabled  # nobody is preselected
     at.selectbox(key="access_revoked").set_value("cleo@example.com").run()
     at.button(key="access_revoke").click().run()
     with open_store(place) as store:

@@ -254,6 +254,9 @@ def test_insignificant_change_of_a_share_is_shown_without_direction() -> None:
 
     assert cards.change_text(share(85, 100), share(90, 100), perfect) == "→ No significant change vs prior period"
     assert cards.change_text(share(850, 1000), share(900, 1000), perfect) == "↓ 5.0 pp worse vs prior period"
+    # A single row can be 100 pp away from many others, and 19 rows are below the minimum of 20.
+    assert cards.change_text(share(0, 1), share(900, 1000), perfect) == "→ No significant change vs prior period"
+    assert cards.change_text(share(0, 19), share(900, 1000), perfect) == "→ No significant change vs prior period"
 
 
 def test_withheld_cost_shows_its_known_part_and_extent() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.frame import save_view
 from metrics.alerts import storage
 from metrics.alerts.rules import BELOW, Rule
 from metrics.store import saved_views
@@ -37,6 +38,20 @@ def test_saved_view_stores_page_and_filters_without_the_data_version(desk: Locat
     html = markup(open_page("views_and_alerts"))
     assert 'href="/?' in html
     assert "Half a year of A" in html
+
+
+@pytest.mark.parametrize(
+    ("path", "missing"),
+    [
+        ("", set[str]()),
+        ("stockouts", set[str]()),
+        ("failed-orders", {"compare", "grain"}),
+        ("at-risk", {"period", "dates", "compare", "grain"}),
+        ("export", {"compare"}),
+    ],
+)
+def test_saved_view_leaves_out_filters_that_its_page_does_not_use(path: str, missing: set[str]) -> None:
+    assert set(save_view._parameters_of_other_pages(path)) == missing
 
 
 def test_saved_view_names_missing_values_and_private_views_are_hidden_from_others(
