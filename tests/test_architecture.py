@@ -227,3 +227,17 @@ def test_the_dashboard_starts_without_the_slow_validation_library() -> None:
         "sys.modules or 'streamlit' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_no_share_is_divided_where_it_is_shown() -> None:
+    """Lists divide with `metrics.model.share`, so that each share has its numerator and denominator."""
+    found = [
+        f"{path.relative_to(ROOT)}:{call.lineno}"
+        for folder in ("pages", "dashboard")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call) and ast.unparse(call.func).endswith(("formatting.percent", "formatting.share"))
+        for part in ast.walk(call)
+        if isinstance(part, ast.BinOp) and isinstance(part.op, ast.Div)
+    ]
+    assert found == []

@@ -12,9 +12,9 @@ from dashboard.components.sparkline import sparkline
 from dashboard.components.status import Status, better_or_worse
 from dashboard.components.theme import palette
 from metrics.model.measure import Derived, Direction, Measure, Study, Unit
-from metrics.model.point import INCONCLUSIVE, comparable, range_of
+from metrics.model.point import INCONCLUSIVE, comparable, known_amount, range_of
 from metrics.model.question import Answer
-from metrics.model.statistics import differ, divide
+from metrics.model.statistics import differ
 from metrics.policy import MIN_COVERAGE, MIN_N
 from metrics.targets.targets import Target, state_of
 
@@ -90,7 +90,7 @@ def known_part(answer: Answer, measure: Measure) -> tuple[str, str] | None:
     """Return the known part of withheld money and its extent: "12.3k", "33 of 34 stockouts". None if there is none."""
     if measure.unit is not Unit.MONEY or answer.value is not None or answer.numerator is None or not answer.judged:
         return None
-    amount = answer.numerator if answer.denominator is None else divide(answer.numerator, answer.denominator)
+    amount = known_amount(answer)
     known = formatting.number(float(answer.judged) - float(answer.unknown or 0))
     return formatting.number(amount, measure.unit), f"{known} of {formatting.number(answer.judged)} {measure.grain}s"
 

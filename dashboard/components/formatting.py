@@ -14,6 +14,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from dashboard.components.locale import reader, zone
 from metrics.facts.process_steps import STEPS
 from metrics.model.measure import Unit
+from metrics.model.share import Share
 
 DASH = "–"
 """Shown for a missing number, never 0 and never 100%. Source: P6 (empty is null)."""
@@ -102,6 +103,11 @@ def _share(value: float) -> str:
 def percent(value: float, places: int = 1) -> str:
     """Return a share as a percentage: 93.8%."""
     return Shown(f"{integer(value * 100, places)}%", value)
+
+
+def share(one: Share, places: int = 1) -> str:
+    """Return a share of a list as a percentage; a dash without a value."""
+    return DASH if one.value is None else percent(one.value, places)
 
 
 def percent_range(low: float, high: float, places: int = 1) -> str:

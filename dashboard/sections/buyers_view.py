@@ -15,6 +15,7 @@ from metrics.lists.buyers_view import failure_combinations
 from metrics.lists.rows import VERDICTS
 from metrics.measures.catalog import MEASURES
 from metrics.model.point import INCONCLUSIVE, range_of
+from metrics.model.share import share
 
 COMBINATIONS_SHOWN = 7
 TONES = {Status.ON: "good-strong", Status.WATCH: "watch-strong", Status.OFF: "bad-strong"}
@@ -112,7 +113,7 @@ def failing_together(view: MeasureView) -> None:
                 small="alone" if len(names) == 1 else "together",
             ),
             Cell(formatting.integer(orders)),
-            Cell(formatting.percent(orders / whole)),
+            Cell(formatting.share(share(orders, whole))),
         ]
         for names, orders in found[:COMBINATIONS_SHOWN]
     ]
@@ -122,7 +123,7 @@ def failing_together(view: MeasureView) -> None:
             [
                 Cell(formatting.count(len(found) - COMBINATIONS_SHOWN, "other combination")),
                 Cell(formatting.integer(rest)),
-                Cell(formatting.percent(rest / whole)),
+                Cell(formatting.share(share(rest, whole))),
             ]
         )
     rows.append([Cell("All failed orders"), Cell(formatting.integer(whole)), Cell("100.0%")])

@@ -14,6 +14,7 @@ from dashboard.measure_page.view import Answers, MeasureView, answers_by
 from metrics.lists.communications import IN_TIME, notice_buckets
 from metrics.measures.catalog import MEASURES
 from metrics.model.question import Answer
+from metrics.model.share import share
 
 PHASES = {"pre": "Before", "during": "During", "post": "After"}
 DIMENSIONS = {
@@ -60,7 +61,7 @@ def notice(view: MeasureView) -> None:
         Bar(
             name[:1].upper() + name[1:],
             orders,
-            f"{formatting.integer(orders)} · {formatting.percent(orders / total, 0)}",
+            f"{formatting.integer(orders)} · {formatting.share(share(orders, total), 0)}",
             tone=_tone(name),
         )
         for name, orders in found.items()

@@ -14,6 +14,7 @@ from metrics.lists.quality_marks import WITHHELD_SHARE, Failed, Late
 from metrics.lists.rows import Row
 from metrics.measures.catalog import MEASURES
 from metrics.model.measure import Unit
+from metrics.model.share import share
 
 CHECKS_SHOWN = 8
 """Checks listed at once; the others are folded."""
@@ -55,11 +56,11 @@ def headline() -> str:
     wrong = [row for row in rows if not reconciliation(row)]
     declared = "as the source declared" if status.data_as_of_declared else "the latest accepted event"
     sentences = [f"Data as of <strong>{formatting.html(formatting.moment(status.data_as_of))}</strong>, {declared}."]
-    share = kept_out / came if came else 0.0
+    part = formatting.share(share(kept_out, came), 2)
     sentences.append(
         f"<strong>{formatting.integer(came - kept_out)}</strong> of {formatting.integer(came)} records were accepted; "
         f"{formatting.integer(kept_out)} "
-        f"({formatting.percent(share, 2)}) are kept out and affect {formatting.count(len(concerned), 'measure')}."
+        f"({part}) are kept out and affect {formatting.count(len(concerned), 'measure')}."
         if kept_out
         else f"All <strong>{formatting.integer(came)}</strong> records were accepted."
     )

@@ -13,6 +13,7 @@ from dashboard.measure_page.view import MeasureView, answers_by, by_value
 from metrics.facts.quotes import LEAD_TIME_CLASSES, YOUNG_DAYS
 from metrics.measures.catalog import MEASURES
 from metrics.model.question import Answer
+from metrics.model.share import share
 
 COMPARED = ("fulfilment_mix", "orders", "ordered_value", "cycle_days", "otif", "perfect_order")
 SHORTEST_FIRST = {name: at for at, (_, name) in enumerate(LEAD_TIME_CLASSES)}
@@ -65,7 +66,7 @@ def funnel(view: MeasureView) -> None:
         Bar(
             name,
             count,
-            f"{formatting.integer(count)} · {formatting.percent(count / known['Asked'], 0)}",
+            f"{formatting.integer(count)} · {formatting.share(share(count, known['Asked']), 0)}",
             tone="good-strong" if "order" in name else "accent",
         )
         for name, count in known.items()

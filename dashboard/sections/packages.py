@@ -31,6 +31,7 @@ from metrics.measures.package_sources import Span
 from metrics.measures.package_terms import ROWS, Package
 from metrics.model.measure import Unit
 from metrics.model.question import Answer
+from metrics.model.share import share
 from metrics.model.statistics import DAYS_A_YEAR
 
 MISFITS_SHOWN = 15
@@ -157,7 +158,7 @@ def _cell(segment: str, row: str, results: list[Kept], words: str, view: Measure
     unknown = f"; {formatting.integer(everyone - known)} unknown" if known < everyone else ""
     promised = (
         f"{formatting.integer(met)} of {formatting.count(known, 'customer')} "
-        f"({formatting.percent(met / known, 0)}){unknown}"
+        f"({formatting.share(share(met, known), 0)}){unknown}"
     )
     if view.filters.where:  # filters narrow the drill-down, but not this table
         return Cell(words, small=promised)
@@ -209,7 +210,7 @@ def fit(view: MeasureView) -> None:
 def _fit_cell(one: FitCell) -> Cell:
     if not one.customers:
         return Cell("◎" if one.expected else formatting.DASH)
-    kept = f" · {formatting.percent(one.kept / one.known, 0)} met" if one.known else ""
+    kept = f" · {formatting.share(share(one.kept, one.known), 0)} met" if one.known else ""
     mark = "◎ " if one.expected else ""
     return Cell(
         f"{mark}{formatting.count(one.customers, 'customer')}",

@@ -18,6 +18,7 @@ from metrics.lists import recovery as lists
 from metrics.lists.recovery import Step
 from metrics.measures.catalog import MEASURES
 from metrics.model.question import SEVERAL_UNITS, Answer
+from metrics.model.share import share
 
 TONES = {"no failure": "accent", "recovered": "good-strong", "unrecovered": "bad-strong"}
 DASHES = {"no failure": (1, 0), "recovered": (6, 3), "unrecovered": (2, 3)}
@@ -69,7 +70,7 @@ def recovery_funnel(view: MeasureView) -> None:
         Bar(
             name,
             count,
-            f"{formatting.integer(count)} · {formatting.percent(count / found.failed, 0)}",
+            f"{formatting.integer(count)} · {formatting.share(share(count, found.failed), 0)}",
             tone="good-strong" if at > 2 else "accent",
         )
         for at, (name, count) in enumerate(steps.items())

@@ -15,6 +15,7 @@ from dashboard.measure_page.view import MeasureView, load_view
 from dashboard.orders.levers import levers_in_view, levers_table
 from metrics.lists import failed_orders as lists
 from metrics.measures.catalog import MEASURES
+from metrics.model.share import share
 from metrics.policy import MIN_COVERAGE
 from metrics.queries.levers import top
 
@@ -121,10 +122,11 @@ def failure_reasons(scorecard: Scorecard) -> str:
     bars = [
         (
             reason(row["reason"]),
-            f"{formatting.integer(row['orders'])} · {formatting.percent(row['orders'] / max(scorecard.failed, 1), 0)}",
-            row["orders"] / max(scorecard.failed, 1),
+            f"{formatting.integer(row['orders'])} · {formatting.share(of_failed, 0)}",
+            of_failed.value or 0.0,
         )
         for row in shown
+        for of_failed in [share(row["orders"], scorecard.failed)]
     ]
     return tables.bars(
         bars,

@@ -14,6 +14,7 @@ from metrics import warehouse
 from metrics.errors import GenerationOutdated
 from metrics.measures.catalog import MEASURES
 from metrics.model.question import Question
+from metrics.model.share import share
 from metrics.queries.restatements import FeedDelta, Restated, RestatedKey, compare_generations
 
 MOVED_SHOWN = 30
@@ -79,9 +80,8 @@ def _moved(one: Restated) -> bool:
 
 def _share(one: Restated) -> float:
     """Return the relative change, for sorting; infinite for numbers that appeared or disappeared."""
-    if one.change is None or one.then is None or not one.then.value:
-        return float("inf")
-    return abs(float(one.change) / float(one.then.value))
+    relative = None if one.change is None or one.then is None else share(one.change, one.then.value or 0).value
+    return float("inf") if relative is None else abs(relative)
 
 
 def _numbers(moved: list[Restated], then: int) -> None:

@@ -89,3 +89,8 @@ def provisional_note(answer: Answer) -> str | None:
 def point_of(answer: Answer) -> Number | None:
     """Return the value of an answer, or true / known of a share whose range replaces its value."""
     return answer.value if range_of(answer) is None else divide(answer.numerator, answer.denominator)
+
+
+def known_amount(answer: Answer) -> Number | None:
+    """Return the known part of withheld money: an average of the known rows, or a sum if there is no denominator."""
+    return answer.numerator if answer.denominator is None else divide(answer.numerator, answer.denominator)
