@@ -65,11 +65,18 @@ def build(connection: Connection, records: Records, as_of: datetime, mapped: fro
     rebuild(connection, as_of=as_of, touched=None)
 
 
-def ask(connection: Connection, policy: Mapping[str, Any], as_of: datetime, mapped: frozenset[str]) -> Facts:
-    """Return line facts by (order_id, line_no) and order facts by order_id, without storing them."""
+def ask(
+    connection: Connection, policy: Mapping[str, Any], as_of: datetime, mapped: frozenset[str], *, lines: bool = True
+) -> Facts:
+    """Return line facts by (order_id, line_no) and order facts by order_id, without storing them.
+
+    Without `lines` there are no line facts. Planning their statement takes half of the time.
+    """
     judged_by = Policy(**policy)
     refresh_with_quarantine(connection, as_of)
-    lines = connection.execute(order_line_facts(judged_by, as_of, mapped)).mappings()
-    by_line = {(row["order_id"], row["line_no"]): dict(row) for row in lines}
+    by_line = {}
+    if lines:
+        found = connection.execute(order_line_facts(judged_by, as_of, mapped)).mappings()
+        by_line = {(row["order_id"], row["line_no"]): dict(row) for row in found}
     orders = connection.execute(order_facts(judged_by, as_of, mapped)).mappings()
     return by_line, {row["order_id"]: dict(row) for row in orders}
