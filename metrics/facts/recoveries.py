@@ -44,7 +44,7 @@ from metrics.facts.fact_table import (
 )
 from metrics.facts.failures import NEVER, earliest, failed_orders
 from metrics.facts.messages import message_facts_table
-from metrics.facts.orders import order_facts_table
+from metrics.facts.orders import NONE, order_facts_table
 from metrics.facts.retention import RETAINED_DAYS, following_orders, margin_after_failure
 from metrics.facts.service_cases import EDIT_SOURCE, REQUEST_KINDS, case_facts_table
 from metrics.schema import EXACT_AMOUNT
@@ -132,7 +132,10 @@ recovery_facts_table = fact_table(
     Column(
         "start_day",
         Date,
-        comment="local day the wait for the next order begins: the day settled, or the deadline missed if unrecovered",
+        comment=(
+            "local day the wait for the next order begins: the day settled, or the deadline missed if unrecovered; "
+            "null: neither is known, or the customer is not"
+        ),
     ),
     Column("next_day", Date, comment="local day of the customer's next order; null: none by as_of"),
     Column("reorder_days", Integer, comment="days from start_day to next_day, or to as_of"),
@@ -293,6 +296,7 @@ def _grouped(chained: CTE, context: BuildContext) -> Rows:
         else_="open",
     )
     start = case(
+        (c.customer_id == NONE, None),  # nobody knows whose next order to wait for
         (or_(group == "unrecovered", c.settled_at.is_(None)), func.coalesce(c.missed_at, c.deadline_at, c.settled_at)),
         else_=c.settled_at,
     )

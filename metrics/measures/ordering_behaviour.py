@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 
 from metrics.facts.money.table import money_facts_table
-from metrics.facts.orders import order_facts_table
+from metrics.facts.orders import NONE, order_facts_table
 from metrics.measures.customer_zones import in_period
 from metrics.measures.needs import CORE_FEEDS, COST_FEEDS, NEEDS_COSTS, NO_RATE
 from metrics.measures.ordering_traits import (
@@ -206,7 +206,11 @@ def _by_customer(
             number = b[f"number_{place}"]
             columns += [sum_if(number.is_not(None), number), count_if(number.is_not(None))]
     labelled = [column.label(f"sum_{place}") for place, column in enumerate(columns)]
-    asked = select(b.customer_id, func.count(), *labelled).where(b.placed == 1).group_by(b.customer_id)
+    asked = (
+        select(b.customer_id, func.count(), *labelled)
+        .where(b.placed == 1, b.customer_id != NONE)
+        .group_by(b.customer_id)
+    )
     rows = connection.execute(asked).all()
     by_column = iter(list(zip(*rows, strict=True)) if rows else [()] * (2 + len(columns)))
     customers, orders = next(by_column), next(by_column)

@@ -120,7 +120,7 @@ def _reorder(days: int) -> Measure:
             "recovery group, it is an association, never an effect."
         ),
         numerator=f"1 - S({days}) (Kaplan-Meier)",
-        denominator="judged orders that arrived or had a deadline",
+        denominator="judged orders of known customers that arrived or had a deadline",
         exclusions=PENDING,
         source="docs/rules.md, service recovery",
         feeds=CHAIN_FEEDS,

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select
 
 from metrics.facts.orders import order_facts_table, order_line_facts_table
 from metrics.facts.orders.in_quarantine import TABLES
+from metrics.facts.recoveries import recovery_facts_table
 from metrics.facts.registry import FACT_TABLES
 from metrics.model.question import Answer, Question
 from metrics.queries.answer import answer
@@ -231,6 +232,24 @@ def test_a_share_of_another_feed_counts_its_quarantined_records_as_unknown(any_s
         found = ask(connection, "quotes_answered")["quotes_answered"]
     assert parts(found) == (1, 2, 2, 0)
     assert (found.coverage, found.worst, found.best) == (2 / 3, 1 / 3, 2 / 3)
+
+
+def test_orders_without_a_known_customer_have_no_next_order(source: Source) -> None:
+    """C and D lack their customers, so D does not follow C. A and B of C1 wait for a next order: 0 of 2 reordered."""
+    readable = ["C,,2026-03-02,2026-03-10", "D,,2026-03-20,2026-03-30"]
+    write(source, orders=[*CLEAN["orders"][:2], *readable])
+    add(source, "messages", "message_id,order_id,kind,sent_at\nM1,A,acknowledgement,2026-03-03\n")
+    source.take_in()
+    r = recovery_facts_table.c
+    with reading(source.location) as connection:
+        found = ask(connection, "reorder_30")["reorder_30"]
+        waits = {
+            row.order_id: (row.start_day, row.next_day)
+            for row in connection.execute(select(r.order_id, r.start_day, r.next_day))
+        }
+    received = date(2026, 3, 9)
+    assert waits == {"A": (received, None), "B": (received, None), "C": (None, None), "D": (None, None)}
+    assert (found.value, found.denominator) == (0, 2)
 
 
 def contents(connection: Connection) -> dict[str, list[Any]]:
