@@ -10,6 +10,7 @@ from dashboard import queries
 from dashboard.components import cards, formatting, latency, theme
 from dashboard.frame import (
     access,
+    address,
     filters,
     links,
     live_refresh,
@@ -68,7 +69,7 @@ st.session_state["_pages"] = menu.build_pages(allowed, has_data=has_data)
 page = st.navigation(list(st.session_state["_pages"].values()), expanded=True)
 entry = menu.entry(page.title)
 st.set_page_config(page_title=f"{entry.title} · Buyerview")
-if whole := filters.dropped_values(entry.path):
+if whole := address.dropped_values(entry.path):
     st.switch_page(page, query_params=whole)
 
 
@@ -173,7 +174,7 @@ def run(generation: Generation, newest: int) -> None:
         shown=narrowing(),
         link=link,
     )
-    filters.store_choice(chosen)
+    address.store_choice(chosen)
     quality_marks.load_marks(generation.number)
     notes.forget()
     page.run()

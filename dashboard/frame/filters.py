@@ -1,4 +1,4 @@
-"""The filter bar and its query parameters. The frame draws it, so that filters survive a change of page.
+"""The filter bar. The frame draws it on each page; `address.py` keeps its query parameters from page to page.
 
 The address contains only filters that the user set. Values of the data appear unchanged in the address, and escaped in
 controls that read Markdown.
@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
-from streamlit.runtime.state.query_params import QueryParams
 
 from dashboard.components import cards, formatting, theme
 from dashboard.components.locale import reader
@@ -41,9 +39,6 @@ MORE = {
 
 SAVE_VIEW = "Save view"
 """Label of the menu with the form that saves a view."""
-
-KEPT_PARAMETERS = ("period", "dates", "segment", *MORE, "compare", "grain", live_refresh.PIN)
-"""Query parameters of the frame, kept from page to page."""
 
 
 @dataclass(frozen=True)
@@ -234,7 +229,7 @@ def _chips(
 
 def clear(name: str, value: str | None = None) -> None:
     """Remove a filter, or one value of it."""
-    st.session_state.pop("_address", None)  # `dropped_values` must not restore it
+    st.session_state.pop("_address", None)  # `address.dropped_values` must not restore it
     values = st.session_state.get(name)
     if name == "period":
         st.session_state[name] = periods.DEFAULT
@@ -294,58 +289,3 @@ def _more(
                 bind="query-params",
             )
     return where, tuple(name for name in periods.COMPARISONS if name in compared), grain
-
-
-def filters_url() -> dict[str, list[str]]:
-    """Return the query parameters that the frame keeps from page to page; {} outside a browser session."""
-    if get_script_run_ctx(suppress_warning=True) is None:
-        return {}
-    kept: dict[str, list[str]] = st.session_state.get("_address", {})
-    return kept
-
-
-def dropped_values(path: str) -> dict[str, list[str]]:
-    """Return the complete query parameters if the change to the page at `path` dropped the filters; else {}.
-
-    A menu link clicked before the controls are drawn has no filters, because Streamlit keeps only parameters that a
-    control has bound. Going back to an address without filters does not count. The parameters are unbound, so that they
-    can be set.
-    """
-    came_from, before = st.session_state.get("_path"), filters_url()
-    st.session_state["_path"] = path
-    context = get_script_run_ctx(suppress_warning=True)
-    now = _of_address()
-    if came_from in (None, path) or not before or now or (context is not None and context.is_history_navigation):
-        st.session_state["_address"] = now  # also if this run stops early
-        return {}
-    whole = {name: st.query_params.get_all(name) for name in st.query_params} | before
-    if context is not None:
-        with context.session_state.query_params() as parameters:
-            _unbind(parameters, whole)
-    return whole
-
-
-def _unbind(parameters: QueryParams, names: Collection[str]) -> None:
-    """Unbind query parameters from their controls: Streamlit refuses to set a bound one.
-
-    The server binds a parameter before the browser has the control, so it may be bound although a click dropped it.
-    """
-    for name in names:
-        if (binding := parameters.get_binding_for_param(name)) is not None:
-            parameters.unbind_widget(binding.widget_id)
-
-
-def _of_address() -> dict[str, list[str]]:
-    return {name: st.query_params.get_all(name) for name in KEPT_PARAMETERS if name in st.query_params}
-
-
-def store_choice(filters: Filters) -> None:
-    """Store the filters for the page of this run."""
-    st.session_state["_filters"] = filters
-    st.session_state["_address"] = _of_address()
-
-
-def read_filters() -> Filters:
-    """Return the filters of this run."""
-    filters: Filters = st.session_state["_filters"]
-    return filters

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from dashboard.components import formatting
-from dashboard.frame import filters
+from dashboard.frame import address
 from metrics.lists.drill_down_parts import first_part
 from metrics.measures.catalog import MEASURES
 from metrics.model.measure import SNAPSHOT, Percentile, Ratio, Total
@@ -61,7 +61,7 @@ def customer_url(customer_id: str) -> str:
 
 def page_url(path: str, asked: dict[str, str | list[str]]) -> str:
     """Return the address of another page, with the current filters and `asked`."""
-    return f"{path or './'}?{urlencode({**filters.filters_url(), **asked}, doseq=True)}"
+    return f"{path or './'}?{urlencode({**address.filters_url(), **asked}, doseq=True)}"
 
 
 def parse_at(texts: list[str]) -> At:

@@ -7,7 +7,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import queries
 from dashboard.components import cards, formatting, theme
-from dashboard.frame import filters, list_file
+from dashboard.frame import address, list_file
 from dashboard.frame.filters import Filters
 from metrics.lists.data_status import DataStatus
 from metrics.lists.failed_orders import nearest_day
@@ -28,7 +28,7 @@ def has_data() -> bool:
 
 def current_filters() -> Filters:
     """Return the filters of this run."""
-    return filters.read_filters()
+    return address.read_filters()
 
 
 def data_status() -> DataStatus:

@@ -165,13 +165,13 @@ def test_dropped_filters_can_be_set_although_a_control_has_bound_them() -> None:
     def script() -> None:
         import streamlit as st
 
-        from dashboard.frame import filters
+        from dashboard.frame import address
 
         if "_path" not in st.session_state:
             st.session_state["_path"], st.session_state["_address"] = "failed-orders", {"segment": ["B"]}
             st.text_input("Segment", key="segment", bind="query-params")
         else:
-            whole = filters.dropped_values("order-story")
+            whole = address.dropped_values("order-story")
             st.query_params.from_dict(whole)
             st.write(st.query_params.get_all("segment"))
 

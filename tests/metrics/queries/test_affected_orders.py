@@ -66,8 +66,8 @@ def compare(connection: Connection, world: World, monkeypatch: pytest.MonkeyPatc
         every_order.setattr(what_if, "changed_by_policies", lambda *_: None)
         every_order.setattr(
             definition_ladder,
-            "_by_facts",
-            lambda connection, view, policies, **_: definition_ladder._by_judging(connection, view, policies),
+            "by_facts",
+            lambda connection, view, policies, **_: definition_ladder.by_judging(connection, view, policies),
         )
         assert few == answers(connection, diffs)
 
