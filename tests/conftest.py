@@ -1,10 +1,8 @@
 """Fixtures for all tests: an empty folder, an empty warehouse on each engine, and the sample."""
 
-import fcntl
 import gc
 import itertools
 import os
-import shutil
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +17,7 @@ from metrics.facts.registry import FACT_TABLES
 from metrics.rebuild import rebuild
 from metrics.warehouse import Location
 from sample_data import generate
-from tests.support import postgres, spark, tries
+from tests.support import once, postgres, spark, tries
 
 _numbers = itertools.count(1)
 
@@ -68,17 +66,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Location]:
 
     The mapping is in the folder `sample` next to the warehouse. One test process ingests the orders; others copy it.
     """
-    base = tmp_path_factory.getbasetemp()
-    shared = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "shared_sample"
-    shared.mkdir(exist_ok=True)
-    with (shared / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (shared / "whole" / "done").exists():
-            shutil.rmtree(shared / "whole", ignore_errors=True)
-            _ingest_sample(shared / "whole")
-            (shared / "whole" / "done").touch()
-    folder = tmp_path_factory.mktemp("sample")
-    shutil.copytree(shared / "whole", folder, dirs_exist_ok=True)
+    folder = once.copied(tmp_path_factory, "sample", _ingest_sample)
     place = Location(folder=folder / "home")
     yield place
     warehouse.close(place)

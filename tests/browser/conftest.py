@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from playwright.sync_api import TimeoutError as NotSeen
 
-from tests.dashboard.small_warehouse import publish
+from tests.dashboard.small_warehouse import shared_small_home
 from tests.support.programs import require
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -88,9 +88,7 @@ def serve() -> Iterator[Served]:
 
 @pytest.fixture(scope="session")
 def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("browser") / "home"
-    publish(folder, count=260)
-    return folder
+    return shared_small_home(tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from metrics.store import access
 from metrics.store.connection import open_store
 from metrics.warehouse import Location
 from tests.browser.conftest import Screen, Served, free_port
-from tests.dashboard.small_warehouse import publish
+from tests.dashboard.small_warehouse import shared_small_home
 from tests.support.programs import require
 
 pytestmark = [pytest.mark.browser, pytest.mark.long]
@@ -65,9 +65,7 @@ def status(address: str, **headers: str) -> int:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Location:
-    folder = tmp_path_factory.mktemp("proxied") / "home"
-    publish(folder, count=260)
-    location = Location(folder=folder)
+    location = Location(folder=shared_small_home(tmp_path_factory))
     with open_store(location) as store:
         for name, role in (("ada@example.com", Role.ADMINISTRATOR), ("ben@example.com", Role.VIEWER)):
             access.grant(store, "test", Access(name, role), at=datetime(2026, 7, 1))

@@ -13,7 +13,7 @@ from streamlit.util import calc_hash
 from dashboard.frame import user_name
 from dashboard.frame.menu import entry_of_file
 from metrics import warehouse
-from tests.dashboard.small_warehouse import publish
+from tests.dashboard.small_warehouse import shared_small_home
 
 ROOT = Path(__file__).resolve().parents[2]
 Open = Callable[..., AppTest]
@@ -25,9 +25,7 @@ manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_componen
 @pytest.fixture(scope="session")
 def small_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with one published generation; tests only read it."""
-    folder = tmp_path_factory.mktemp("small") / "home"
-    publish(folder, count=260)
-    return folder
+    return shared_small_home(tmp_path_factory)
 
 
 @pytest.fixture

@@ -10,11 +10,13 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import Connection, Table, delete, insert
 
 from metrics import schema, warehouse
 from metrics.rebuild.rebuild import rebuild
 from metrics.warehouse import Location
+from tests.support import once
 
 AS_OF = datetime(2026, 6, 30, 23, 59, 59)
 LAST_DUE = date(2026, 6, 28)
@@ -289,6 +291,11 @@ def publish(
         _run_log(connection, rows, feeds, build.number, stand_in, rejected)
         rebuild(connection, as_of=AS_OF, touched=None)
         return build.publish().number
+
+
+def shared_small_home(factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of the small warehouse that most tests of screens read. One test process publishes it."""
+    return once.copied(factory, "small", lambda folder: publish(folder / "home", count=260)) / "home"
 
 
 def _insert(connection: Connection, table: Table, rows: list[Row]) -> None:
