@@ -11,7 +11,7 @@ from dashboard.components import formatting
 from dashboard.components.sparkline import sparkline
 from dashboard.components.status import Status, better_or_worse
 from dashboard.components.theme import palette
-from metrics.model.measure import Derived, Direction, Measure, Study, Unit
+from metrics.model.measure import Derived, Direction, Measure, Percentile, Spread, Study, Survival, Unit
 from metrics.model.point import INCONCLUSIVE, comparable, known_amount, range_of
 from metrics.model.question import Answer
 from metrics.model.statistics import differ
@@ -219,7 +219,10 @@ def _change(now: Answer, before: Answer | None, measure: Measure) -> tuple[str, 
     size = formatting.difference(moved, measure.unit)
     if size == formatting.difference(0, measure.unit):
         return "muted", NO_CHANGE
-    if not _is_more_than_chance(current, earlier):
+    is_of_few = isinstance(measure.formula, Percentile | Spread | Survival) and any(
+        answer.denominator is not None and answer.denominator < MIN_N for answer in (now, before)
+    )
+    if is_of_few or not _is_more_than_chance(current, earlier):
         return "muted", NOT_SIGNIFICANT
     verdict = better_or_worse(moved, measure.direction)
     word = f" {verdict}" if verdict else ""

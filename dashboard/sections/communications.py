@@ -36,11 +36,12 @@ def communications_headline(view: MeasureView) -> None:
     warned, late = number(answers, view.main), number(answers, view.main, part="out_of")
     notice_hours = answers["notice_hours"].value
     ahead = (", median notice ", number(answers, "notice_hours")) if notice_hours is not None else ()
+    buyers = "buyer was" if answers[view.main].denominator == 1 else "buyers were"
     timely, right = number(answers, "info_timely"), number(answers, "info_accurate")
     with theme.card("headline"):
         headline(
             view,
-            (warned, " of ", late, " late buyers were warned before the deadline", *ahead, "."),
+            (warned, " of ", late, f" late {buyers} warned before the deadline", *ahead, "."),
             (timely, " of all messages due were sent in time. ", right, " of the messages sent were correct."),
             worst_segment(view, view.main),
         )

@@ -259,6 +259,15 @@ def test_insignificant_change_of_a_share_is_shown_without_direction() -> None:
     assert cards.change_text(share(0, 19), share(900, 1000), perfect) == "→ No significant change vs prior period"
 
 
+def test_median_of_few_values_claims_no_change() -> None:
+    def median(hours: float, of: int) -> Answer:
+        return Answer({}, None, "quote_hours_p50", hours, denominator=of)
+
+    measure = MEASURES["quote_hours_p50"]
+    assert cards.change_text(median(19.2, 2), median(2.4, 400), measure) == "→ No significant change vs prior period"
+    assert "worse" in cards.change_text(median(19.2, 20), median(2.4, 400), measure)
+
+
 def test_withheld_cost_shows_its_known_part_and_extent() -> None:
     # 100.00 for 2 of 3 stockouts: the total is the sum, the cost of a stockout their mean.
     unit, total = MEASURES["stockout_unit_cost"], MEASURES["stockout_total_cost"]
