@@ -6,7 +6,7 @@ from urllib.parse import urlencode, urlsplit
 import streamlit as st
 
 from dashboard.components import formatting
-from dashboard.frame import access, live_refresh, menu_entries, messages, user_name
+from dashboard.frame import access, live_refresh, menu, menu_entries, messages, user_name
 from dashboard.frame.menu_entries import Filter
 from metrics.access import Action
 from metrics.errors import StoreUnusable
@@ -15,6 +15,7 @@ from metrics.store.connection import open_store
 from metrics.warehouse import locate
 
 LONGEST = 80
+SAVED = "Saved as"
 OTHER_PAGES = {Filter.PERIOD: ("period", "dates"), Filter.COMPARE: ("compare",), Filter.GRAIN: ("grain",)}
 """Query parameters that the address keeps for other pages, by the filter that a page may lack."""
 
@@ -40,6 +41,8 @@ def save_view_form() -> None:
         st.form_submit_button("Save view", on_click=_save)
     if message := messages.read("_view_told", ""):
         st.caption(formatting.markdown(message))
+        if message.startswith(SAVED):
+            menu.link("views-and-alerts", "Views and alerts")
 
 
 @access.guarded(Action.SAVE_VIEWS)
@@ -68,7 +71,7 @@ def _save() -> None:
     except StoreUnusable as error:
         st.session_state["_view_told"] = str(error)
         return
-    st.session_state["_view_told"] = f"Saved as “{name}”. See Views and alerts."
+    st.session_state["_view_told"] = f"{SAVED} “{name}”."
 
 
 def _parameters_of_other_pages(path: str) -> list[str]:

@@ -1,5 +1,6 @@
 """The list of saved views. The form that saves a view is in dashboard/frame/save_view.py."""
 
+import shlex
 from collections.abc import Callable
 from urllib.parse import parse_qsl
 
@@ -55,6 +56,11 @@ def list_views() -> None:
         for view in listed
     ]
     theme.show_html(tables.table(("View", "Page", "Filters", "Owner"), rows, caption="Saved views"))
+    command = f"buyerview digest --view {shlex.quote(listed[0]['name'])} --pdf --to ada@example.com"
+    theme.show_html(
+        '<p class="bv bv-muted">To send a view regularly, schedule the command '
+        f"<code>{formatting.html(command)}</code></p>"
+    )
     own = {view["view_id"]: view for view in listed if view["owner"] == user_name.user_name()}
     if own and access.may(Action.SAVE_VIEWS):
         with (

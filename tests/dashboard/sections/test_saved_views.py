@@ -38,6 +38,7 @@ def test_saved_view_stores_page_and_filters_without_the_data_version(desk: Locat
     html = markup(open_page("views_and_alerts"))
     assert 'href="/?' in html
     assert "Half a year of A" in html
+    assert "buyerview digest --view &#x27;Half a year of A&#x27; --pdf" in html
 
 
 @pytest.mark.parametrize(
