@@ -51,15 +51,14 @@ def find_versions(connection: Connection, incoming: FromClause, *, stored: FromC
     if stored is None:
         version = new.subquery("versions")
     else:
-        # A repeated record is no version.
-        same = [arrived.c[name] == stored.c[name] for name in KEY] + [
-            arrived.c[name].is_not_distinct_from(stored.c[name])
+        here = select(literal(1)).where(*[incoming.c[name] == stored.c[name] for name in KEY]).exists()
+        known = select(*[stored.c[name] for name in _CONTENT], true().label("stored")).where(here).cte("known")
+        same = [arrived.c[name] == known.c[name] for name in KEY] + [
+            arrived.c[name].is_not_distinct_from(known.c[name])
             for name in ("ordered_qty", "source_updated_at", "deleted")
         ]
-        new = new.where(~select(literal(1)).where(*same).exists())
-        here = select(literal(1)).where(*[incoming.c[name] == stored.c[name] for name in KEY]).exists()
-        known = select(*[stored.c[name] for name in _CONTENT], true().label("stored")).where(here)
-        version = union_all(new, known).subquery("versions")
+        changed = new.where(~select(literal(1)).where(*same).exists())  # a repeated record is no version
+        version = union_all(changed, select(*known.c)).subquery("versions")
     v, r = version.c, restated_quantities.c
     withdrawn = case((v.deleted, 1), else_=0)
     several = or_(
