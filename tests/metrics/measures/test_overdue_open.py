@@ -4,7 +4,9 @@ from decimal import Decimal
 
 import pytest
 
-from tests.support.ask_measures import built, one, sale
+from tests.support.ask_measures import built, one, only, sale
+
+filled = only()
 
 
 @pytest.mark.every_run("59.9995-1", "59.9996-0")

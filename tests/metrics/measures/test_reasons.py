@@ -8,7 +8,9 @@ import pytest
 from metrics.measures.catalog import MEASURES
 from metrics.model.reasons import columns_of, feed_of, missing, unmapped
 from metrics.schema import FEEDS
-from tests.support.ask_measures import ALL, built, one, sale, together
+from tests.support.ask_measures import ALL, built, one, only, sale, together
+
+filled = only()
 
 NEEDED = sorted(
     {
