@@ -39,7 +39,8 @@ def of_published_data() -> None:
         st.header("The published data", anchor=False)
         if runs:
             st.caption(formatting.markdown(_last_run(runs[0])))
-        theme.show_html(_mapped(queries.cached(mapped, page.generation())))
+        with st.expander("Mapped columns by feed"):
+            theme.show_html(_mapped(queries.cached(mapped, page.generation())))
     with theme.card("missing"):
         found = queries.cached(missing_columns, page.generation())
         _section([asdict(one) for one in found], whole=len(MEASURES))
