@@ -8,8 +8,9 @@ from dashboard.frame import page
 from dashboard.sections import definitions
 
 page.subtitle("Every measure with its numerator, denominator, exclusions and source.")
-form.edit_form("targets")
-feeds = page.data_status().feeds
+if page.has_data():
+    form.edit_form("targets")
+feeds = page.data_status().feeds if page.has_data() else None
 found, asked = definitions.search(), definitions.asked()
 if asked is not None:
     found = [measure for measure in found if measure is not asked]

@@ -11,7 +11,8 @@ from metrics.targets.targets import Target
 def sparkline(
     name: str, series: Sequence[float | None], unit: Unit, *, target: Target | None, line: str, rule: str
 ) -> str:
-    """Return a measure's trend as a small picture, with its target as a dashed line; "" for fewer than three points.
+    """Return a measure's trend as a small picture, with its target as a dashed line; "" for fewer than three points,
+    or if gaps separate all points.
 
     The picture is an <img> with alternative text, because Streamlit removes inline SVG from markup. Its two colours
     (`line`, `rule`) are therefore part of it.
@@ -30,6 +31,8 @@ def sparkline(
         return 28 - 26 * (value - low) / height
 
     pieces = _pieces([None if value is None else y(float(value)) for value in series])
+    if max(map(len, pieces)) == 1:  # dots without a line show no trend
+        return ""
     drawn = "".join(_path(points, line) for points in pieces)
     if target is not None and low <= target.value <= high:
         dashes = "stroke-dasharray='3 3' vector-effect='non-scaling-stroke'"

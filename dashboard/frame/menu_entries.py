@@ -315,6 +315,7 @@ ENTRIES = (
         "definitions",
         "Definitions of all measures.",
         filters=(),
+        without_data=True,
     ),
     Entry(
         "access.py",

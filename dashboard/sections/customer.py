@@ -1,5 +1,7 @@
 """Sections of the page for one customer: the choice of a customer, and the tables of the review."""
 
+from dataclasses import replace
+
 import streamlit as st
 
 from dashboard.components import cards, formatting, tables, theme
@@ -27,7 +29,10 @@ def choose_customer(filters: Filters) -> None:
             return
         rows = [
             [
-                link_cell(row["customer"], links.customer_url(row["customer"])),
+                replace(
+                    link_cell(row["name"] or row["customer"], links.customer_url(row["customer"])),
+                    small=row["customer"] if row["name"] else "",
+                ),
                 Cell(formatting.integer(row.get("judged_orders", 0))),
                 Cell(formatting.integer(row.get("failed_orders", 0))),
             ]

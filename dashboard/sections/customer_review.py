@@ -97,9 +97,9 @@ def load_review(customer_id: str, generation: int, filters: Filters) -> Review:
 
 
 def largest_customers(generation: int, filters: Filters) -> list[Row]:
-    """Return the customers with most judged orders in view: `customer`, `judged_orders`, `failed_orders`."""
+    """Return the customers with most judged orders in view: `customer`, `name`, `judged_orders`, `failed_orders`."""
     question = Question((), start=filters.start, end=filters.end, where=filters.where)
-    return queries.cached(customers_with_most_orders, generation, question, CUSTOMERS_SHOWN)
+    return queries.cached(customers_with_most_orders, generation, question, CUSTOMERS_SHOWN, filters.period.elapsed)
 
 
 def facts(review: Review) -> list[tuple[str, str]]:

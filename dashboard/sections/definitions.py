@@ -66,8 +66,8 @@ def _pages() -> dict[str, tuple[str, str]]:
     return {name: (entry.path, entry.title) for name, entry in found.items() if entry is not None}
 
 
-def listing(measures: list[Measure], feeds: frozenset[str]) -> str:
-    """Return the definitions by page as markup; each lists its missing feeds."""
+def listing(measures: list[Measure], feeds: frozenset[str] | None) -> str:
+    """Return the definitions by page as markup; each lists its missing feeds. feeds: None before the first data."""
     pages = _pages()
     groups: dict[tuple[str, str], list[Measure]] = {}
     for measure in measures:
@@ -86,9 +86,9 @@ def _date(measure: Measure) -> str:
     return DATES.get(measure.date) or measure.facts.c[measure.date].comment or formatting.in_words(measure.date).lower()
 
 
-def _measure(measure: Measure, feeds: frozenset[str], *, opened: bool) -> str:
+def _measure(measure: Measure, feeds: frozenset[str] | None, *, opened: bool) -> str:
     """Return the definition of a measure as markup."""
-    missing = [feed for feed in measure.feeds if feed not in feeds]
+    missing = [feed for feed in measure.feeds if feeds is not None and feed not in feeds]
     feeds_text = ", ".join(measure.feeds) + (f" (no feed: {', '.join(missing)})" if missing else "")
     rows = [
         ("Counted", formatting.html(measure.numerator)),

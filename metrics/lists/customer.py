@@ -34,10 +34,10 @@ def customer_record(connection: Connection, customer_id: str, day: date) -> Cust
     )
 
 
-def customers_with_most_orders(connection: Connection, question: Question, size: int) -> list[Row]:
+def customers_with_most_orders(connection: Connection, question: Question, size: int, day: date) -> list[Row]:
     """Return the customers with most judged orders in the period and filters of a question without measures.
 
-    Rows: `customer`, `judged_orders`, `failed_orders`; at most `size`.
+    Rows: `customer`, `name` on the day (None: not known), `judged_orders`, `failed_orders`; at most `size`.
     """
     asked = replace(question, measures=("judged_orders", "failed_orders"), by=("customer",))
     found: dict[str, Row] = {}
@@ -45,4 +45,8 @@ def customers_with_most_orders(connection: Connection, question: Question, size:
         name = one.dimensions["customer"]
         if name:
             found.setdefault(name, {"customer": name})[one.measure] = int(one.value or 0)
-    return sorted(found.values(), key=lambda row: (-row.get("judged_orders", 0), row["customer"]))[:size]
+    largest = sorted(found.values(), key=lambda row: (-row.get("judged_orders", 0), row["customer"]))[:size]
+    return [
+        {**row, "name": version_on(connection, customers, "customer_id", row["customer"], day).get("name")}
+        for row in largest
+    ]

@@ -121,6 +121,8 @@ def test_sparkline_has_a_gap_for_missing_values_and_a_text_description() -> None
     )
     assert drawn.count("%23123456") == 2
     assert "from 90.0% to 70.0%, lowest 70.0%" in drawn
+    dots = [0.9, None, 0.8, None, 0.7]
+    assert sparkline("OTIF", dots, Unit.SHARE, target=None, line="#123456", rule="#654321") == ""
 
 
 def test_trend_does_not_change_its_template() -> None:

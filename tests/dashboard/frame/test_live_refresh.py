@@ -36,8 +36,9 @@ def test_open_page_runs_again_if_the_system_switches_to_dark(monkeypatch: pytest
 
 def test_without_data_the_menu_begins_with_the_pages_that_need_none() -> None:
     first = menu.in_order(has_data=False)
-    assert [(entry.path, entry.group) for entry in first[:3]] == [
+    assert [(entry.path, entry.group) for entry in first[:4]] == [
         ("bring-data", "Start"),
+        ("definitions", ""),
         ("access", ""),
         ("", "Overview"),
     ]

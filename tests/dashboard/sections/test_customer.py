@@ -49,6 +49,9 @@ def test_customers_to_choose_from_are_those_with_most_judged_orders(small: Path)
         question = Question((name,), by=("customer",), start=START, end=END)
         counts[name] = {one.dimensions["customer"]: one.value for one in queries.answers(1, question)}
     assert [row["judged_orders"] for row in listed] == sorted(counts["judged_orders"].values(), reverse=True)[:12]
+    assert {"customer": "C02", "name": "Customer 2"}.items() <= next(
+        row for row in listed if row["customer"] == "C02"
+    ).items()
     for row in listed:
         assert [row[name] for name in counts] == [found.get(row["customer"], 0) for found in counts.values()]
 
@@ -66,6 +69,7 @@ def test_page_asks_for_a_customer_and_shows_the_chosen_one(page_of_small: Open) 
     at: AppTest = page_of_small("customer")
     assert "Choose one customer" in markup(at)
     assert "customer=C02" in markup(at)
+    assert "Customer 2</a>" in markup(at)
     at = page_of_small("customer", customer="C02", period="52W")
     assert "No disputed orders" in markup(at)
     assert "Customer 2" in {header.value for header in at.header}
