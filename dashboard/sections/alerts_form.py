@@ -47,8 +47,8 @@ MEANT = {
     ABOVE: "above",
     OFF_TARGET: "off target",
     SIGNAL: "worse than by chance (a signal)",
-    MOVED: "worse than before by more than",
-    OTHER: "other than before by more than",
+    MOVED: "worse than in the prior period by more than",
+    OTHER: "different from the prior period by more than",
 }
 BESIDE: dict[str, Any] = {"horizontal": True, "vertical_alignment": "bottom", "gap": "small"}
 
