@@ -167,9 +167,14 @@ def price(value: Number) -> str:
     return Shown(reader().write(text[:-2] if text.endswith("00") else text.rstrip("0")), value)
 
 
+def agreeing(value: Number, singular: str, plural: str) -> str:
+    """Return the words that agree with a number shown before them: "order is" for 1, else "orders are"."""
+    return singular if value == 1 else plural
+
+
 def count(value: int, singular: str, plural: str | None = None) -> str:
     """Return a count with its noun: 1 order, 2,310 orders."""
-    return Shown(f"{integer(value)} {singular if value == 1 else plural or singular + 's'}", value)
+    return Shown(f"{integer(value)} {agreeing(value, singular, plural or singular + 's')}", value)
 
 
 def day(value: date | None, *, year: bool = True) -> str:

@@ -120,7 +120,10 @@ def fills(view: MeasureView) -> None:
         alternative=alternative,
         title="Fill rates",
     )
-    st.caption("Bar: first-pass fill, if shipping dates are known. Figures: first pass → final.")
+    st.caption(
+        "Bar: first-pass fill, if shipping dates are known. Figures: first pass (shipped) → final (received). Goods "
+        "lost on the way make the final figure lower."
+    )
 
 
 def products(view: MeasureView) -> None:

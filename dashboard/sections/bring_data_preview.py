@@ -42,9 +42,11 @@ def records(source: Source) -> None:
 def _headline(trial: Json) -> str:
     orders = max((int(one["denominator"] or 0) for one in trial["verdicts"]), default=0)
     came, kept_out = (sum(file[name] for file in trial["report"]["files"]) for name in ("rows_in", "rows_quarantined"))
-    text = f"<strong>{formatting.integer(orders)}</strong> orders are judged. "
+    judged = formatting.agreeing(orders, "order is", "orders are")
+    text = f"<strong>{formatting.integer(orders)}</strong> {judged} judged. "
     text += (
-        f"<strong>{formatting.integer(kept_out)}</strong> of {formatting.integer(came)} records are rejected."
+        f"<strong>{formatting.integer(kept_out)}</strong> of {formatting.integer(came)} records "
+        f"{formatting.agreeing(kept_out, 'is', 'are')} rejected."
         if kept_out
         else f"All {formatting.integer(came)} records load."
     )

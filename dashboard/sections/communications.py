@@ -36,7 +36,7 @@ def communications_headline(view: MeasureView) -> None:
     warned, late = number(answers, view.main), number(answers, view.main, part="out_of")
     notice_hours = answers["notice_hours"].value
     ahead = (", median notice ", number(answers, "notice_hours")) if notice_hours is not None else ()
-    buyers = "buyer was" if answers[view.main].denominator == 1 else "buyers were"
+    buyers = formatting.agreeing(answers[view.main].denominator, "buyer was", "buyers were")
     timely, right = number(answers, "info_timely"), number(answers, "info_accurate")
     with theme.card("headline"):
         headline(

@@ -27,7 +27,7 @@ def influence_headline(view: MeasureView) -> None:
         return
     won, inquiries = number(answers, view.main), number(answers, view.main, part="out_of")
     median, p90 = number(answers, "quote_hours_p50"), number(answers, "quote_hours_p90")
-    noun = "inquiry" if answers[view.main].denominator == 1 else "inquiries"
+    noun = formatting.agreeing(answers[view.main].denominator, "inquiry", "inquiries")
     has_price = answers["lead_day_price"].value is not None
     with theme.card("headline"):
         headline(

@@ -69,9 +69,10 @@ def _missed_promises(view: MeasureView, steps: dict[str, Answers]) -> Sentence:
         return ()
     observed, missed = number(view.answers, "late_orders_observed"), number(view.answers, "promises_missed")
     at_step = number(steps[step], "promises_missed", at=("step", step))
-    where = "when they were made" if step == "00" else f"at step {formatting.step(step)}"
+    orders = formatting.agreeing(view.answers["late_orders_observed"].value, "order", "orders")
+    where = "when it was made" if step == "00" else f"at step {formatting.step(step)}"
     return (
-        "Of ", observed, " late orders with recorded steps, ", missed, " missed their promise on the way, ", at_step,
+        "Of ", observed, f" late {orders} with recorded steps, ", missed, " missed the promise on the way, ", at_step,
         f" {where}.",
     )  # fmt: skip
 

@@ -73,8 +73,9 @@ def _package_fit(view: MeasureView) -> Sentence:
     fits = view.answers["package_fit"]
     if fits.value is None:
         return ()
+    have = formatting.agreeing(fits.numerator, "has", "have")
     count = f"{formatting.number(fits.numerator)} of {formatting.number(fits.denominator)} customers"
-    return Phrase(count, url=links.drill_down_url("package_fit")), " have the package that suits their zone."
+    return Phrase(count, url=links.drill_down_url("package_fit")), f" {have} the package that suits their zone."
 
 
 def _by_row(view: MeasureView) -> list[Answer]:

@@ -50,7 +50,8 @@ def profitability_headline(view: MeasureView) -> bool:
     zones_in_view = by_value(answers_by(view, ("zone", "zone_sales", "zone_cost"), "zone"), "zone")
     danger = zones_in_view.get(DANGER, {})
     is_danger = "zone" in danger and bool(danger["zone"].value)
-    losing = number(answers, "loss_making_customers")
+    losing = answers["loss_making_customers"].value
+    lose = formatting.agreeing(losing, "loses", "lose")
     with theme.card("headline"):
         headline(
             view,
@@ -58,7 +59,7 @@ def profitability_headline(view: MeasureView) -> bool:
             if is_danger
             else ("None of ", number(answers, "zone"), " customers is in Danger."),
             *([_option_gain(view, name) for name in OPTIONS] if is_danger else []),
-            (losing, " of all customers lose money.") if answers["loss_making_customers"].value else (),
+            (number(answers, "loss_making_customers"), f" of all customers {lose} money.") if losing else (),
         )
         theme.show_html(crm_steps.crm_steps("profitability"))
     tiles(view)
@@ -67,7 +68,11 @@ def profitability_headline(view: MeasureView) -> bool:
 
 def _danger_customers(view: MeasureView, danger: Answers) -> Sentence:
     inside, sales, cost = (number(danger, name, at=("zone", DANGER)) for name in ("zone", "zone_sales", "zone_cost"))
-    return inside, " of ", number(view.answers, "zone"), " customers are in Danger: ", sales, " sales, ", cost, " cost."
+    are = formatting.agreeing(danger["zone"].value, "is", "are")
+    return (
+        inside, " of ", number(view.answers, "zone"), f" customers {are} in Danger: ", sales, " sales, ", cost,
+        " cost.",
+    )  # fmt: skip
 
 
 def _option_gain(view: MeasureView, name: str) -> Sentence:

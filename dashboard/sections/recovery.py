@@ -34,18 +34,20 @@ def recovery_headline(view: MeasureView) -> None:
     if nothing_to_show(view, view.main, "failures"):
         return
     recovered, failures = number(answers, view.main), number(answers, view.main, part="out_of")
-    undetected = number(answers, "failures_undetected") if answers["failures_undetected"].value else None
+    resolved = formatting.agreeing(answers[view.main].denominator, "failure was", "failures were")
+    missed = answers["failures_undetected"].value
+    undetected = formatting.agreeing(missed, "failed order is", "failed orders are")
     with theme.card("headline"):
         headline(
             view,
-            (recovered, " of ", failures, f" failures were resolved within {RECOVERY_DAYS} days."),
+            (recovered, " of ", failures, f" {resolved} resolved within {RECOVERY_DAYS} days."),
             worst_segment(view, view.main),
             (
                 "We detected ",
                 number(answers, "failure_detected_by_us"),
                 " of the failures before the buyer reported them.",
             ),
-            (undetected, " failed orders are not detected yet.") if undetected else (),
+            (number(answers, "failures_undetected"), f" {undetected} not detected yet.") if missed else (),
         )
     tiles(view)
 

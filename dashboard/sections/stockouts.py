@@ -56,7 +56,7 @@ def stockouts_headline(view: MeasureView) -> bool:
 
 def _events(view: MeasureView) -> Sentence:
     answers = view.answers
-    noun = "stockout" if answers["stockout_events"].value == 1 else "stockouts"
+    noun = formatting.agreeing(answers["stockout_events"].value, "stockout", "stockouts")
     has_rate = answers[view.main].value is not None
     rate = (", ", number(answers, view.main), " of the lines due.") if has_rate else (".",)
     return number(answers, "stockout_events"), f" {noun}", *rate

@@ -45,7 +45,7 @@ def _disputes(view: MeasureView) -> Sentence:
     if not answers["books_dispute"].value:
         return ("The scorecards differ on no order.",)
     orders = number(answers, "books_dispute")
-    noun = " order" if answers["books_dispute"].value == 1 else " orders"
+    noun = formatting.agreeing(answers["books_dispute"].value, " order", " orders")
     if not answers["failed_value_disputed"].value:
         return "They differ in day, quantity, deadline or verdict on ", orders, f"{noun}."
     value, failed = number(answers, "failed_value_disputed"), number(answers, "failed_value_by_buyer")

@@ -115,6 +115,11 @@ def test_status_if_lower_is_better_or_coverage_is_low() -> None:
     assert better_or_worse(1, Direction.NEITHER) is None
 
 
+@pytest.mark.parametrize(("value", "words"), [(1, "order is"), (1.0, "order is"), (0, "orders are"), (2, "orders are")])
+def test_words_agree_with_the_number_before_them(value: float, words: str) -> None:
+    assert formatting.agreeing(value, "order is", "orders are") == words
+
+
 def test_sparkline_has_a_gap_for_missing_values_and_a_text_description() -> None:
     drawn = sparkline(
         "OTIF", [0.9, None, 0.8, 0.85, 0.7], Unit.SHARE, target=Target(0.95), line="#123456", rule="#654321"
