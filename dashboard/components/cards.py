@@ -206,6 +206,11 @@ def change_text(now: Answer, before: Answer | None, measure: Measure, versus: st
     return f"{_change(now, before, measure)[1]} {versus}"
 
 
+def may_be_chance(now: Answer, before: Answer, measure: Measure) -> bool:
+    """Return True if a tile calls the change between two answers not significant."""
+    return _change(now, before, measure)[1] == NOT_SIGNIFICANT
+
+
 def _change(now: Answer, before: Answer | None, measure: Measure) -> tuple[str, str]:
     """Return the tone and the text of a change. Only complete parts are compared."""
     if before is None:

@@ -89,7 +89,8 @@ def sentence(found: Explanation, measure: Measure, before: Days, after: Days) ->
         why = as_sentence(found.why_not or "one of the periods has no value")
         return named + cards.empty("No change to explain", formatting.html(why))
     direction = "rose" if found.change > 0 else "fell" if found.change < 0 else "did not change"
-    judged = better_or_worse(float(found.change), measure.direction) or "muted"
+    is_chance = cards.may_be_chance(found.after, found.before, measure)
+    judged = "muted" if is_chance else better_or_worse(float(found.change), measure.direction) or "muted"
     size = (
         ""
         if not found.change
@@ -97,6 +98,8 @@ def sentence(found: Explanation, measure: Measure, before: Days, after: Days) ->
     )
     then, now = (_linked(one.value, measure, days) for one, days in ((found.before, before), (found.after, after)))
     text = f"<strong>{formatting.html(measure.title)}</strong> {direction}{size}: from {then} to {now}."
+    if is_chance:
+        text += " The change is not significant: it may be chance."
     if found.adds_up and found.parts and found.parts[0].effect:
         strongest = found.parts[0]
         text += (

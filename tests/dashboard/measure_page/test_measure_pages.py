@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -81,6 +83,23 @@ def test_waterfall_bars_add_up_from_the_earlier_to_the_current_value(by: str) ->
     assert (bars[0].total, bars[-1].total) == (True, True)
     moved = sum((one.end - one.start) * (1 if one.label.startswith("+") else -1) for one in bars if not one.total)
     assert bars[0].end + moved == pytest.approx(bars[-1].end)
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize(("earlier", "may_be_chance"), [(90, True), (50, False)])
+def test_what_changed_says_that_a_small_change_may_be_chance(earlier: int, may_be_chance: bool) -> None:
+    """92 of 100 orders are no significant change from 90 of 100, and one from 50 of 100."""
+    days = (date(2025, 7, 1), date(2025, 12, 31)), (date(2026, 1, 1), date(2026, 6, 30))
+    with warehouse.reading(warehouse.locate()) as connection:
+        found = explain(connection, "otif", by="segment", before=days[0], after=days[1])
+    before, after = (
+        replace(found.after, value=n / 100, numerator=n, denominator=100, low=0.0, high=1.0, coverage=1.0, unknown=0)
+        for n in (earlier, 92)
+    )
+    changed = replace(found, before=before, after=after, change=Fraction(92 - earlier, 100), why_not=None)
+    text = what_changed.sentence(changed, MEASURES["otif"], *days)
+    assert ("The change is not significant" in text) is may_be_chance
+    assert ('class="bv-better"' in text) is not may_be_chance
 
 
 def test_what_changed_lists_the_reasons_of_failure_by_their_names(page_of_small: Open) -> None:
