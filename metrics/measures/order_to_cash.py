@@ -177,7 +177,7 @@ MEASURES: tuple[Measure, ...] = (
     ),
     Measure(
         name="missed_at_step",
-        title="Step at which the promise was missed",
+        title="Promises missed at a known step",
         short="Share by step",
         unit=Unit.SHARE,
         direction=Direction.LOWER,
