@@ -99,7 +99,7 @@ def test_preview_shows_verdicts_and_rejected_records_and_publishes_on_request(
     at = page(found={**FOUND, "questions": []}, trial=TRIAL)
     shown = markup(at)
     assert '<span data-trial="on_time">75.0%</span>' in shown
-    assert "1</strong> of 12 records are rejected" in shown
+    assert "1</strong> of 12 records is rejected" in shown
     assert "it is no date" in shown
     assert "returns.quantity" in shown
     assert not started
