@@ -120,18 +120,10 @@ def cached(
     return result
 
 
-def cached_large(
-    function: Callable[Concatenate[Connection, P], T], generation: int, /, *args: P.args, **kwargs: P.kwargs
-) -> T:
-    """Call a function as `cached` does, in a cache of fewer entries: for results that take much memory."""
-    result: T = _cached_large(function, generation, _scope(), args, kwargs)
-    return result
-
-
 def shared(
     function: Callable[Concatenate[Connection, P], T], generation: int, /, *args: P.args, **kwargs: P.kwargs
 ) -> T:
-    """Call a function as `cached` does, and give every page run the same object: for thousands of rows.
+    """Call a function as `cached` does, in a cache of fewer entries that returns the same object: for large results.
 
     Callers must not change the result. `cached` copies its results, which took half a second for 36,000 levers.
     """
@@ -159,19 +151,9 @@ def _qualified_name(function: FunctionType) -> str:
     return f"{function.__module__}.{function.__qualname__}"
 
 
-# Any: `cached`, `cached_large` and `shared` check the arguments and the result.
+# Any: `cached` and `shared` check the arguments and the result.
 @st.cache_data(show_spinner=False, max_entries=LISTS_KEPT, ttl=KEPT_FOR, hash_funcs={FunctionType: _qualified_name})
 def _cached_list(
-    function: Callable[..., Any], generation: int, rows: Scope, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Any:
-    with reading_as(rows):
-        return read(function, generation, *args, **kwargs)
-
-
-@st.cache_data(
-    show_spinner=False, max_entries=LARGE_RESULTS_KEPT, ttl=KEPT_FOR, hash_funcs={FunctionType: _qualified_name}
-)
-def _cached_large(
     function: Callable[..., Any], generation: int, rows: Scope, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     with reading_as(rows):

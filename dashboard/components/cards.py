@@ -7,14 +7,14 @@ value, or in a line if it is below the minimum.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dashboard.components import formatting
+from dashboard.components import changes, formatting
+from dashboard.components.changes import NO_CHANGE, NOT_SIGNIFICANT, VERSUS_BEFORE, VERSUS_YEAR
 from dashboard.components.sparkline import sparkline
-from dashboard.components.status import Status, better_or_worse
+from dashboard.components.status import Status
 from dashboard.components.theme import palette
-from metrics.model.measure import Derived, Direction, Measure, Percentile, Spread, Study, Survival, Unit
+from metrics.model.measure import Derived, Direction, Measure, Study, Unit
 from metrics.model.point import INCONCLUSIVE, comparable, known_amount, range_of
 from metrics.model.question import Answer
-from metrics.model.statistics import differ
 from metrics.policy import MIN_COVERAGE, MIN_N
 from metrics.targets.targets import Target, state_of
 
@@ -23,9 +23,6 @@ SegmentAnswer = tuple[str, Answer, Target | None]
 
 NOUNS = {"quote": ("inquiry", "inquiries"), "group": ("delivery group", "delivery groups")}
 """One and several rows of a fact table, where its grain is not the word."""
-
-NO_CHANGE, NOT_SIGNIFICANT = "→ No change", "→ No significant change"
-VERSUS_BEFORE, VERSUS_YEAR = "vs prior period", "vs last year"
 
 
 @dataclass(frozen=True)
@@ -165,8 +162,8 @@ def _changes(tile: Tile, now: Answer) -> list[str]:
     explain = ""
     if tile.explain_url and tile.before is not None and earlier[0] is not None and earlier[0].value is not None:
         explain = f'<a class="bv-why" href="{formatting.html(tile.explain_url)}" target="_self">Why?</a>'
-    rows = [change(now, other, tile.measure, versus) for other, versus in compared]
-    texts = {_change(now, other, tile.measure)[1] for other, _ in compared}
+    rows = [changes.change(now, other, tile.measure, versus) for other, versus in compared]
+    texts = {changes.tone_and_text(now, other, tile.measure)[1] for other, _ in compared}
     if len(rows) > 1 and texts <= {NO_CHANGE, NOT_SIGNIFICANT}:
         both = f"{tile.versus} and {VERSUS_YEAR.removeprefix('vs ')}{until}"
         rows = [f'<span class="bv-muted">{NOT_SIGNIFICANT} {both}</span>']
@@ -193,64 +190,6 @@ def _missing(no_data: str) -> str:
         either = f", {hint.removesuffix(')')}," if hint else ""
         return f"No feed: {feed}. Add the {feed} feed{either} to see this."
     return no_data[:1].upper() + no_data[1:]
-
-
-def change(now: Answer, before: Answer | None, measure: Measure, versus: str = VERSUS_BEFORE) -> str:
-    """Return the change between two answers as markup: arrow, size, "better" or "worse", and the comparison's name."""
-    tone, text = _change(now, before, measure)
-    return f'<span class="bv-{tone}">{text}</span> <span class="bv-muted">{versus}</span>'
-
-
-def change_text(now: Answer, before: Answer | None, measure: Measure, versus: str = VERSUS_BEFORE) -> str:
-    """Return the change between two answers as plain text."""
-    return f"{_change(now, before, measure)[1]} {versus}"
-
-
-def may_be_chance(now: Answer, before: Answer, measure: Measure) -> bool:
-    """Return True if a tile calls the change between two answers not significant."""
-    return _change(now, before, measure)[1] == NOT_SIGNIFICANT
-
-
-def _change(now: Answer, before: Answer | None, measure: Measure) -> tuple[str, str]:
-    """Return the tone and the text of a change. Only complete parts are compared."""
-    if before is None:
-        return "muted", "No value to compare"
-    current, earlier = comparable(now), comparable(before)
-    if current is None or earlier is None:
-        return "muted", "Provisional: not compared"
-    if current.value is None or earlier.value is None:
-        return "muted", "No value to compare"
-    moved = float(current.value) - float(earlier.value)
-    size = formatting.difference(moved, measure.unit)
-    if size == formatting.difference(0, measure.unit):
-        return "muted", NO_CHANGE
-    is_of_few = isinstance(measure.formula, Percentile | Spread | Survival) and any(
-        answer.denominator is not None and answer.denominator < MIN_N for answer in (now, before)
-    )
-    if is_of_few or not _is_more_than_chance(current, earlier):
-        return "muted", NOT_SIGNIFICANT
-    verdict = better_or_worse(moved, measure.direction)
-    word = f" {verdict}" if verdict else ""
-    return verdict or "muted", f"{'↑' if moved > 0 else '↓'} {size}{word}"
-
-
-def is_significant(now: Answer, before: Answer) -> bool:
-    """Return True if the complete parts of two answers differ by more than chance."""
-    current, earlier = comparable(now), comparable(before)
-    if current is None or earlier is None or current.value is None or earlier.value is None:
-        return False
-    return _is_more_than_chance(current, earlier)
-
-
-def _is_more_than_chance(now: Answer, before: Answer) -> bool:
-    """Return False if the difference of two shares of rows can be chance, or if a share has too few rows to tell.
-
-    Other numbers have no such test. Source: P8 (small numbers).
-    """
-    if now.low is None or before.low is None:
-        return True
-    shares = [(answer.numerator or 0, answer.denominator or 0) for answer in (now, before)]
-    return min(denominator for _, denominator in shares) >= MIN_N and differ(*shares)
 
 
 def coverage(answer: Answer) -> str:

@@ -40,7 +40,7 @@ def load_marks(generation: int) -> None:
 def read_marks(generation: int) -> dict[str, Mark]:
     """Return the marks of all measures. The time is cut to the hour, so that they are computed once an hour."""
     hour = datetime.now(UTC).replace(tzinfo=None, minute=0, second=0, microsecond=0)
-    return queries.cached_large(quality_marks, generation, hour)
+    return queries.shared(quality_marks, generation, hour)
 
 
 def mark_for(measure: str) -> Mark:

@@ -15,7 +15,6 @@ from metrics.store.connection import open_store
 from metrics.warehouse import locate
 
 LONGEST = 80
-SAVED = "Saved as"
 OTHER_PAGES = {Filter.PERIOD: ("period", "dates"), Filter.COMPARE: ("compare",), Filter.GRAIN: ("grain",)}
 """Query parameters that the address keeps for other pages, by the filter that a page may lack."""
 
@@ -39,9 +38,10 @@ def save_view_form() -> None:
         st.text_input("Name of the view", key="view_name", max_chars=LONGEST, placeholder="Monday, segment A")
         st.checkbox("Share with others", key="view_shared", value=True)
         st.form_submit_button("Save view", on_click=_save)
-    if message := messages.read("_view_told", ""):
+    message, is_saved = messages.read("_view_message", ("", False))
+    if message:
         st.caption(formatting.markdown(message))
-        if message.startswith(SAVED):
+        if is_saved:
             menu.link("views-and-alerts", "Views and alerts")
 
 
@@ -49,7 +49,7 @@ def save_view_form() -> None:
 def _save() -> None:
     name = (st.session_state.get("view_name") or "").strip()
     if not name:
-        st.session_state["_view_told"] = "Enter a name for the view."
+        st.session_state["_view_message"] = ("Enter a name for the view.", False)
         return
     path = urlsplit(st.context.url or "").path.rpartition("/")[2]
     left_out = {live_refresh.PIN, *_parameters_of_other_pages(path)}
@@ -69,9 +69,9 @@ def _save() -> None:
                 at=now(),
             )
     except StoreUnusable as error:
-        st.session_state["_view_told"] = str(error)
+        st.session_state["_view_message"] = (str(error), False)
         return
-    st.session_state["_view_told"] = f"{SAVED} “{name}”."
+    st.session_state["_view_message"] = (f"Saved as “{name}”.", True)
 
 
 def _parameters_of_other_pages(path: str) -> list[str]:

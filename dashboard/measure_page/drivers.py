@@ -1,7 +1,7 @@
 """The main driver of a measure's change since the period before: for the scorecard, its report and What changed."""
 
 from dashboard import queries
-from dashboard.components import cards, formatting, sentences
+from dashboard.components import changes, formatting, sentences
 from dashboard.components.sentences import Sentence
 from dashboard.frame import links
 from dashboard.frame.filters import Filters
@@ -42,4 +42,4 @@ def _is_changed(generation: int, filters: Filters, measure: str) -> bool:
         queries.answers(generation, Question((measure,), start=start, end=end, where=filters.where))[0]
         for start, end in ((filters.start, filters.end), days)
     )
-    return cards.is_significant(now, before)
+    return changes.is_significant(now, before, MEASURES[measure])

@@ -22,7 +22,7 @@ def totals(sums: Sequence[Row], *, amount: str = "ordered_amount", value: str = 
 def left_out(sums: Sequence[Row]) -> str:
     """Return the number of orders that the total leaves out, in words; "" if there are none."""
     count = sum(int(row["without_rate"] or 0) for row in sums)
-    return f", without {formatting.count(count, 'order')} (no exchange rate)" if count else ""
+    return f"without {formatting.count(count, 'order')} (no exchange rate)" if count else ""
 
 
 def _money(amount: object, currency: str | None) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from dashboard import queries
-from dashboard.components import cards, formatting, theme
+from dashboard.components import cards, changes, formatting, theme
 from dashboard.components.status import better_or_worse
 from dashboard.frame import chart_download, period
 from dashboard.frame.filters import Filters
@@ -151,7 +151,7 @@ def digest_text(generation: int, where: Where, base: str) -> dict[str, Any]:
 
 
 def worse_measures(now: Iterable[Answer], before: Iterable[Answer]) -> list[Worse]:
-    """Return the scorecard's measures that are visibly worse than in the week before, the largest change first.
+    """Return the scorecard's measures that are significantly worse than in the week before, the largest change first.
 
     Shares come first, because other units have no common scale. A measure with too few judged rows in either week, or
     without a value, is left out.
@@ -183,7 +183,8 @@ def _proven(one: Worse) -> bool:
         return False
     measure = MEASURES[one.measure]
     readable = formatting.difference(one.moved, measure.unit) != formatting.difference(0, measure.unit)
-    return readable and better_or_worse(one.moved, measure.direction) == "worse"
+    is_worse = better_or_worse(one.moved, measure.direction) == "worse"
+    return readable and is_worse and changes.is_significant(one.now, one.before, measure)
 
 
 def _worse(one: Worse, base: str, generation: int, week: period.Period, where: Where) -> dict[str, str]:
@@ -222,7 +223,10 @@ def _address(
 
 
 NO_ORDERS = "No judged orders were due in this week."
-NONE_WORSE = f"No measure is worse than in the week before (measures with at least {MIN_N} judged rows in both weeks)."
+NONE_WORSE = (
+    f"No measure is significantly worse than in the week before (measures with at least {MIN_N} judged rows in both "
+    "weeks)."
+)
 
 
 def in_words(view: dict[str, Any]) -> str:

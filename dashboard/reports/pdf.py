@@ -13,7 +13,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard import queries
-from dashboard.components import cards, formatting, reasons, theme
+from dashboard.components import cards, changes, formatting, reasons, theme
 from dashboard.components.cards import Tile
 from dashboard.components.sentences import as_text
 from dashboard.components.status import Status
@@ -131,7 +131,7 @@ def _tile(tile: Tile, is_withheld: bool) -> dict[str, str]:
     target = None if is_withheld else tile.target
     stands = cards.status_of(tile.now, measure, target)
     notes = (
-        cards.change_text(tile.now, tile.before, measure),
+        changes.change_text(tile.now, tile.before, measure),
         cards.coverage(tile.now),
         cards.provisional_text(tile.now, measure),
         cards.too_few_text(tile.now, measure),

@@ -141,7 +141,7 @@ def _current_reading(rule: Rule) -> Row | None:
     if as_of is None:
         return None
     try:
-        *_, now = queries.cached_large(evaluate.back_test, page.generation(), rule, as_of.date(), periods=rule.in_a_row)
+        *_, now = queries.shared(evaluate.back_test, page.generation(), rule, as_of.date(), periods=rule.in_a_row)
     except BuyerviewError:
         return None
     reading = now.reading

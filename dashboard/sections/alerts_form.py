@@ -248,9 +248,7 @@ def _back_test(rule: Rule) -> None:
     if as_of is None:
         return
     try:
-        seen = queries.cached_large(
-            evaluate.back_test, page.generation(), rule, as_of.date(), periods=BACK_TEST_PERIODS
-        )
+        seen = queries.shared(evaluate.back_test, page.generation(), rule, as_of.date(), periods=BACK_TEST_PERIODS)
     except BuyerviewError as error:
         st.caption(formatting.markdown(str(error)))
         return

@@ -120,7 +120,7 @@ def _sums(listing: Listing) -> str:
         if rows:
             totals = list_totals.totals(rows)
             amounts = " · ".join(f'<span class="bv-nowrap">{text}</span>' for text in totals)
-            amounts = (amounts + list_totals.left_out(rows)).removeprefix(", ")  # no total, if none has a rate
+            amounts = ", ".join(filter(None, (amounts, list_totals.left_out(rows))))
             pairs.append((formatting.integer(sum(row["orders"] for row in rows)), f"{words}<br>{amounts}"))
     return cards.figures(pairs)
 

@@ -57,10 +57,11 @@ def headline() -> str:
     declared = "as the source declared" if status.data_as_of_declared else "the latest accepted event"
     sentences = [f"Data as of <strong>{formatting.html(formatting.moment(status.data_as_of))}</strong>, {declared}."]
     part = formatting.share(share(kept_out, came), 2)
+    verbs = formatting.agreeing(kept_out, "is kept out and affects", "are kept out and affect")
     sentences.append(
         f"<strong>{formatting.integer(came - kept_out)}</strong> of {formatting.integer(came)} records were accepted; "
         f"{formatting.integer(kept_out)} "
-        f"({part}) are kept out and affect {formatting.count(len(concerned), 'measure')}."
+        f"({part}) {verbs} {formatting.count(len(concerned), 'measure')}."
         if kept_out
         else f"All <strong>{formatting.integer(came)}</strong> records were accepted."
     )

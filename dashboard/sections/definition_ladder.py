@@ -44,7 +44,7 @@ def has_orders(filters: Filters) -> bool:
 def ladder(filters: Filters) -> Ladder:
     """Return the ladder of the orders in view."""
     with st.spinner("Judging the orders by ten definitions …"):
-        return queries.cached_large(definition_ladder, page.generation(), view=_view(filters))
+        return queries.shared(definition_ladder, page.generation(), view=_view(filters))
 
 
 def _known(found: Ladder) -> list[Level]:
@@ -152,7 +152,7 @@ def policy() -> tuple[Policy, str]:
 def compared_policies(filters: Filters, other: Policy, verdict: str) -> Diff:
     """Return the orders in view judged under the strict and under the other policy."""
     with st.spinner("Judging the orders again …"):
-        return queries.cached_large(policy_diff, page.generation(), other, verdict=verdict, view=_view(filters))
+        return queries.shared(policy_diff, page.generation(), other, verdict=verdict, view=_view(filters))
 
 
 def flips(found: Diff) -> None:

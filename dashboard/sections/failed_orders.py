@@ -193,8 +193,9 @@ def totals(filters: Filters, choice: Choice, listing: Listing) -> str:
         whole = formatting.count(number_of_orders(filters, choice), "failed order")
         words = f"{COUNTED[choice.show]} of {whole}"
     pairs = [(formatting.integer(listing.total), words)]
-    words = f"ordered value{list_totals.left_out(listing.sums)}"
-    pairs += [(text, words) for text in list_totals.totals(listing.sums)]
+    without = list_totals.left_out(listing.sums)
+    values = list_totals.totals(listing.sums) or ([formatting.DASH] if without else [])
+    pairs += [(text, ", ".join(filter(None, ("ordered value", without)))) for text in values]
     short = list_totals.totals(listing.sums, amount="short_amount", value="short_value")
     pairs += [(text, "not received") for text in short]
     return cards.figures(pairs)

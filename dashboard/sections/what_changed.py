@@ -6,7 +6,7 @@ from fractions import Fraction
 import streamlit as st
 
 from dashboard import queries
-from dashboard.components import cards, chart_types, formatting, tables, theme
+from dashboard.components import cards, changes, chart_types, formatting, tables, theme
 from dashboard.components.chart_types import Bar
 from dashboard.components.locale import reader
 from dashboard.components.reasons import reason
@@ -76,7 +76,7 @@ def _own_days(filters: Filters) -> Days | None:
 def explanation(measure: Measure, by: str, before: Days, filters: Filters) -> Explanation:
     """Return the explanation of a change since other days."""
     after = (filters.start, filters.period.elapsed)
-    return queries.cached_large(
+    return queries.shared(
         explain, page.generation(), measure.name, by=by, before=before, after=after, where=filters.where
     )
 
@@ -89,7 +89,7 @@ def sentence(found: Explanation, measure: Measure, before: Days, after: Days) ->
         why = as_sentence(found.why_not or "one of the periods has no value")
         return named + cards.empty("No change to explain", formatting.html(why))
     direction = "rose" if found.change > 0 else "fell" if found.change < 0 else "did not change"
-    is_chance = cards.may_be_chance(found.after, found.before, measure)
+    is_chance = bool(found.change) and changes.may_be_chance(found.after, found.before, measure)
     judged = "muted" if is_chance else better_or_worse(float(found.change), measure.direction) or "muted"
     size = (
         ""

@@ -42,7 +42,7 @@ def changed_numbers(then: int | None, filters: Filters) -> None:
         return
     asked = Question(tuple(EXPLAINED), start=filters.start, end=filters.end, where=filters.where)
     try:
-        answers, keys, received = queries.cached_large(
+        answers, keys, received = queries.shared(
             compare_generations, page.generation(), warehouse.locate(), asked, then
         )
     except GenerationOutdated as outdated:

@@ -40,7 +40,7 @@ _CONTENT = (*KEY, "ordered_qty", "unit", "source_updated_at", "deleted", "file_i
 
 
 def find_versions(connection: Connection, incoming: FromClause, *, stored: FromClause | None = None) -> Table | None:
-    """Return a table of the versions of lines that have several: those that arrive, and the stored ones.
+    """Return a table of all versions, incoming and stored, of the lines that have several.
 
     It has the columns of `_CONTENT`, and `stored`. None: no line has several versions.
     """
@@ -95,7 +95,7 @@ def find_versions(connection: Connection, incoming: FromClause, *, stored: FromC
 def store_versions(connection: Connection, found: Table, *, run_id: int, as_of: datetime) -> None:
     """Store the versions of `find_versions`, and drop its table.
 
-    A version that arrives counts by this run, and a stored one by the run that loaded it.
+    An incoming version counts by this run, and a stored one by the run that loaded it.
     """
     f, r = found.c, restated_quantities.c
     earlier = (
@@ -104,22 +104,15 @@ def store_versions(connection: Connection, found: Table, *, run_id: int, as_of: 
         .where(runs.c.data_as_of.is_not(None))
         .subquery("earlier_runs")
     )
-    rows = select(
-        f.order_id,
-        f.line_no,
-        func.coalesce(earlier.c.run_id, literal(run_id, BigInteger)),
-        func.coalesce(earlier.c.data_as_of, literal(as_of, DateTime)),
-        f.ordered_qty,
-        f.ordered_qty,
-        f.unit,
-        f.source_updated_at,
-        f.deleted,
-        f.file_id,
-        f.row_no,
-    ).outerjoin_from(found, earlier, and_(f.stored, earlier.c.file_id == f.file_id))
-    names = ["order_id", "line_no", "run_id", "data_as_of", "before_qty", "after_qty", *_CONTENT[3:]]
-    assert set(names) == {column.name for column in r}
-    connection.execute(insert(restated_quantities).from_select(names, rows))
+    values = {
+        "run_id": func.coalesce(earlier.c.run_id, literal(run_id, BigInteger)),
+        "data_as_of": func.coalesce(earlier.c.data_as_of, literal(as_of, DateTime)),
+        "before_qty": f.ordered_qty,
+        "after_qty": f.ordered_qty,
+    }
+    columns = [values[column.name] if column.name in values else f[column.name] for column in r]
+    rows = select(*columns).outerjoin_from(found, earlier, and_(f.stored, earlier.c.file_id == f.file_id))
+    connection.execute(insert(restated_quantities).from_select([column.name for column in r], rows))
     found.drop(connection)
 
 

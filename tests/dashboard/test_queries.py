@@ -33,7 +33,7 @@ def second_list(connection: Connection, question: Question, *, size: int = 1) ->
 
 
 @pytest.mark.usefixtures("small")
-@pytest.mark.parametrize("cached", [queries.cached, queries.cached_large, queries.shared])
+@pytest.mark.parametrize("cached", [queries.cached, queries.shared])
 def test_cache_separates_functions_with_equal_arguments(cached: Callable[..., str]) -> None:
     CALLS.clear()
     for _ in range(2):
@@ -96,9 +96,8 @@ def test_two_persons_with_different_scopes_never_share_a_result() -> None:
     for rows in (EVERYTHING, first, other, first):
         with queries.reading_as(rows), queries.one_generation(1):
             assert queries.cached(visible_rows, 1)[0] == rows
-            assert queries.cached_large(visible_rows, 1)[0] == rows
             assert queries.shared(visible_rows, 1)[0] == rows
-    assert len(CALLS) == 9
+    assert len(CALLS) == 6
     with queries.reading_as(other):
         assert queries.cached(visible_rows, 1) == (other, 0)
         (nothing,) = queries.answers(1, Question(("judged_orders",)))

@@ -13,7 +13,7 @@ import openpyxl
 import pyarrow.parquet as pq
 import pytest
 
-from dashboard.components import cards, formatting
+from dashboard.components import cards, changes, formatting
 from dashboard.components.cards import worst_segment
 from dashboard.components.charts import trend
 from dashboard.components.sparkline import sparkline
@@ -259,11 +259,11 @@ def test_insignificant_change_of_a_share_is_shown_without_direction() -> None:
     def share(good: int, of: int) -> Answer:
         return Answer({}, None, "perfect_order", good / of, numerator=good, denominator=of, low=0.1, high=0.9)
 
-    assert cards.change_text(share(85, 100), share(90, 100), perfect) == "→ No significant change vs prior period"
-    assert cards.change_text(share(850, 1000), share(900, 1000), perfect) == "↓ 5.0 pp worse vs prior period"
+    assert changes.change_text(share(85, 100), share(90, 100), perfect) == "→ No significant change vs prior period"
+    assert changes.change_text(share(850, 1000), share(900, 1000), perfect) == "↓ 5.0 pp worse vs prior period"
     # A single row can be 100 pp away from many others, and 19 rows are below the minimum of 20.
-    assert cards.change_text(share(0, 1), share(900, 1000), perfect) == "→ No significant change vs prior period"
-    assert cards.change_text(share(0, 19), share(900, 1000), perfect) == "→ No significant change vs prior period"
+    assert changes.change_text(share(0, 1), share(900, 1000), perfect) == "→ No significant change vs prior period"
+    assert changes.change_text(share(0, 19), share(900, 1000), perfect) == "→ No significant change vs prior period"
 
 
 def test_median_of_few_values_claims_no_change() -> None:
@@ -271,8 +271,11 @@ def test_median_of_few_values_claims_no_change() -> None:
         return Answer({}, None, "quote_hours_p50", hours, denominator=of)
 
     measure = MEASURES["quote_hours_p50"]
-    assert cards.change_text(median(19.2, 2), median(2.4, 400), measure) == "→ No significant change vs prior period"
-    assert "worse" in cards.change_text(median(19.2, 20), median(2.4, 400), measure)
+    assert changes.change_text(median(19.2, 2), median(2.4, 400), measure) == "→ No significant change vs prior period"
+    assert "worse" in changes.change_text(median(19.2, 20), median(2.4, 400), measure)
+    assert changes.may_be_chance(median(19.2, 2), median(2.4, 400), measure)
+    assert not changes.is_significant(median(19.2, 2), median(2.4, 400), measure)
+    assert changes.is_significant(median(19.2, 20), median(2.4, 400), measure)
 
 
 def test_withheld_cost_shows_its_known_part_and_extent() -> None:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import date
 
-from dashboard.components import cards, formatting
+from dashboard.components import cards, changes, formatting
 from dashboard.components.cards import Tile
 from metrics.measures.catalog import MEASURES
 from metrics.model.question import Answer, Provisional
@@ -56,16 +56,16 @@ def test_coverage_is_a_tooltip_unless_it_is_below_the_minimum() -> None:
 
 def test_comparison_uses_only_the_complete_part_of_a_period() -> None:
     """81.6 % of the complete part against 80.0 %: 1.6 pp better. A whole period that is too recent is not compared."""
-    assert cards.change_text(NOW, _share(0.8), PERFECT, "vs before") == "↑ 1.6 pp better vs before"
+    assert changes.change_text(NOW, _share(0.8), PERFECT, "vs before") == "↑ 1.6 pp better vs before"
     assert NOW.provisional is not None
     recent = replace(NOW, provisional=replace(NOW.provisional, complete=None))
-    assert cards.change_text(recent, _share(0.8), PERFECT, "vs before") == "Provisional: not compared vs before"
+    assert changes.change_text(recent, _share(0.8), PERFECT, "vs before") == "Provisional: not compared vs before"
 
 
 def test_a_provisional_count_is_not_compared() -> None:
     complete = Answer({}, None, "failed_orders", 9)
     count = Answer({}, None, "failed_orders", 12, provisional=Provisional("claims window", 3, THROUGH, complete))
-    assert cards.change_text(count, complete, FAILED, "vs before") == "Provisional: not compared vs before"
+    assert changes.change_text(count, complete, FAILED, "vs before") == "Provisional: not compared vs before"
     day = formatting.day(THROUGH, year=False)
     expected = f"9 orders due through {day}; later ones are still inside their claims window"
     assert cards.provisional_text(count, FAILED) == expected

@@ -2,6 +2,7 @@
 alternative.
 """
 
+from dataclasses import replace
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -10,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from aiosmtpd.controller import Controller
 
-from dashboard.components import formatting
+from dashboard.components import changes, formatting
 from dashboard.reports import digest
 from dashboard.sections.scorecard import TILES
 from metrics import warehouse
@@ -106,6 +107,14 @@ def test_digest_lists_only_significant_declines_largest_first() -> None:
         ("otif", None),
         ("cycle_days", None),
     ]
+
+
+@pytest.mark.parametrize(("of", "is_listed"), [(100, False), (1_000, True)])
+def test_digest_leaves_out_a_decline_that_the_tile_calls_not_significant(of: int, is_listed: bool) -> None:
+    """90 to 85 % is 5 pp: with 100 orders each the standard error is 4.7 pp, with 1,000 it is 1.5 pp."""
+    now, before = (replace(answered("otif", None, value, of=of), low=0.1, high=0.99) for value in (0.85, 0.90))
+    assert bool(digest.worse_measures([now], [before])) is is_listed
+    assert ("worse" in changes.change_text(now, before, MEASURES["otif"])) is is_listed
 
 
 def test_markup_in_data_is_escaped() -> None:
