@@ -16,8 +16,8 @@ from typing import Any
 
 import duckdb
 import numpy as np
-from sqlalchemy import URL, create_engine
-from sqlalchemy.pool import NullPool, StaticPool
+from sqlalchemy import URL
+from sqlalchemy.pool import StaticPool
 
 from ingest.errors import RunAborted
 from ingest.read.staging import staging_table
@@ -180,14 +180,12 @@ def valid_on_spark(
 ) -> bool:
     """Return whether Great Expectations, with Spark's engine, finds all rows of a lake valid. It must find `rows` rows.
 
-    files: Parquet files of each feed. Raises RunAborted if an expectation raises.
+    files: Parquet files of each feed. Raises RunAborted if an expectation raises, and BuildFailed if Spark fails.
     """
-    from metrics.rebuild.spark_facts import attach  # the client is an optional dependency
+    from metrics.rebuild.spark_facts import connected  # the client is an optional dependency
     from metrics.warehouse.spark_dialect import session_of
 
-    engine = create_engine(url, poolclass=NullPool, connect_args={"folder": ""})
-    with engine.connect() as connection:
-        attach(connection, files)
+    with connected(url, "", files) as connection, session_of(connection).limited():
         session = session_of(connection)
         session.spark.sql(FULL_MATCH)
         verdicts = session.query(

@@ -3,11 +3,12 @@
 The build is the one of `rebuild.py`: Spark runs the same statements. Tables are lists of Parquet files.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 
-from sqlalchemy import Connection, String, create_engine, insert, literal, select, union
+from sqlalchemy import URL, Connection, String, create_engine, insert, literal, select, union
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
@@ -23,6 +24,7 @@ from metrics.sql.temporary_tables import temporary_table
 from metrics.warehouse import Lake
 from metrics.warehouse.lake import FACTS, Manifest, share
 from metrics.warehouse.spark_dialect import columns_of, session_of
+from metrics.warehouse.spark_session import Error
 
 DERIVED = (facts_metadata, rollup_metadata)
 """Tables that the build writes. It also writes `local_days`."""
@@ -51,30 +53,36 @@ def build_facts(
     share(target)
     names = {name: [one for part in parts.values() for one in part.files] for name, parts in sources.canonical.items()}
     files = {name: [str(place.folder / one) for one in listed] for name, listed in {**names, **sources.derived}.items()}
-    engine = create_engine(place.spark, poolclass=NullPool, connect_args={"folder": str(target)})
+    with connected(place.spark, str(target), files) as connection:
+        touched = None if months is None else _orders_of(connection, months)
+        rebuild(connection, as_of=as_of, touched=touched, feeds=feeds)
+        built = session_of(connection).files
+        derived = [name for metadata in DERIVED for name in metadata.tables] + [schema.local_days.name]
+        return {name: [Path(file) for file in built[name]] for name in sorted(derived)}
+
+
+@contextmanager
+def connected(url: URL, folder: str, files: Mapping[str, Sequence[str]]) -> Iterator[Connection]:
+    """Connect to a cluster that knows the canonical tables, and those of a former build.
+
+    folder: where new tables go. files: the Parquet files of each table. Raises BuildFailed, also for an error of Spark
+    while the connection is in use.
+    """
+    engine = create_engine(url, poolclass=NullPool, connect_args={"folder": folder})
     try:
         with engine.connect() as connection:
-            attach(connection, files)
-            touched = None if months is None else _orders_of(connection, months)
-            rebuild(connection, as_of=as_of, touched=touched, feeds=feeds)
-            built = session_of(connection).files
-            derived = [name for metadata in DERIVED for name in metadata.tables] + [schema.local_days.name]
-            return {name: [Path(file) for file in built[name]] for name in sorted(derived)}
-    except DBAPIError as error:
+            session = session_of(connection)
+            with session.limited():
+                for metadata in (schema.metadata, *DERIVED):
+                    for table in metadata.tables.values():
+                        if metadata is schema.metadata or table.name in files:
+                            session.attach(table.name, columns_of(table), files.get(table.name, ()))
+            yield connection
+    except (DBAPIError, Error) as error:
         raise BuildFailed(
-            url_text(place.spark),
-            f"Spark could not build the facts ({driver_text(error)}). Check the cluster and its logs, then start the "
-            "run again",
+            url_text(url),
+            f"Spark failed ({driver_text(error)}). Check the cluster and its logs",
         ) from error
-
-
-def attach(connection: Connection, sources: Mapping[str, Sequence[str]]) -> None:
-    """Make the canonical tables, and those of a former build, known to Spark."""
-    session = session_of(connection)
-    for metadata in (schema.metadata, *DERIVED):
-        for table in metadata.tables.values():
-            if metadata is schema.metadata or table.name in sources:
-                session.attach(table.name, columns_of(table), sources.get(table.name, ()))
 
 
 def _orders_of(connection: Connection, months: frozenset[date]) -> str:
