@@ -148,13 +148,10 @@ def _map_template(is_dark: bool) -> str:
                 "zone:N", title=None, scale=alt.Scale(domain=list(ZONES), range=[SHAPES[zone] for zone in ZONES])
             ),
             tooltip=[
-                alt.Tooltip(f"{name}:N", title=title)
-                for name, title in (
-                    ("customer", "Customer"),
-                    ("zone", "Zone"),
-                    ("sales_said", "Net sales"),
-                    ("cost_said", "Cost to serve"),
-                )
+                alt.Tooltip("customer:N", title="Customer"),
+                alt.Tooltip("zone:N", title="Zone"),
+                alt.Tooltip("sales:Q", title="Net sales", format=",.2f"),
+                alt.Tooltip("cost:Q", title="Cost to serve", format=",.2f"),
             ],
         )
     )
@@ -182,10 +179,9 @@ def _map(customers: Sequence[Customer], cuts: Cuts, *, is_dark: bool) -> charts.
             {
                 "customer": f"{customer.customer_id}, segment {customer.segment}",
                 "zone": customer.zone,
-                "sales": float(customer.sales),
-                "cost": float(customer.cost_to_serve),
-                "sales_said": formatting.money(customer.sales),
-                "cost_said": formatting.money(customer.cost_to_serve),
+                # The browser writes the tooltips: here, the texts took most of the time of ten thousand customers.
+                "sales": float(formatting.cents(customer.sales)),
+                "cost": float(formatting.cents(customer.cost_to_serve)),
             }
             for customer in customers
         ],

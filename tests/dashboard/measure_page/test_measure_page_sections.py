@@ -13,6 +13,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.components import cards, formatting
+from dashboard.components.formatting import cents
 from dashboard.frame import menu_entries
 from dashboard.measure_page import crm_steps, measure_table
 from dashboard.sections import profitability
@@ -89,7 +90,8 @@ def test_customer_map_has_every_customer_and_a_cost_cut_by_amount_or_share(page_
     with warehouse.reading(warehouse.locate()) as connection:
         customers, cuts = customer_zones.zones(connection, START, END)
     drawn = profitability._map(customers, cuts, is_dark=False)["datasets"]
-    assert len(drawn["customers"]) == len(customers)
+    points = [(point["sales"], point["cost"]) for point in drawn["customers"]]
+    assert points == [(float(cents(one.sales)), float(cents(one.cost_to_serve))) for one in customers]
     assert {point["cost"] for point in drawn["cost_cut"]} == {float(cuts.cost)}
     share = profitability._map(
         customers, customer_zones.Cuts(cuts.sales, cuts.cost / cuts.sales, as_share=True), is_dark=False
