@@ -142,7 +142,8 @@ def cuts_for(connection: Connection, customers: Iterable[Customer]) -> Cuts:
 
 def zoned(customers: Iterable[Customer], cuts: Cuts) -> list[Customer]:
     """Return the same customers with their zones."""
-    return [replace(customer, zone=zone(customer.sales, customer.cost_to_serve, cuts)) for customer in customers]
+    # `dataclasses.replace` takes twice as long, which counts with ten thousand customers.
+    return [Customer(**{**vars(one), "zone": zone(one.sales, one.cost_to_serve, cuts)}) for one in customers]
 
 
 def sensitivity(customers: Sequence[Customer], cuts: Cuts, moves: Sequence[Decimal] = MOVES) -> list[Move]:
@@ -277,13 +278,13 @@ def by_customers(
     selected = [
         customer for customer in customers if all(KEYS[name](customer) in values for name, values in question.where)
     ]
-
-    def key(customer: Customer) -> tuple[str, ...]:
-        return tuple(KEYS[name](customer) for name in question.by)
-
+    keys = [KEYS[name] for name in question.by]
+    groups: dict[tuple[str, ...], list[Customer]] = {}
+    for customer in selected:
+        groups.setdefault(tuple([key(customer) for key in keys]), []).append(customer)
     answers = []
-    for values, group in groupby(sorted(selected, key=key), key=key):
-        result = finish(list(group))
+    for values, group in sorted(groups.items()):
+        result = finish(group)
         blank = Answer(dict(zip(question.by, values, strict=True)), None, question.measures[0], result.value)
         answers.append(
             replace(

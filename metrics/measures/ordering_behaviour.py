@@ -256,7 +256,7 @@ def _bins(trait: Trait, totals: Mapping[BinKey, _Total], of_trait: _OfTrait, cos
             shares = ranks_of_quotients(inside, costs.orders)
             correlation = correlation_of_ranks(shares, costs.among(among))
         title = trait.names[name] if isinstance(name, int) else name
-        placing = sum(n > 0 for n in inside)
+        placing = len(inside) - inside.count(0)
         cost_per_order = divide(total.cost, total.orders)
         made.append(Bin(trait.title, title, total.orders, placing, total.cost, cost_per_order, correlation, len(among)))
     return made
