@@ -4,10 +4,10 @@ Each case is one thing that a row depends on beyond the records of its own order
 together. The test also asserts that each case changes a row, because a case without an effect would always pass.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 
 import pytest
-from sqlalchemy import Connection, Table, insert, select
+from sqlalchemy import Column, Connection, Table, insert, select
 
 from metrics.facts import invoices, recoveries, stockouts
 from metrics.facts.invoices import invoice_facts_table
@@ -20,6 +20,7 @@ from metrics.facts.stockouts import stockout_facts_table
 from metrics.queries.rollups import ROLLUPS
 from metrics.rebuild.rebuild import rebuild
 from metrics.schema import run_files
+from metrics.warehouse import Location, reading
 from tests.metrics.rebuild.case_records import Case, Parts, of_customer, short
 from tests.metrics.rebuild.customer_cases import ASSUMED, ASSUMED_THEN, RECOVERIES, STOCKOUTS, TIME
 from tests.metrics.rebuild.invoice_cases import INVOICES
@@ -123,3 +124,11 @@ def test_tables_of_an_earlier_version_are_rebuilt() -> None:
         rollup_columns = list(connection.exec_driver_sql(f"SELECT * FROM {rollup.name}").keys())
         assert "of_old" not in rollup_columns
         assert connection.execute(select(rollup)).all()
+
+
+@pytest.mark.parametrize("day", [invoice_facts_table.c.invoiced_day, stockout_facts_table.c.event_day], ids=str)
+def test_a_whole_table_is_stored_in_the_order_of_its_days(day: Column[date], sample: Location) -> None:
+    with reading(sample) as connection:
+        stored = [found for found in connection.scalars(select(day)) if found is not None]
+    assert len(stored) > 20
+    assert stored == sorted(stored)
