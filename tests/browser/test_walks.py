@@ -93,6 +93,7 @@ def text(row: dict[str, Any]) -> str:
     return formatting.number(row["value"], MEASURES[row["measure"]].unit)
 
 
+@pytest.mark.long
 def test_manager_finds_the_worst_segment_and_the_reasons_for_failures(
     desk: Screen, command: Command, weeks: dict[str, Any]
 ) -> None:

@@ -110,6 +110,7 @@ def test_storage_error_text_says_what_to_free(tmp_path: Path) -> None:
     assert storage_text(sqlite3.OperationalError("database or disk is full")).startswith("the disk is full")
 
 
+@pytest.mark.long
 def test_reader_out_of_memory_raises_storage_failed(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     source.take_in()
     monkeypatch.setenv("BUYERVIEW_READ_MEMORY", "20MB")

@@ -195,6 +195,7 @@ def test_a_line_in_quarantine_keeps_its_readable_quantity(any_source: Source) ->
     assert value.remark == "Leaves out 2 quarantined records of order_lines."
 
 
+@pytest.mark.long
 def test_money_measures_with_quarantined_records_have_a_coverage_and_a_remark(any_source: Source) -> None:
     """N11. Two of four bills wait: net sales are 40 of 2 bills, coverage 2/4. A group counts what may belong to it."""
     write(any_source)

@@ -134,7 +134,12 @@ def test_a_cancellation_without_a_date_counts_at_the_last_update_or_is_quarantin
     assert order_rows(any_source)["C"]["complete_reason"] == "quarantined"
 
 
-@pytest.mark.parametrize("neighbour", ["", "O2,2,P\u20139,1\n", 'O2,2,"P\t9",1\n', 'O2,2,"P\n9",1\n', "O2,2\n"])
+OTHER_NEIGHBOURS = ("", "O2,2,P\u20139,1\n", 'O2,2,"P\t9",1\n', "O2,2\n")
+
+
+@pytest.mark.parametrize(
+    "neighbour", ['O2,2,"P\n9",1\n', *(pytest.param(one, marks=pytest.mark.long) for one in OTHER_NEIGHBOURS)]
+)
 def test_key_with_a_line_break_is_rejected_regardless_of_neighbouring_rows(source: Source, neighbour: str) -> None:
     """T17. The same record has the same fate beside a dash, a tab, another line break and a short record."""
     source.write("order_lines.csv", LINES + neighbour + 'O1,3,"P\n1",4\n')

@@ -70,6 +70,7 @@ def test_every_planted_defect_is_caught(sample, outcomes):
     assert missed == {}
 
 
+@pytest.mark.long
 def test_nothing_else_is_rejected_or_superseded(sample, outcomes):
     listed = planted(sample)
     assert {place: outcome for place, outcome in outcomes.items() if outcome != "loaded" and place not in listed} == {}

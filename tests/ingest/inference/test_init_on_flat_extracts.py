@@ -78,6 +78,7 @@ def write_workbook(path: Path) -> None:
         sheet.write(3 + len(ROWS), 9, 32)
 
 
+@pytest.mark.long
 def test_flat_workbook_is_mapped_to_eight_feeds_with_the_expected_verdicts(tmp_path: Path, location: Location) -> None:
     write_workbook(tmp_path / "Sales report.xlsx")
     result = counted(proposed(tmp_path), TRUTH)

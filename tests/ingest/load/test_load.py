@@ -285,6 +285,7 @@ def all_there_is(place: Location) -> object:
         ]
 
 
+@pytest.mark.long
 def test_dry_run_reports_the_same_results_as_the_following_run(any_source: Source) -> None:
     """A correction, an orphan line, a line whose order arrives, an invalid number, and a repeated key."""
     any_source.write("order_lines.csv", LINES + "O7,1,P1,10\n")

@@ -69,7 +69,7 @@ LINES = [
 ARRIVALS = [(line, order) for line in LINES for order in itertools.permutations(range(len(line)))]
 
 
-@pytest.mark.every_run("embedded-half")
+@pytest.mark.long
 @pytest.mark.parametrize(
     "watermarks",
     [

@@ -136,7 +136,7 @@ def known() -> dict[str, Any]:
     return {}
 
 
-@pytest.mark.every_run("csv", "excel", "parquet")
+@pytest.mark.every_run("csv", "parquet")
 @pytest.mark.parametrize("kind", [one if one in OFTEN else pytest.param(one, marks=pytest.mark.long) for one in KINDS])
 def test_every_kind_of_file_gives_the_same_facts(
     source: Source, kind: str, known: dict[str, Any], monkeypatch: pytest.MonkeyPatch

@@ -145,12 +145,7 @@ def as_plain_csv(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any
         return rows(connection, "orders")
 
 
-OFTEN = (
-    "gzip",
-    "mixed line ends",
-    "utf-16, declared",
-    "JSON lines",
-)
+OFTEN = ("gzip", "utf-16, declared")
 """Forms that every run tests. The others are in the long run."""
 
 

@@ -164,6 +164,7 @@ C1,their-2,2026-12-10,2026-10-09,-1,maybe,passed_fits_type received_at_has_happe
 """Every feed beyond the core: rows, and the rules that each row breaks."""
 
 
+@pytest.mark.long
 def test_every_feed_is_validated_row_by_row_with_the_rules_each_row_breaks(any_source: Source) -> None:
     for feed, content in ROWS.items():
         add(any_source, feed, content)

@@ -195,7 +195,7 @@ def trade(*, mixed: bool) -> Feeds:
     return together(*parts)
 
 
-@pytest.mark.every_run("by0")
+@pytest.mark.long
 @pytest.mark.parametrize("by", [(), ("segment",)])
 def test_r25_every_money_measure_converts_each_document_at_its_own_currency_and_day(by: tuple[str, ...]) -> None:
     values = []

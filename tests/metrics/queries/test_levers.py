@@ -220,6 +220,7 @@ def test_levers_equal_judging_every_order_of_the_sample_again(sample: Location) 
     assert sum(reasons.values()) > 50
 
 
+@pytest.mark.long
 def test_levers_equal_judging_random_orders_again() -> None:
     (world,) = drawn_worlds(1, 120)
     engine = memory()

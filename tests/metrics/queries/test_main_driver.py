@@ -180,6 +180,7 @@ def searched_reasons(
     return found
 
 
+@pytest.mark.long
 def test_driver_equals_a_search_over_every_order_of_the_sample(sample: Location) -> None:
     named: set[tuple[str, str] | None] = set()
     with reading(sample) as connection:

@@ -197,6 +197,7 @@ def assert_equal(place: Location, scope: Scope, folder: Path, *, deep: bool) -> 
         return int(listed["counts"]["judged"])
 
 
+@pytest.mark.long
 def test_a_scope_shows_what_a_warehouse_of_its_rows_has(sample: Location, tmp_path: Path) -> None:
     """Most customers of the scope are partly visible: they have orders of other channels."""
     assert assert_equal(sample, (("channel", ("web", "edi")),), tmp_path, deep=False) > 0

@@ -62,7 +62,7 @@ def test_fact_tables_and_reference_agree_on_worked_examples_with_rare_inputs(emb
     compare(embedded, strict_worlds_of_the_cases(at_most=2), fact_table_differences)
 
 
-@pytest.mark.parametrize("start", [10, 2])
+@pytest.mark.parametrize("start", [pytest.param(10, marks=pytest.mark.long), 2])
 def test_verdict_stays_the_same_until_next_change_at(embedded: Connection, start: int) -> None:
     """The reference verdict of a line stays the same until its `next_change_at`, or always if that is empty."""
     world = populated(drawn(worlds(), 1, start=start)[0], 40, start=start)

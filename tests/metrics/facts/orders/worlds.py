@@ -25,7 +25,7 @@ HISTORIES = int(os.environ.get("HISTORIES", "500"))
 
 MANY = "HISTORIES" in os.environ
 
-FEW_WORLDS = 4
+FEW_WORLDS = 2
 """Random worlds of the usual run. All worlds are in the long run."""
 
 SEED = int(os.environ.get("SEED", "1"))
