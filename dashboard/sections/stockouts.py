@@ -1,7 +1,5 @@
 """Sections of the stockouts page: number of stockouts, outcomes for the buyer, observed and assumed cost."""
 
-from decimal import Decimal
-
 import streamlit as st
 
 from dashboard.components import cards, chart_types, formatting, tables, theme
@@ -173,9 +171,9 @@ def _linked(answers: Answers, measure: str, outcome: str) -> Cell:
 
 
 def _figure(answers: Answers, measure: str) -> Cell:
-    """Return an exact amount with a link to its rows; a known part or a dash shows the reason on hover."""
+    """Return an amount with a link to its rows; a known part or a dash shows the reason on hover."""
     answer = answers[measure]
     if answer.value is None:
         return value_cell(answer, MEASURES[measure])
     href = formatting.html(links.drill_down_url(measure))
-    return Cell(markup=f'<a href="{href}" target="_self">{formatting.money(Decimal(str(answer.value)))}</a>')
+    return Cell(markup=f'<a href="{href}" target="_self">{formatting.number(answer.value, Unit.MONEY)}</a>')

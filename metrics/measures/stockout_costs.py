@@ -167,7 +167,7 @@ def _known_part(blank: Answer, counts: Mapping[str, int], costs: Mapping[str, fl
     remark = f"known part: {amount:,.2f} for {known} of {events} stockouts with an outcome"
     return replace(
         blank,
-        no_data=(blank.no_data or "").replace("no data", "not proven", 1),  # "no data" has no counts next to it
+        no_data=(blank.no_data or "").replace("no data", "inconclusive", 1),  # "no data" has no counts next to it
         numerator=amount,
         denominator=known,
         coverage=known / events,

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from metrics.model.statistics import Number
 
 NO_ROWS = "no data: nothing in this period and selection"
-ALL_QUARANTINED = "not proven: every line is in quarantine"
+ALL_QUARANTINED = "inconclusive: every line is in quarantine"
 NO_RATES = "no data: no amount has an exchange rate"
-NOTHING_KNOWN = "not proven: no order has all its evidence; it lies between the bounds"
+NOTHING_KNOWN = "inconclusive: no order has all its evidence; it lies between the bounds"
 SEVERAL_CURRENCIES = "no data: more than one currency and no fx_rates feed; filter by currency"
 SEVERAL_UNITS = "no data: several units; break down by base_unit or use value"
 """Reasons why a number is withheld. `reasons.py` has the reasons that the mapped columns give."""

@@ -82,7 +82,7 @@ def test_no_quarantined_document_raises_a_coverage_or_a_worst_bound(source: Sour
         by_world.setdefault(one.dimensions["customer"], {})[one.measure] = one
     unread = by_world.pop("ZZ")
     for name in ("ordered_units", "received_units"):
-        assert (unread[name].value, unread[name].no_data) == (None, "not proven: every line is in quarantine")
+        assert (unread[name].value, unread[name].no_data) == (None, "inconclusive: every line is in quarantine")
     clean = {name: one for name, one in by_world.pop(f"W{len(EVERY):02d}").items() if one.coverage == 1}
     assert {"billed_accurately", "damage_free", "on_time_current_promise", "otif"} <= clean.keys()
     assert clean["damage_free"].numerator == 2, "A returned damage, B got a credit for it"

@@ -281,7 +281,7 @@ def test_median_of_few_values_claims_no_change() -> None:
 def test_withheld_cost_shows_its_known_part_and_extent() -> None:
     # 100.00 for 2 of 3 stockouts: the total is the sum, the cost of a stockout their mean.
     unit, total = MEASURES["stockout_unit_cost"], MEASURES["stockout_total_cost"]
-    known = Answer({}, None, unit.name, None, numerator=100.0, denominator=2, judged=3, unknown=1, no_data="not proven")
+    known = Answer({}, None, unit.name, None, numerator=100.0, denominator=2, judged=3, unknown=1, no_data="-")
     assert cards.known_part(known, unit) == ("50", "2 of 3 stockouts")
     assert cards.known_part(replace(known, measure=total.name, denominator=None), total) == ("100", "2 of 3 stockouts")
     assert cards.known_part(replace(known, value=50.0), unit) is None

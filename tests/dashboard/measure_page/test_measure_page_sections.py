@@ -61,7 +61,7 @@ def test_stockouts_page_shows_buyer_outcomes_that_add_up_to_all_stockouts(page_o
     assert not at.exception
     shown, (events, unit) = markup(at), asked("stockout_events", "stockout_unit_cost")
     assert f"<strong>{formatting.number(events.value)}</strong></a> stockouts" in shown
-    assert formatting.money(unit.value) in shown
+    assert formatting.number(unit.value, Unit.MONEY) in shown
     drawn = "\n".join(str(chart.proto) for chart in at.get("vega_lite_chart"))
     outcomes = asked("stockout_events", by=("outcome",))
     assert sum(int(one.value or 0) for one in outcomes) == events.value

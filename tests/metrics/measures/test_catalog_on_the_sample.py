@@ -140,7 +140,7 @@ def test_n14_measure_without_a_feed_names_the_feed_or_uses_other_feeds(
 
 def _said(found: Answer) -> bool:
     """Return True for a reason that the remaining records give."""
-    return str(found.no_data) != NO_ROWS and not str(found.no_data).startswith("not proven")
+    return str(found.no_data) != NO_ROWS and not str(found.no_data).startswith("inconclusive")
 
 
 DEMAND = ("stockouts_provisional", "outcome_share_buyer_lost")

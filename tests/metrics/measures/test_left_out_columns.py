@@ -109,4 +109,4 @@ def _replaced(measure: Measure, column: str, known: set[str]) -> bool:
 
 def _said(found: Answer) -> bool:
     """Return True for a reason that the remaining records give."""
-    return str(found.no_data) != NO_ROWS and not str(found.no_data).startswith("not proven")
+    return str(found.no_data) != NO_ROWS and not str(found.no_data).startswith("inconclusive")

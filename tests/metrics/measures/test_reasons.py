@@ -114,7 +114,7 @@ def test_failed_orders_report_the_number_of_unknown_orders() -> None:
     with built(mapped=without_bills, **sale("UNKNOWN", received="2026-03-09")) as connection:
         found = one(connection, "failed_orders")
         assert (found.value, found.judged, found.unknown) == (None, 1, 1)
-        assert str(found.no_data).startswith("not proven")
+        assert str(found.no_data).startswith("inconclusive")
 
 
 def test_n14_columns_that_a_withheld_share_could_use_are_named() -> None:

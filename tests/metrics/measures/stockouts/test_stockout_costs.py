@@ -195,7 +195,7 @@ def test_a_lost_buyer_without_a_price_leaves_the_known_part_of_the_cost(connecti
     for one in found.values():
         assert (one.value, one.numerator, one.judged, one.unknown) == (None, 60, 3, 1)
         assert one.coverage == pytest.approx(2 / 3)
-        assert one.no_data == "not proven: a price, cost or rate is missing (cost where the buyer was lost)"
+        assert one.no_data == "inconclusive: a price, cost or rate is missing (cost where the buyer was lost)"
         assert one.remark == "known part: 60.00 for 2 of 3 stockouts with an outcome"
     assert [one.denominator for one in found.values()] == [2, None]
 
