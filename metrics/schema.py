@@ -55,6 +55,11 @@ def moment(name: str, comment: str, *, required: bool = False) -> tuple[Column[A
     )
 
 
+def first_day(table: Table) -> str | None:
+    """Return the name of a table's first column of days; None without one. Fact tables are stored by this day."""
+    return next((column.name for column in table.columns if isinstance(column.type, Date)), None)
+
+
 def feed(name: str, comment: str, *columns: Column[Any] | tuple[Column[Any], Column[Any]]) -> Table:
     """Return a feed's table: its own columns, then the provenance columns.
 

@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
-from sqlalchemy import Connection, Date, FromClause, Table, delete, insert, select
+from sqlalchemy import Connection, FromClause, Table, delete, insert, select
 
 from metrics.facts.fact_table import BuildContext, Changes, FactTable
+from metrics.schema import first_day
 from metrics.sql.dialects import Rows, analyze
 from metrics.sql.temporary_tables import temporary_table
 
@@ -34,11 +35,11 @@ def _fill_stale(
 
 
 def _fill_rows(connection: Connection, fact_table: FactTable, context: BuildContext) -> None:
-    days = [column.name for column in fact_table.table.columns if isinstance(column.type, Date)]
-    # A question about a period skips the blocks of other periods, if DuckDB stores a whole table in the order of days.
-    by_day = connection.dialect.name == "duckdb" and context.only is None and bool(days)
+    # DuckDB skips the blocks of other periods if a whole table is stored in the order of its days.
+    is_sorted = connection.dialect.name == "duckdb" and context.only is None
+    day = first_day(fact_table.table) if is_sorted else None
     for rows in fact_table.select_rows(connection, context):
-        insert_rows(connection, fact_table.table, rows.order_by(days[0]) if by_day else rows)
+        insert_rows(connection, fact_table.table, rows if day is None else rows.order_by(day))
     analyze(connection, fact_table.table)
 
 

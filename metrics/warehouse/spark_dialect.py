@@ -8,7 +8,7 @@ Spark Connect, for example `?use_ssl=true`; the password is its token.
 from types import ModuleType
 from typing import Any
 
-from sqlalchemy import URL, Connection, Date, Table
+from sqlalchemy import URL, Connection, Table
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql.base import PGCompiler
 from sqlalchemy.engine.cursor import FullyBufferedCursorFetchStrategy
@@ -18,6 +18,7 @@ from sqlalchemy.sql.compiler import GenericTypeCompiler, SQLCompiler
 from sqlalchemy.sql.functions import Function
 from sqlalchemy.types import TypeEngine
 
+from metrics.schema import first_day
 from metrics.warehouse import spark_session
 from metrics.warehouse.lake import CONNECT_PORT
 from metrics.warehouse.spark_session import STEP, Columns, Session
@@ -120,8 +121,7 @@ def session_of(connection: Connection) -> Session:
 def columns_of(table: Table) -> Columns:
     """Return the columns of a table as Spark stores them. The first day of a fact table divides it into months."""
     types = {column.name: column.type.compile(SparkDialect()) for column in table.columns}
-    days = [column.name for column in table.columns if isinstance(column.type, Date)]
-    return Columns(types, days[0] if days and "grain" in table.info else None)
+    return Columns(types, first_day(table) if "grain" in table.info else None)
 
 
 registry.register("spark", __name__, SparkDialect.__name__)

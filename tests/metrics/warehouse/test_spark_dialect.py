@@ -19,6 +19,7 @@ from sqlalchemy import (
     null,
     select,
 )
+from sqlalchemy.pool import NullPool
 
 from benchmarks.cluster import Cluster
 from metrics.sql.dialects import whole_quotient
@@ -47,7 +48,7 @@ def test_values_and_changed_rows_come_back(spark_cluster: Cluster, tmp_path: Pat
     columns = (Column("name", String), Column("day", Date), Column("number", Integer))
     table = Table("things", MetaData(), *columns, info={"grain": "thing"})
     rows = [(f"O'{number}\\", date(2026, 1 + number % 3, 1), -number) for number in range(6)]
-    engine = create_engine(spark_cluster.url, connect_args={"folder": str(tmp_path)})
+    engine = create_engine(spark_cluster.url, poolclass=NullPool, connect_args={"folder": str(tmp_path)})
     with engine.connect() as connection:
         escaped = [literal("50% \\ of").like("50\\%%", escape="\\"), literal("50_\\").endswith("_\\", autoescape=True)]
         seven, two = literal(Decimal(7)), literal(Decimal(2))
