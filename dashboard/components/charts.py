@@ -36,6 +36,9 @@ STATES = {
     Status.OFF: ("bad-strong", "triangle-up"),
 }
 PLAIN = ("accent", "circle")
+MANY = 32
+"""Periods of a trend above which its points are small, so that they do not hide the line."""
+SIZE, SMALL = 80, 18
 
 
 @dataclass(frozen=True)
@@ -189,7 +192,11 @@ def trend(
     spec["datasets"] = {
         "main": [{**row, "value": None if row["partial"] else row["value"]} for row in rows],
         "partial": _partial_pieces(rows),
-        "points": [row for row in rows if row["value"] is not None and (len(rows) <= 32 or row["partial"])]
+        "points": [
+            row if row["partial"] or len(rows) <= MANY else {**row, "size": SMALL}
+            for row in rows
+            if row["value"] is not None
+        ]
         or rows[-1:],
         "signals": [row for row, point in zip(rows, points, strict=True) if point.signal],
         "ranges": [_range(point, grain) for point in points if point.bounds],
@@ -233,7 +240,7 @@ def _row(point: Point, measure: Measure, target: Target | None, grain: str, colo
         "shape": shape,
         "colour": colour[tone],
         "fill": colour["card"] if point.partial else colour[tone],
-        "size": 80,
+        "size": SIZE,
     }
     if target is not None:
         row["target"] = target.value

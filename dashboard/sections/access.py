@@ -43,9 +43,8 @@ def people_with_access() -> None:
                 person = st.selectbox(
                     "Person", people, index=None, placeholder="Choose a person", key="access_revoked", width=300
                 )
-                st.button(
-                    "Remove access", on_click=_revoke, args=(person,), key="access_revoke", disabled=person is None
-                )
+                sure = st.checkbox("This person loses access", key=f"access_sure_{person}", disabled=person is None)
+                st.button("Remove access", on_click=_revoke, args=(person,), key="access_revoke", disabled=not sure)
         else:
             theme.show_html(cards.empty("Nobody has access yet", "Give the first person access below."))
     with theme.card("grant"):
@@ -107,6 +106,7 @@ def _revoke(person: str) -> None:
     except BuyerviewError as error:
         st.session_state["_access_told"] = (str(error), True)
         return
+    st.session_state[f"access_sure_{person}"] = False  # asked again if the person gets access later
     st.session_state["_access_told"] = (f"{person} has no access any more.", False)
 
 

@@ -50,6 +50,10 @@ class Choice:
 
 def choose() -> Choice:
     """Draw the filters of the list: owner and status, reasons, sort order. Their values are in the address."""
+    unknown = [code for code in st.query_params.get_all("reason") if code not in REASONS]
+    if unknown:  # the control drops them, so the page shows more orders
+        named = formatting.html(", ".join(unknown))
+        theme.show_html(cards.banner(f"<b>Filters ignored:</b> there is no reason {named}."))
     with st.container(horizontal=True, vertical_alignment="bottom", key="failed_filters", gap="small"):
         show = work_list.choose_filter(default=_default_filter())
         reasons = st.multiselect(

@@ -135,5 +135,5 @@ def _with_unmeasured(result: Answer, unmeasured: int, measured: int) -> Answer:
     """
     known = measured * float(result.coverage or 0)
     lines = "line in quarantine has" if unmeasured == 1 else "lines in quarantine have"
-    remark = f"{unmeasured:,} {lines} no readable quantity or amount, so the range is 0 % to 100 %."
+    remark = f"{unmeasured:,} {lines} no readable quantity or amount, so the range is 0–100%."
     return replace(result, coverage=known / (measured + unmeasured), worst=0.0, best=1.0, remark=remark)

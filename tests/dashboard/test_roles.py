@@ -130,6 +130,8 @@ def test_access_given_and_removed_on_the_page_is_in_the_audit_trail_under_the_si
     assert "segment A" in markup(at)
     assert at.button(key="access_revoke").disabled  # nobody is preselected
     at.selectbox(key="access_revoked").set_value("cleo@example.com").run()
+    assert at.button(key="access_revoke").disabled  # not confirmed yet
+    at.checkbox(key="access_sure_cleo@example.com").check().run()
     at.button(key="access_revoke").click().run()
     with open_store(place) as store:
         assert access.access_of(store, "cleo@example.com") is None
@@ -139,6 +141,7 @@ def test_access_given_and_removed_on_the_page_is_in_the_audit_trail_under_the_si
         ("ben@example.com", "access granted"),
     ]
     at.selectbox(key="access_revoked").set_value("ada@example.com").run()
+    at.checkbox(key="access_sure_ada@example.com").check().run()
     at.button(key="access_revoke").click().run()
     assert "only administrator without a scope" in markup(at)
 

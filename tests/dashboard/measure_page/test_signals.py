@@ -93,6 +93,14 @@ def test_chart_has_limits_rings_and_links_of_points() -> None:
     assert len(plain["layer"]) == len(spec["layer"]) - 4
 
 
+def test_every_point_of_a_long_trend_links_to_its_rows() -> None:
+    made = [replace(point, url=f"behind?week={at}") for at, point in enumerate(weeks(*[0.9] * 51))]
+    spec = charts.trend(made, MEASURES["on_time"], target=None, grain="week", is_dark=False)
+    points = spec["datasets"]["points"]
+    assert [row["url"] for row in points] == [point.url for point in made]
+    assert {row["size"] for row in points if not row["partial"]} == {charts.SMALL}
+
+
 def test_point_of_the_scorecard_leads_to_the_rows_of_its_week(page_of_small: Open) -> None:
     rows = drawn(page_of_small())["points"]
     first = rows[0]

@@ -74,6 +74,12 @@ def test_a_reason_in_the_address_lists_all_its_orders_with_remedy_and_owner(desk
     assert "Credited</span><small>Ada</small>" in markup(at)
 
 
+def test_an_unknown_reason_in_the_address_is_reported_and_ignored(desk: Location, open_page: Open) -> None:
+    at = open_page("failed_orders", period="All", show="all", reason="tired")
+    assert "there is no reason tired" in markup(at)
+    assert f"<b>{len(orders(desk))}</b><span class='bv-muted'>failed orders</span>" in markup(at)
+
+
 def test_a_reason_chosen_on_the_page_keeps_the_orders_to_do(desk: Location, open_page: Open) -> None:
     at = open_page("failed_orders", period="All")
     at.multiselect(key="reasons").set_value([REASON]).run()
