@@ -67,6 +67,8 @@ for name in list(st.query_params):
 
 st.session_state["_pages"] = menu.build_pages(allowed, has_data=has_data)
 page = st.navigation(list(st.session_state["_pages"].values()), expanded=True)
+if st.session_state.pop(menu.PAGES_ONLY, False):
+    st.stop()
 entry = menu.entry(page.title)
 st.set_page_config(page_title=f"{entry.title} · Buyerview")
 if whole := address.dropped_values(entry.path):

@@ -12,6 +12,8 @@ from metrics.access import Access
 
 FOLDER = Path(__file__).resolve().parents[2] / "pages"
 """Next to `dashboard`, both in the source tree and in an installed wheel."""
+PAGES_ONLY = "_pages_only"
+"""Session key: this run only registers the pages. A page can be chosen without a browser only after such a run."""
 
 
 def in_order(*, has_data: bool) -> list[Entry]:

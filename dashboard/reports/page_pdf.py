@@ -83,13 +83,13 @@ def _drawn(entry: menu_entries.Entry, address: str) -> AppTest:
         query.setdefault(name, []).append(value)
     for name, values in query.items():
         at.query_params[name] = values
-    at.run()
     if entry.path:
+        at.session_state[menu.PAGES_ONLY] = True
+        at.run()
         at.switch_page(f"../pages/{entry.file}")
         for name, values in query.items():
             at.query_params[name] = values
-        at.run()
-    return at
+    return at.run()
 
 
 def _compiled(view: dict[str, Any]) -> bytes:
