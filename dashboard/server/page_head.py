@@ -30,7 +30,7 @@ try { // the width that the user gave the sidebar
   const look = () => {
     const main = document.querySelector(".stMainBlockContainer"), now = performance.now();
     if (main) began = Math.min(began, now);
-    if (main?.querySelector(".bv") && !main.querySelector('[data-testid="stSkeleton"]') || now - began > 10000)
+    if (main?.querySelector(".bv, .stException") && !main.querySelector('[data-testid="stSkeleton"]') || now - began > 10000)
       document.documentElement.classList.add("bv-drawn");
     else requestAnimationFrame(look);
   };
