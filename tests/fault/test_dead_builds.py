@@ -86,7 +86,7 @@ def test_store_migration_killed_midway_is_old_or_new_and_runs_again(
         assert not migrate.needs_migration(store)
 
 
-@pytest.mark.every_run("warehouse.rename")
+@pytest.mark.long
 @pytest.mark.parametrize("step", ["warehouse.copy", "warehouse.checkpoint", "warehouse.hash", "warehouse.rename"])
 def test_build_that_another_process_opened_and_closed_is_deleted_unread(
     step: str, location: Location, start: Start

@@ -22,6 +22,7 @@ def history(location: Location, generations: int) -> Path:
     return location.folder
 
 
+@pytest.mark.long
 def test_damaged_or_truncated_pointer_still_gives_the_newest_generation(location: Location) -> None:
     """Trust, T4: each of the bytes of CURRENT flipped in two ways, and CURRENT cut at each length."""
     folder = history(location, 3)
@@ -40,6 +41,7 @@ def test_damaged_or_truncated_pointer_still_gives_the_newest_generation(location
     assert reported > len(damaged) * 0.8, "a flipped space or the last line break changes nothing"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "damage", ["missing", "empty", "{}", "a wrong digit of a hash", "a wrong number", "stale", "a folder"]
 )

@@ -108,6 +108,7 @@ def test_build_file_is_locked_while_its_writer_runs(location: Location, start: S
         duckdb.connect(str(build))
 
 
+@pytest.mark.long
 def test_open_reader_keeps_its_data_during_ten_publishes(any_location: Location) -> None:
     paired_tables.publish(any_location)
     with reading(any_location) as connection:
@@ -145,6 +146,7 @@ def test_generation_with_a_stray_wal_file_is_skipped_for_the_previous_generation
     assert generation.fallback is None
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("damage", ["cut", "emptied", "deleted", "overwritten"])
 def test_damaged_generation_is_skipped_and_the_next_run_starts_from_the_previous_one(
     damage: str, location: Location
@@ -173,6 +175,7 @@ def test_damaged_generation_is_skipped_and_the_next_run_starts_from_the_previous
         assert paired_tables.runs_seen(connection) == 2
 
 
+@pytest.mark.long
 @pytest.mark.timeout(3_600)
 def test_flipped_bit_never_gives_a_wrong_answer_and_may_cause_a_fallback(
     location: Location, tmp_path: Path, tries: Tries
@@ -246,6 +249,7 @@ def test_reader_can_access_only_its_generation(statement: str, location: Locatio
         connection.exec_driver_sql(statement)
 
 
+@pytest.mark.long
 def test_threads_can_read_concurrently_while_generations_are_published(location: Location) -> None:
     paired_tables.publish(location)
 

@@ -84,6 +84,7 @@ class TestAssumption:
 QUESTION = Question(("otif", "orders"), by=("customer",), start=date(2026, 3, 1), end=date(2026, 3, 31))
 
 
+@pytest.mark.long
 def test_verify_names_a_record_rejected_since_with_its_rule_and_order(source: Source) -> None:
     source.take_in()
     file = export(source.location, QUESTION)
@@ -100,6 +101,7 @@ def test_verify_names_a_record_rejected_since_with_its_rule_and_order(source: So
     assert {one.feed for one in named["C3"]["O3"]} == {"orders"}
 
 
+@pytest.mark.long
 def test_verify_does_not_list_a_rejected_version_that_changes_nothing(source: Source) -> None:
     source.take_in()
     file = export(source.location, QUESTION)
@@ -109,6 +111,7 @@ def test_verify_does_not_list_a_rejected_version_that_changes_nothing(source: So
     assert (result.is_genuine, result.newest, result.now, result.elsewhere) == (True, result.generation + 1, [], {})
 
 
+@pytest.mark.long
 def test_c25_a_run_ledger_that_was_changed_by_hand_is_reported(source: Source) -> None:
     for customer in ("C1", "C3", "C4"):
         source.write("orders.csv", ORDERS.replace("O1,C1", f"O1,{customer}"))

@@ -61,6 +61,7 @@ def test_decompression_bombs_are_refused() -> None:
         check_parquet(10**9, 1, 5_000)
 
 
+@pytest.mark.long
 def test_source_or_export_that_unpacks_to_too_much_is_refused_with_a_remedy(tmp_path: Path) -> None:
     """Trust, T5 and T16: `ingest` names the object, `verify` the file."""
     (tmp_path / "a.xlsx").write_bytes(workbook({"A1": 1, "XFD1048576": 1}).getvalue())

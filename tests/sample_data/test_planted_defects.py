@@ -61,6 +61,7 @@ def planted(sample: Path) -> dict[Place, tuple[str, str]]:
         return {(row["file"], int(row["row_no"])): (row["kind"], row["outcome"]) for row in csv.DictReader(file)}
 
 
+@pytest.mark.long
 def test_every_planted_defect_is_caught(sample, outcomes):
     missed = {
         place: (kind, outcome, outcomes[place])
@@ -76,6 +77,7 @@ def test_nothing_else_is_rejected_or_superseded(sample, outcomes):
     assert {place: outcome for place, outcome in outcomes.items() if outcome != "loaded" and place not in listed} == {}
 
 
+@pytest.mark.long
 def test_precision_and_recall_of_the_quarantine_are_one(sample, outcomes):
     wanted = {place for place, (_, outcome) in planted(sample).items() if outcome != SUPERSEDED}
     caught = {place for place, outcome in outcomes.items() if outcome in (QUARANTINED, WAITING)}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+import pytest
+
 from tests.ingest.inference.counting import proposed
 
 
@@ -85,6 +87,7 @@ def test_sales_are_mapped_and_two_dates_are_questions(tmp_path: Path) -> None:
     assert proposal.unused["purchase_orders.csv"] == "its records are purchases, not sales"
 
 
+@pytest.mark.long
 def test_purchases_alone_are_no_orders(tmp_path: Path) -> None:
     write_purchases(tmp_path)
     assert proposed(tmp_path, yes=True).feeds == {}

@@ -83,6 +83,7 @@ def meanings_of(proposal: Proposal) -> dict[str, set[str]]:
     return result
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", HEADERS)
 def test_no_column_is_mapped_wrongly_without_a_question(tmp_path: Path, name: str) -> None:
     header = HEADERS[name].split(";")

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from ingest.inference.writing import mapping_text
 from ingest.mapping.mapping_file import load_mapping
 from ingest.pipeline import run
@@ -25,6 +27,7 @@ def test_german_files_with_decimal_commas_and_cp1252_text_are_mapped_and_loaded(
     assert min(loaded.values()) > 0.8, loaded
 
 
+@pytest.mark.long
 def test_american_tab_separated_files_below_a_title_are_mapped(tmp_path: Path) -> None:
     truth = write_renamed(
         tmp_path, ENGLISH, in_american, encoding="utf-16", delimiter="\t", ending=".txt", title="Weekly report\r\n\r\n"

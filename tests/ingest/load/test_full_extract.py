@@ -124,6 +124,7 @@ def test_i8_per_order_extract_withdraws_records_of_its_own_orders_only(source: S
         source.take_in()
 
 
+@pytest.mark.long
 def test_i8_undeclared_extract_withdraws_a_line_whose_document_is_otherwise_unchanged(source: Source) -> None:
     """Line O1/2 was deleted, O1/1 is unchanged, and O2/1 has another quantity. The rule goes by document."""
     source.take_in()

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from sqlalchemy import select
 
 from ingest.pipeline import run
@@ -11,6 +12,7 @@ from metrics.warehouse import Location, reading
 ROWS, BROKEN = 400_000, 390_001
 
 
+@pytest.mark.long
 def test_broken_record_deep_in_a_large_file_has_the_correct_row_number(tmp_path: Path) -> None:
     filler = "x" * 20
     rows = (f"{'' if number == BROKEN else f'C{number}'},{filler},no" for number in range(1, ROWS + 1))

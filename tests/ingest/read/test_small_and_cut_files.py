@@ -60,6 +60,7 @@ def test_wrong_declared_encoding_never_loses_a_row_silently(source: Source) -> N
             warehouse.close(source.location)
 
 
+@pytest.mark.long
 def test_a_cell_of_ten_megabytes_is_kept_out_and_the_other_rows_load(source: Source) -> None:
     source.write("orders.csv", ORDERS + f"O3,{'x' * 10_000_000},2026-03-03,2026-03-10\n")
     began = time.process_time()
@@ -71,6 +72,7 @@ def test_a_cell_of_ten_megabytes_is_kept_out_and_the_other_rows_load(source: Sou
     warehouse.close(source.location)
 
 
+@pytest.mark.long
 def test_file_cut_at_any_offset_is_refused_or_ends_at_a_line(source: Source) -> None:
     """Only a cut just after a line break looks complete; a manifest or a marker shows it."""
     whole = ORDERS.encode()

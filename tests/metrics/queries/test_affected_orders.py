@@ -72,6 +72,7 @@ def compare(connection: Connection, world: World, monkeypatch: pytest.MonkeyPatc
         assert few == answers(connection, diffs)
 
 
+@pytest.mark.long
 def test_random_orders_that_are_not_judged_again_keep_their_verdicts(
     connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

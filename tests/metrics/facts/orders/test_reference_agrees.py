@@ -53,6 +53,7 @@ def test_sql_and_reference_agree_on_random_histories(embedded: Connection, numbe
     compare(embedded, many_worlds(number, -(-HISTORIES // WORLDS)), verdict_differences)
 
 
+@pytest.mark.long
 def test_fact_tables_and_reference_agree_on_worked_examples_with_common_inputs(embedded: Connection) -> None:
     compare(embedded, strict_worlds_of_the_cases(at_least=3), fact_table_differences)
 
