@@ -1,5 +1,6 @@
 """Table cells of answers: the value with its state against the target, and links to the rows behind it."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from dashboard.components import cards, formatting
@@ -56,10 +57,29 @@ def link_cell(text: str, url: str) -> Cell:
     return linked(Cell(text, markup=formatting.html(text)), url) if text else Cell()
 
 
-def order_cell(row: Row) -> Cell:
-    """Return an order number with a link to its timeline, above its customer and segment."""
+def named_customer(customer_id: str, names: Mapping[str, str]) -> str:
+    """Return a customer as "name (number)", or its number if it has no name."""
+    name = names.get(customer_id)
+    return f"{name} ({customer_id})" if name else customer_id
+
+
+def order_cell(row: Row, names: Mapping[str, str]) -> Cell:
+    """Return an order number with a link to its timeline, above its customer and segment.
+
+    names: the names of customers by number.
+    """
     cell = link_cell(row["order_id"], links.order_story_url(row["order_id"]))
-    return replace(cell, small=f"{row['customer_id']}, segment {row['segment']}")
+    return replace(cell, small=f"{named_customer(row['customer_id'], names)}, segment {row['segment']}")
+
+
+def customer_cell(customer_id: str, segment: str, names: Mapping[str, str]) -> Cell:
+    """Return a customer's name with a link to its page, above its number and segment.
+
+    names: the names of customers by number. A customer without a name shows its number in place of it.
+    """
+    name = names.get(customer_id)
+    cell = link_cell(name or customer_id, links.customer_url(customer_id))
+    return replace(cell, small=f"{customer_id}, segment {segment}" if name else f"segment {segment}")
 
 
 def denominator_cell(answer: Answer | None, url: str) -> Cell:

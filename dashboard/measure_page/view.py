@@ -1,11 +1,12 @@
 """Answers and targets of a page's measures for the days and filters in view. A page loads them once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dashboard import queries
 from dashboard.frame import menu, menu_entries, page, quality_marks
 from dashboard.frame.filters import Filters
+from metrics.lists.customer import customer_names
 from metrics.lists.rows import Row
 from metrics.measures.catalog import BY_MODULE, MEASURES, has_dimension
 from metrics.model.question import Answer, Question
@@ -40,6 +41,11 @@ class MeasureView:
         """Return the target of a measure for all in view or for a segment; None while the measure is withheld."""
         where = self.filters.where if segment is None else (("segment", (segment,)),)
         return quality_marks.target_in_view(self.targets, measure, where)
+
+    @property
+    def customer_names(self) -> Mapping[str, str]:
+        """The names of customers by number, on the last day of the period that has passed."""
+        return queries.shared(customer_names, self.generation, self.filters.period.elapsed)
 
 
 def measures_of(entry: menu_entries.Entry) -> tuple[str, ...]:

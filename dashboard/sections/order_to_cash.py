@@ -158,6 +158,7 @@ def late_by_step(view: MeasureView) -> None:
         return
     at = int(st.session_state.get("died_page", 1))
     found = queries.cached(lists.late_by_step, view.generation, view.question, page=at, size=SIZE)
+    names = view.customer_names
     if not found.total:
         theme.show_html(
             cards.empty("No late order with steps", "No order due in this period was late and has recorded steps.")
@@ -165,7 +166,7 @@ def late_by_step(view: MeasureView) -> None:
         return
     rows = [
         [
-            order_cell(row),
+            order_cell(row, names),
             formatting.day(row["due_day"]),
             Cell(formatting.integer(row["days_late"])) if row["days_late"] else "",
             _step(row),
@@ -198,6 +199,7 @@ def _step(row: Row) -> str:
 def longest_waiting(view: MeasureView) -> None:
     """Draw the open orders that have waited longest, folded."""
     found = queries.cached(lists.oldest_by_step, view.generation, view.question)
+    names = view.customer_names
     if not found.total:
         return
     with st.expander(
@@ -205,7 +207,7 @@ def longest_waiting(view: MeasureView) -> None:
     ):
         rows = [
             [
-                order_cell(row),
+                order_cell(row, names),
                 formatting.step(row["step"]),
                 row["standing"],
                 Cell(formatting.DASH if row["age_seconds"] is None else _age(row["age_seconds"])),

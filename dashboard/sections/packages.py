@@ -11,6 +11,7 @@ from dashboard.components.sentences import Phrase, Sentence
 from dashboard.components.tables import Cell
 from dashboard.frame import chart_download, links
 from dashboard.measure_page import crm_steps
+from dashboard.measure_page.cells import customer_cell
 from dashboard.measure_page.commitments import commitment
 from dashboard.measure_page.headline import headline, nothing_to_show, number, worst_segment
 from dashboard.measure_page.tiles import tiles
@@ -193,6 +194,7 @@ def fit(view: MeasureView) -> None:
     over = queries.cached(over_served, view.generation, view.filters.start, view.filters.end)
     days = queries.cached(days_of_period, view.generation, view.filters.start, view.filters.end)
     _misfits(
+        view,
         "Under-served Protect customers",
         under,
         days,
@@ -200,6 +202,7 @@ def fit(view: MeasureView) -> None:
         "All commitments with evidence were met for every Protect customer.",
     )
     _misfits(
+        view,
         "Over-served Danger customers",
         over,
         days,
@@ -219,7 +222,7 @@ def _fit_cell(one: FitCell) -> Cell:
     )
 
 
-def _misfits(title: str, found: list[Misfit], days: int, amount: str, none: str) -> None:
+def _misfits(view: MeasureView, title: str, found: list[Misfit], days: int, amount: str, none: str) -> None:
     """Draw customers with the amount that the tile adds up. days: length of the period, to annualise its amounts."""
     st.subheader(title, anchor=False)
     if not found:
@@ -228,7 +231,7 @@ def _misfits(title: str, found: list[Misfit], days: int, amount: str, none: str)
     ranked = sorted(found, key=lambda one: (-one.amount, one.customer.customer_id))
     rows = [
         [
-            Cell(item.customer.customer_id, small=f"segment {item.customer.segment}"),
+            customer_cell(item.customer.customer_id, item.customer.segment, view.customer_names),
             Cell(
                 formatting.number(item.amount * DAYS_A_YEAR / days, Unit.MONEY),
                 small=f"{formatting.number(item.amount, Unit.MONEY)} in {formatting.count(days, 'day')}",

@@ -1,7 +1,7 @@
 """Sections of the profitability page: customers by sales and cost to serve, zones, options for Danger customers."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -16,6 +16,7 @@ from dashboard.components.tables import Cell
 from dashboard.components.theme import palette
 from dashboard.frame import chart_download, links, page
 from dashboard.measure_page import crm_steps
+from dashboard.measure_page.cells import customer_cell, named_customer
 from dashboard.measure_page.headline import headline, nothing_to_show, number
 from dashboard.measure_page.tiles import tiles
 from dashboard.measure_page.view import Answers, MeasureView, answers_by, by_value
@@ -98,7 +99,7 @@ def zones_chart(view: MeasureView) -> None:
         f"The axes use a square-root scale to separate small customers. {_left_out(cuts)}"
     )
     chart_download.export_chart(
-        _map(customers, cuts, is_dark=theme.is_dark()),
+        _map(customers, cuts, view.customer_names, is_dark=theme.is_dark()),
         key="zones",
         alternative=_told(customers),
         title="Customers by net sales and cost to serve",
@@ -149,6 +150,7 @@ def _map_template(is_dark: bool) -> str:
             ),
             tooltip=[
                 alt.Tooltip("customer:N", title="Customer"),
+                alt.Tooltip("segment:N", title="Segment"),
                 alt.Tooltip("zone:N", title="Zone"),
                 alt.Tooltip("sales:Q", title="Net sales", format=",.2f"),
                 alt.Tooltip("cost:Q", title="Cost to serve", format=",.2f"),
@@ -165,7 +167,7 @@ def _map_template(is_dark: bool) -> str:
     return charts.finish(alt.layer(*layers), colour)
 
 
-def _map(customers: Sequence[Customer], cuts: Cuts, *, is_dark: bool) -> charts.Spec:
+def _map(customers: Sequence[Customer], cuts: Cuts, names: Mapping[str, str], *, is_dark: bool) -> charts.Spec:
     """Return the chart of all customers with both thresholds.
 
     A cost threshold that is a share of sales becomes a curve, because the axes use a square-root scale.
@@ -177,7 +179,8 @@ def _map(customers: Sequence[Customer], cuts: Cuts, *, is_dark: bool) -> charts.
     drawn["datasets"] = {
         "customers": [
             {
-                "customer": f"{customer.customer_id}, segment {customer.segment}",
+                "customer": named_customer(customer.customer_id, names),
+                "segment": customer.segment,
                 "zone": customer.zone,
                 # The browser formats the tooltips. Ten thousand customers took half a second of every visit here.
                 "sales": float(formatting.cents(customer.sales)),
@@ -235,8 +238,9 @@ def options(view: MeasureView) -> None:
     ranked = sorted(
         changed, key=lambda one: (one.customer.profit is None, one.customer.profit or 0, one.customer.customer_id)
     )
+    names = view.customer_names
     rows = [
-        _option(item, by_charge[item.customer.customer_id], by_channel[item.customer.customer_id])
+        _option(item, by_charge[item.customer.customer_id], by_channel[item.customer.customer_id], names)
         for item in ranked[:CUSTOMERS_SHOWN]
     ]
     heads = (
@@ -258,12 +262,12 @@ def options(view: MeasureView) -> None:
         )
 
 
-def _option(changed: Interaction, charged: Charge, moved: Channel) -> list[Cell | str]:
+def _option(changed: Interaction, charged: Charge, moved: Channel, names: Mapping[str, str]) -> list[Cell | str]:
     one = changed.customer
     out = f"to {changed.new_zone}" if changed.new_zone != DANGER else "stays in Danger"
     moved_out = f"to {changed.moved_zone}" if changed.moved_zone != DANGER else "stays in Danger"
     return [
-        Cell(one.customer_id, small=f"segment {one.segment}"),
+        customer_cell(one.customer_id, one.segment, names),
         _behind(_money(one.sales), "net_sales_value", one),
         _behind(_money(one.cost_to_serve), "cost_to_serve", one),
         Cell(_money(one.profit)),

@@ -142,12 +142,13 @@ def disputed_orders(view: MeasureView) -> None:
         return
     at = int(st.session_state.get("disputed_page", 1))
     found = queries.cached(lists.disputed, view.generation, view.question, page=at, size=SIZE)
+    names = view.customer_names
     if not found.total:
         theme.show_html(cards.empty("No disputed orders", "Both scorecards agree on all orders they share."))
         return
     rows = [
         [
-            order_cell(row),
+            order_cell(row, names),
             Cell(formatting.day(row["due_day"])),
             Cell(formatting.in_words(row["cause"])),
             *(_says(row, book) for book in ("our", "their")),

@@ -30,7 +30,8 @@ try { // the width that the user gave the sidebar
   const look = () => {
     const main = document.querySelector(".stMainBlockContainer"), now = performance.now();
     if (main) began = Math.min(began, now);
-    if (main?.querySelector(".bv, .stException") && !main.querySelector('[data-testid="stSkeleton"]') || now - began > 10000)
+    const isComplete = main?.querySelector(".bv, .stException") && !main.querySelector('[data-testid="stSkeleton"]');
+    if (isComplete || now - began > 10000)
       document.documentElement.classList.add("bv-drawn");
     else requestAnimationFrame(look);
   };

@@ -1,0 +1,51 @@
+"""Pages that list customers, or orders with their customers, show names beside numbers."""
+
+import html
+import re
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from metrics.lists.customer import customer_names
+from metrics.warehouse import Location, reading
+from tests.dashboard.conftest import Open, markup
+from tests.support.builders import customer, records
+from tests.support.engines import memory
+from tests.support.sql_facts import load
+
+LISTED = {
+    "packages": r'<a [^>]*>([^<]+)</a><span class="bv-small">(C\d+), segment',
+    "profitability": r'<a [^>]*>([^<]+)</a><span class="bv-small">(C\d+), segment',
+    "order_to_cash": r'<span class="bv-small">([^<]+) \((C\d+)\), segment',
+    "two_books": r'<span class="bv-small">([^<]+) \((C\d+)\), segment',
+}
+
+
+@pytest.mark.parametrize("page", LISTED)
+def test_listed_customers_have_their_names(
+    page: str, sample: Location, at_home: Callable[[Path], None], open_page: Open
+) -> None:
+    assert sample.folder is not None
+    with reading(sample) as connection:
+        names = customer_names(connection, date(2026, 7, 1))
+    at_home(sample.folder)
+    listed = re.findall(LISTED[page], markup(open_page(page, period="All")))
+    assert listed
+    assert {names[number] for _, number in listed} == {html.unescape(name) for name, _ in listed}
+
+
+def test_name_is_that_of_the_day_or_of_the_first_version() -> None:
+    versions = [
+        customer(customer_id="C1", valid_from="2026-01-01", name="Old"),
+        customer(customer_id="C1", valid_from="2026-03-01", name="New"),
+        customer(customer_id="C2", valid_from="2026-03-01", name="Later"),
+        customer(customer_id="C2", valid_from="2026-04-01", name="Much later"),
+        customer(customer_id="C3", valid_from="2026-01-01", name=None),
+        customer(customer_id="C4", valid_from="2026-01-01", name="Withdrawn", deleted=True),
+    ]
+    with memory().connect() as connection:
+        load(connection, records(customers=versions))
+        assert customer_names(connection, date(2026, 2, 28)) == {"C1": "Old", "C2": "Later"}
+        assert customer_names(connection, date(2026, 3, 1)) == {"C1": "New", "C2": "Later"}
