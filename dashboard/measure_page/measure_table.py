@@ -27,10 +27,7 @@ CODED = tuple(name for name in OWN_DIMENSIONS if name not in ("policy", "step", 
 
 def measure_table(view: MeasureView) -> None:
     """Draw the table of a page's measures and the breakdown of one of them."""
-    filters, measures = view.filters, [MEASURES[name] for name in view.measures]
-    days = formatting.date_range(filters.start, filters.end)
-    amounts = page.amounts(filters) if any(measure.in_money for measure in measures) else ""
-    page.subtitle(f"{days} · {filters.label} · {formatting.count(len(measures), 'measure')}{amounts}")
+    measures = [MEASURES[name] for name in view.measures]
     with theme.card("measures"):
         if note := quality_marks.withheld_note(view.measures):
             theme.show_html(note)

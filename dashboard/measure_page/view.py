@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dashboard import queries
+from dashboard.components import formatting
 from dashboard.frame import menu, menu_entries, page, quality_marks
 from dashboard.frame.filters import Filters
 from metrics.lists.customer import customer_names
@@ -62,9 +63,18 @@ def page_of(measure: str) -> menu_entries.Entry | None:
 
 
 def page_view(file: str) -> MeasureView:
-    """Return the view of the measure page that runs. `file`: its name, such as "recovery"."""
+    """Return the view of the measure page that runs, and draw its subtitle. `file`: its name, such as "recovery".
+
+    The subtitle comes before the answers, so that it does not move what is drawn below it.
+    """
     entry = menu.entry_of_file(file)
-    return load_view(entry, measures_of(entry), page.generation(), page.current_filters())
+    measures, filters = measures_of(entry), page.current_filters()
+    amounts = page.amounts(filters) if any(MEASURES[name].in_money for name in measures) else ""
+    page.subtitle(
+        f"{formatting.date_range(filters.start, filters.end)} · {filters.label} · "
+        f"{formatting.count(len(measures), 'measure')}{amounts}"
+    )
+    return load_view(entry, measures, page.generation(), filters)
 
 
 def load_view(entry: menu_entries.Entry, measures: tuple[str, ...], generation: int, filters: Filters) -> MeasureView:

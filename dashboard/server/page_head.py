@@ -25,14 +25,17 @@ try { // the width that the user gave the sidebar
   const width = parseInt(localStorage.getItem("sidebarWidth"), 10);
   if (width) document.documentElement.style.setProperty("--bv-sidebar", width + "px");
 } catch { } // the browser stores nothing
-{ // the first markup of ours is drawn, and no element is still loading
+{ // bv-drawn: the style sheet has arrived; bv-complete: the page has run, and each of its elements has loaded
+  const root = document.documentElement, longest = 15000; // ms
   let began = Infinity;
   const look = () => {
-    const main = document.querySelector(".stMainBlockContainer"), now = performance.now();
-    if (main) began = Math.min(began, now);
-    const isComplete = main?.querySelector(".bv, .stException") && !main.querySelector('[data-testid="stSkeleton"]');
-    if (isComplete || now - began > 10000)
-      document.documentElement.classList.add("bv-drawn");
+    const app = document.querySelector(".stApp"), main = document.querySelector(".stMainBlockContainer");
+    if (main) began = Math.min(began, performance.now());
+    const isLate = performance.now() - began > longest, hasRun = app?.dataset.testScriptState === "notRunning";
+    const hasStyle = getComputedStyle(root).getPropertyValue("--bv-page");
+    if (hasStyle || isLate || main?.querySelector(".stException")) root.classList.add("bv-drawn");
+    if (isLate || hasStyle && hasRun && !main?.querySelector('[data-testid="stSkeleton"]'))
+      root.classList.add("bv-complete");
     else requestAnimationFrame(look);
   };
   look();
