@@ -87,6 +87,12 @@ class BuyerviewError(Exception):
         super().__init__(redacted(message))
 
 
+NAMES_LISTED = 30
+"""Longest list of names in an error: it has all dimensions, but not all measures."""
+SIMILAR_NAMES = 6
+"""Names in an error in place of a longer list."""
+
+
 class UnknownName(BuyerviewError):
     """There is no `kind` (measure, dimension, feed ...) named `name`. `nearest` is the most similar known name, or
     None.
@@ -102,6 +108,9 @@ class UnknownName(BuyerviewError):
         self.nearest = close[0] if close else None
         if self.nearest:
             hint = f"Did you mean {self.nearest}?"
+        elif len(self.known) > NAMES_LISTED:
+            similar = difflib.get_close_matches(name, self.known, n=SIMILAR_NAMES, cutoff=0)
+            hint = f"The most similar of {len(self.known)} names are {', '.join(similar)}."
         elif self.known:
             hint = f"Known: {', '.join(self.known)}."
         else:

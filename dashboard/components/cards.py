@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from dashboard.components import changes, formatting
 from dashboard.components.changes import NO_CHANGE, NOT_SIGNIFICANT, VERSUS_BEFORE, VERSUS_YEAR
+from dashboard.components.reasons import in_plain_words
 from dashboard.components.sparkline import sparkline
 from dashboard.components.status import Status
 from dashboard.components.theme import palette
@@ -68,7 +69,7 @@ def why_missing(answer: Answer | None) -> str:
     """Return the reason why an answer has no value, with its coverage in the reader's format."""
     reason = (answer.no_data if answer else None) or "no data"
     if answer is None or answer.coverage is None or not reason.startswith(INCONCLUSIVE):
-        return reason
+        return in_plain_words(reason)
     known, needed = formatting.percent(float(answer.coverage)), formatting.percent(MIN_COVERAGE, 0)
     return f"{INCONCLUSIVE}: {known} of the verdicts are known, {needed} needed"
 

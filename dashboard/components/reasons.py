@@ -1,6 +1,12 @@
-"""Titles of the five tests, and words for the reason codes of failed and unknown tests."""
+"""Titles of the five tests, words for reason codes, and texts without internal names."""
+
+import re
+from functools import cache
 
 from dashboard.components import formatting
+from metrics.measures.catalog import MEASURES
+from metrics.model.dimensions import DIMENSIONS, OWN_DIMENSIONS
+from metrics.schema import FEEDS
 
 TITLES = {
     "on_time": "On time",
@@ -49,3 +55,18 @@ UNKNOWNS = {
 def reason(code: str | None) -> str:
     """Return the words for a reason code, also for a code that is not listed here."""
     return REASONS.get(code or "", formatting.in_words(code or "unknown"))
+
+
+def in_plain_words(text: str) -> str:
+    """Return a text with titles of measures, and words for feeds and dimensions, in place of their names.
+
+    The names of columns, such as "invoices.due_on", stay, because mapping files have them.
+    """
+    return re.sub(r"(?<![\w.])[a-z]+(?:_[a-z0-9]+)+(?![\w.]*\w)", lambda found: _words_of(found[0]), text)
+
+
+@cache
+def _words_of(name: str) -> str:
+    if name in MEASURES:
+        return f"“{MEASURES[name].title}”"
+    return name.replace("_", " ") if name in {*FEEDS, *DIMENSIONS, *OWN_DIMENSIONS} else name

@@ -100,7 +100,7 @@ def mark_link(measure: str, *, small: bool = False) -> str:
     else:
         css, sign, word = "", "⚑", formatting.integer(mark.records)
     meaning = "Withheld from its target: too many records are rejected" if mark.withheld else _rejected(mark)
-    late = [f"{feed.feed} last received {formatting.moment(feed.last)}" for feed in mark.late]
+    late = [f"{formatting.in_words(feed.feed)} last received {formatting.moment(feed.last)}" for feed in mark.late]
     tooltip = formatting.html(f"{meaning}. {'; '.join([*_failed_checks(mark), *late])}")
     href = formatting.html(links.page_url("data-quality", {}))
     return (

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from dashboard.components import cards, formatting
+from dashboard.components.reasons import in_plain_words
 from dashboard.components.tables import Cell
 from dashboard.frame import links
 from metrics.lists.drill_down_parts import is_test
@@ -43,7 +44,8 @@ def value_cell(answer: Answer | None, measure: Measure, target: Target | None = 
             ),
         )
     state = cards.state(cards.status_of(answer, measure, target), shown)
-    notes = "; ".join(note for note in (answer.remark, cards.provisional_text(answer, measure)) if note)
+    remark = in_plain_words(answer.remark or "")
+    notes = "; ".join(note for note in (remark, cards.provisional_text(answer, measure)) if note)
     return Cell(shown, markup=f'<span title="{formatting.html(notes)}">{state}</span>' if notes else state)
 
 

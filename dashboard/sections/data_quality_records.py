@@ -5,6 +5,7 @@ import streamlit as st
 
 from dashboard import queries
 from dashboard.components import cards, formatting, tables, theme
+from dashboard.components.reasons import in_plain_words
 from dashboard.components.tables import Cell
 from dashboard.frame import links, list_file, page
 from dashboard.orders.records import pairs, record_link
@@ -59,7 +60,7 @@ def _warnings(noted: list[Row]) -> str:
     rows = [
         [
             Cell(formatting.in_words(one["feed"]), small=one["object_name"] or one["source"]),
-            Cell(markup=f'<div class="bv-long">{formatting.html(one["message"])}</div>'),
+            Cell(markup=f'<div class="bv-long">{formatting.html(in_plain_words(one["message"]))}</div>'),
             Cell(formatting.integer(int(one["rows_concerned"]))),
             Cell(markup=_measures(one["measures"])),
         ]

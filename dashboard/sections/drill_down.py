@@ -11,6 +11,7 @@ import streamlit as st
 
 from dashboard import queries
 from dashboard.components import cards, formatting, tables, theme
+from dashboard.components.reasons import in_plain_words
 from dashboard.components.tables import Cell
 from dashboard.exports import write
 from dashboard.frame import access, links, menu, page, quality_marks
@@ -137,7 +138,7 @@ def number(found: DrillDown, one: DrillDownRequest) -> str:
         for note in (
             cards.coverage(answer),
             cards.provisional_text(answer, measure),
-            formatting.html(answer.remark) if answer.remark else "",
+            formatting.html(in_plain_words(answer.remark)) if answer.remark else "",
             formatting.html(quality) if quality else "",
         )
         if note

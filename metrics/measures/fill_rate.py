@@ -113,9 +113,9 @@ def _cash_lost(connection: Connection, question: Question, ask: Ask) -> list[Ans
                 denominator=_exact(lost.incomplete),
                 remark=(
                     f"of the incomplete orders, {scenario.low.back_ordered_share:.1%} back-ordered at "
-                    f"{scenario.low.back_order_cost + scenario.low.invoice_deduction:,f} assumed, "
+                    f"{scenario.low.back_order_cost + scenario.low.invoice_deduction:,.2f} assumed, "
                     f"{scenario.low.waited_share:.1%} waited at no cost, the rest lost at "
-                    f"{scenario.low.order_profit:,f} assumed"
+                    f"{scenario.low.order_profit:,.2f} assumed"
                 ),
                 provisional=scenario.provisional,
             )

@@ -39,3 +39,9 @@ def test_warehouse_error_names_its_location(kind: str) -> None:
     error = getattr(errors, kind)("/srv/buyerview")
     assert error.where == "/srv/buyerview"
     assert "/srv/buyerview" in str(error)
+
+
+def test_error_for_an_unknown_name_lists_the_most_similar_of_many() -> None:
+    text = str(UnknownName("measure", "q", [f"name_{number}" for number in range(100)]))
+    assert "The most similar of 100 names are name_" in text
+    assert text.count("name_") == 6

@@ -18,6 +18,7 @@ from dashboard.frame import menu_entries
 from dashboard.measure_page import crm_steps, measure_table
 from dashboard.sections import profitability
 from metrics import warehouse
+from metrics.lists.customer import customer_names
 from metrics.lists.cycle_time import promised_day_counts
 from metrics.measures import customer_zones, package_fit
 from metrics.measures.catalog import MEASURES
@@ -89,12 +90,16 @@ def test_customer_map_has_every_customer_and_a_cost_cut_by_amount_or_share(page_
     page_of_sample("profitability", **DAYS)
     with warehouse.reading(warehouse.locate()) as connection:
         customers, cuts = customer_zones.zones(connection, START, END)
-    drawn = profitability._map(customers, cuts, is_dark=False)["datasets"]
+        names = customer_names(connection, END)
+    drawn = profitability._map(customers, cuts, names, is_dark=False)["datasets"]
+    assert [point["customer"] for point in drawn["customers"]] == [
+        f"{names[one.customer_id]} ({one.customer_id})" for one in customers
+    ]
     points = [(point["sales"], point["cost"]) for point in drawn["customers"]]
     assert points == [(float(cents(one.sales)), float(cents(one.cost_to_serve))) for one in customers]
     assert {point["cost"] for point in drawn["cost_cut"]} == {float(cuts.cost)}
     share = profitability._map(
-        customers, customer_zones.Cuts(cuts.sales, cuts.cost / cuts.sales, as_share=True), is_dark=False
+        customers, customer_zones.Cuts(cuts.sales, cuts.cost / cuts.sales, as_share=True), names, is_dark=False
     )["datasets"]
     assert share["cost_cut"][-1]["cost"] == pytest.approx(
         share["cost_cut"][-1]["sales"] * float(cuts.cost / cuts.sales), rel=1e-6
