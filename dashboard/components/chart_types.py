@@ -13,6 +13,7 @@ import altair as alt
 from dashboard.components import charts
 from dashboard.components.charts import DataRow, Spec
 from dashboard.components.theme import palette
+from dashboard.components.trend_layers import SPOKEN
 
 ROW = 42
 """Height of a row, in pixels: a line of text and a bar."""
@@ -69,11 +70,11 @@ def _rows_template(is_dark: bool, noted: bool) -> str:
     x = alt.X("start:Q", axis=None, scale=scale)
     tips = [alt.Tooltip("name:N", title=" "), alt.Tooltip("label:N", title="  ")]
     track = alt.Chart(_named("rows")).mark_bar(
-        aria=False, height=9, yOffset=below, cornerRadius=4, color=colour["grey-soft"], opacity=alt.ExprRef("shade")
+        height=9, yOffset=below, cornerRadius=4, color=colour["grey-soft"], opacity=alt.ExprRef("shade")
     )
-    bar = alt.Chart(_named("bars")).mark_bar(height=9, yOffset=below, cornerRadius=3)
+    bar = alt.Chart(_named("bars")).mark_bar(**SPOKEN, height=9, yOffset=below, cornerRadius=3)
     tick = alt.Chart(_named("totals")).mark_tick(
-        aria=False, orient="vertical", size=17, thickness=5, yOffset=below, color=colour["ink"]
+        orient="vertical", size=17, thickness=5, yOffset=below, color=colour["ink"]
     )
     room = alt.ExprRef("width - figure")  # the width left by the longest figure on the right
     left = alt.Chart(_named("rows")).mark_text(
@@ -83,7 +84,6 @@ def _rows_template(is_dark: bool, noted: bool) -> str:
         align="right", baseline="middle", yOffset=above, fontSize=12.5, fontWeight=600, color=colour["ink"]
     )
     note = alt.Chart(_named("rows")).mark_text(
-        aria=False,
         align="left",
         baseline="middle",
         yOffset=above + NOTE,

@@ -148,7 +148,8 @@ def finish(chart: alt.LayerChart | alt.FacetChart, colour: dict[str, str]) -> st
     configured = sized.configure(
         background="transparent",
         font=FONT,
-        mark={"tooltip": None},  # Streamlit would show all fields of a mark without a tooltip of its own
+        # Streamlit would show all fields of a mark without a tooltip of its own, and Vega would read them out.
+        mark={"tooltip": None, "aria": False},
         axis=axis,
         view={"stroke": None},
         legend={"orient": "top", "labelColor": colour["ink"], "labelFont": FONT, "labelFontSize": 12, "symbolSize": 90},

@@ -1,8 +1,12 @@
 """Layers of the trend chart: limits, reference lines, values, points, ranges and labels."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import altair as alt
+
+SPOKEN: dict[str, Any] = {"aria": True, "description": alt.ExprRef("datum.name + ': ' + datum.label")}
+"""Properties of marks that screen readers read out, after the description of the chart."""
 
 LEVELS, LINE = 3, 14
 """Labels of neighbouring notes are on different levels; height of a level in pixels."""
@@ -30,7 +34,7 @@ def limits(shared: Encodings, colour: dict[str, str]) -> list[alt.Chart]:
         for name in ("lowest", "highest")
     ]
     rings = alt.Chart(alt.NamedData(name="signals")).mark_point(
-        aria=False, filled=False, color=colour["ink"], size=230, strokeWidth=1.5, opacity=1
+        filled=False, color=colour["ink"], size=230, strokeWidth=1.5, opacity=1
     )
     return [band, *lines, rings.encode(x=shared.x, y=shared.y)]
 
@@ -78,7 +82,7 @@ def points(shared: Encodings, has_before: bool, has_year: bool, has_limits: bool
     tips += [alt.Tooltip("year_label:N", title="Last year")] if has_year else []
     tips += [alt.Tooltip("signal:N", title="Signal")] if has_limits else []
     tips += [alt.Tooltip("judged:Q", title="Judged", format=",.0f")]
-    marks = alt.Chart(alt.NamedData(name="points")).mark_point(filled=True, strokeWidth=1.8, opacity=1)
+    marks = alt.Chart(alt.NamedData(name="points")).mark_point(**SPOKEN, filled=True, strokeWidth=1.8, opacity=1)
     points: alt.Chart = marks.encode(
         x=shared.x,
         y=shared.y,
@@ -95,7 +99,7 @@ def points(shared: Encodings, has_before: bool, has_year: bool, has_limits: bool
 def ranges(shared: Encodings, colour: dict[str, str]) -> alt.Chart:
     """Return a bar from the lowest to the highest possible value of each period without one number."""
     bounds = alt.Chart(alt.NamedData(name="ranges")).mark_rule(
-        aria=False, color=colour["muted"], strokeWidth=5, strokeCap="round", opacity=0.55
+        color=colour["muted"], strokeWidth=5, strokeCap="round", opacity=0.55
     )
     lowest = alt.Y("lowest:Q", scale=shared.scale)
     tips = [alt.Tooltip("name:N", title="Period"), alt.Tooltip("label:N", title="Range")]

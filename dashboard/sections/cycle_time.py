@@ -81,13 +81,9 @@ def _template(is_dark: bool, has_promise: bool) -> str:
             **shade,
         )
     )
-    outline = alt.Chart(alt.NamedData(name="promised")).mark_line(aria=False, interpolate="step-after", strokeWidth=1.8)
+    outline = alt.Chart(alt.NamedData(name="promised")).mark_line(interpolate="step-after", strokeWidth=1.8)
     layers = [bars, outline.encode(x=x, y="orders:Q", **shade)] if has_promise else [bars]
-    rules = (
-        alt.Chart(alt.NamedData(name="marks"))
-        .mark_rule(aria=False, strokeDash=[5, 4], color=colour["muted"])
-        .encode(x=x)
-    )
+    rules = alt.Chart(alt.NamedData(name="marks")).mark_rule(strokeDash=[5, 4], color=colour["muted"]).encode(x=x)
     labels = alt.Chart(alt.NamedData(name="marks")).encode(x=x, y=alt.Y("down:Q", scale=None, axis=None), text="name:N")
     beside: dict[str, Any] = {
         "align": alt.ExprRef("datum.side"),
@@ -95,7 +91,7 @@ def _template(is_dark: bool, has_promise: bool) -> str:
         "dx": alt.ExprRef("datum.side == 'left' ? 4 : -4"),
         "fontSize": 11.5,
     }
-    ground = labels.mark_text(**beside, aria=False, color=colour["card"], stroke=colour["card"], strokeWidth=4)
+    ground = labels.mark_text(**beside, color=colour["card"], stroke=colour["card"], strokeWidth=4)
     return charts.finish(alt.layer(*layers, rules, ground, labels.mark_text(**beside, color=colour["ink"])), colour)
 
 

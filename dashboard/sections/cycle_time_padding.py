@@ -87,7 +87,7 @@ def _template(is_dark: bool) -> str:
     ]
     whole, parts, ranges = (alt.Chart(alt.NamedData(name=name)) for name in ("whole", "parts", "ranges"))
     dashed: dict[str, Any] = {"aria": False, "strokeDash": [5, 4], "color": colour["muted"]}
-    bounds = ranges.mark_rule(aria=False, color=colour["muted"], strokeWidth=5, strokeCap="round", opacity=0.55)
+    bounds = ranges.mark_rule(color=colour["muted"], strokeWidth=5, strokeCap="round", opacity=0.55)
     layers = [
         whole.mark_rule(**dashed).encode(x=x),
         whole.mark_rule(**dashed).encode(y=y),
@@ -95,9 +95,7 @@ def _template(is_dark: bool) -> str:
         parts.mark_point(filled=True, size=340, opacity=1, color=colour["accent"], stroke=colour["card"]).encode(
             x=x, y=y, tooltip=tips
         ),
-        parts.mark_text(aria=False, fontSize=11, fontWeight=600, color=colour["on-accent"]).encode(
-            x=x, y=y, text="number:N"
-        ),
+        parts.mark_text(fontSize=11, fontWeight=600, color=colour["on-accent"]).encode(x=x, y=y, text="number:N"),
     ]
     return charts.finish(alt.layer(*layers).add_params(low, high), colour)
 

@@ -101,6 +101,13 @@ def test_every_point_of_a_long_trend_links_to_its_rows() -> None:
     assert {row["size"] for row in points if not row["partial"]} == {charts.SMALL}
 
 
+def test_screen_readers_hear_the_points_as_written_and_no_other_mark() -> None:
+    spec = charts.trend(weeks(*[0.9] * 12), MEASURES["on_time"], target=None, grain="week", is_dark=False)
+    heard = [layer["mark"] for layer in spec["layer"] if layer["mark"].get("aria", spec["config"]["mark"]["aria"])]
+    assert [mark["type"] for mark in heard] == ["point"]
+    assert heard[0]["description"] == {"expr": "datum.name + ': ' + datum.label"}
+
+
 def test_point_of_the_scorecard_leads_to_the_rows_of_its_week(page_of_small: Open) -> None:
     rows = drawn(page_of_small())["points"]
     first = rows[0]
