@@ -22,6 +22,7 @@ from dashboard.frame import (
     search,
     user_name,
 )
+from dashboard.frame.error_text import error_text
 from dashboard.frame.menu_entries import Filter
 from dashboard.sign_in import Mode, read_settings
 from metrics.errors import AccessEnded, BuyerviewError, GenerationGone, StorageFailed, WarehouseUnreachable
@@ -202,7 +203,7 @@ def show_error(error: BuyerviewError) -> None:
     """Draw the page of an error. It refreshes once newer data can be read."""
     head()
     with theme.card("error"):
-        theme.show_html(cards.empty("Buyerview cannot show this page", formatting.html(error)))
+        theme.show_html(cards.empty("Buyerview cannot show this page", error_text(error)))
     with st.sidebar:
         live_refresh.data_badge(published.number if published else None, None)
 

@@ -4,6 +4,7 @@ import re
 from functools import cache
 
 from dashboard.components import formatting
+from metrics.facts.assumptions import ASSUMPTIONS
 from metrics.measures.catalog import MEASURES
 from metrics.model.dimensions import DIMENSIONS, OWN_DIMENSIONS
 from metrics.schema import FEEDS
@@ -42,6 +43,8 @@ REASONS = {
 }
 """Words for the reason codes of failed tests."""
 
+_COLUMNS = frozenset(column.name for feed in FEEDS.values() for column in feed.table.c)
+
 UNKNOWNS = {
     "no_feed": "unknown: no feed has the evidence. Map the feed to see this",
     "no_evidence": "unknown: evidence is missing",
@@ -58,15 +61,24 @@ def reason(code: str | None) -> str:
 
 
 def in_plain_words(text: str) -> str:
-    """Return a text with titles of measures, and words for feeds and dimensions, in place of their names.
+    """Return a text with titles of measures and assumptions, and words for feeds, dimensions and columns.
 
-    The names of columns, such as "invoices.due_on", stay, because mapping files have them.
+    What a user writes in a mapping file stays as it is: "invoices.due_on" and "[order_lines]".
     """
-    return re.sub(r"(?<![\w.])[a-z]+(?:_[a-z0-9]+)+(?![\w.]*\w)", lambda found: _words_of(found[0]), text)
+    return re.sub(r"(?<![\w.\[/])[a-z]+(?:_[a-z0-9]+)+(?![\w.]*\w)", lambda found: _words_of(found[0]), text)
+
+
+def column_in_words(feed: str, column: str | None) -> str:
+    """Return a column with its feed as words: "Order lines, unit price". Without a column, only the feed."""
+    return formatting.in_words(feed) + (f", {column.replace('_', ' ')}" if column else "")
 
 
 @cache
 def _words_of(name: str) -> str:
-    if name in MEASURES:
-        return f"“{MEASURES[name].title}”"
-    return name.replace("_", " ") if name in {*FEEDS, *DIMENSIONS, *OWN_DIMENSIONS} else name
+    words = name.replace("_", " ")
+    if name in {*FEEDS, *DIMENSIONS, *OWN_DIMENSIONS}:  # a feed before the measure of the same name
+        return words
+    titled = MEASURES.get(name) or ASSUMPTIONS.get(name)
+    if titled is not None:
+        return f"“{titled.title.partition(';')[0]}”"
+    return f"“{words}”" if name in _COLUMNS else name

@@ -6,6 +6,7 @@ import streamlit as st
 
 from dashboard import queries
 from dashboard.components import cards, formatting, sentences, theme
+from dashboard.components.reasons import in_plain_words
 from dashboard.components.sentences import Phrase, Sentence
 from dashboard.components.status import Status
 from dashboard.frame import links, page
@@ -82,7 +83,7 @@ def missing_feeds(*feeds: str) -> bool:
     """Return whether none of these feeds is mapped, and draw a note if so."""
     if page.data_status().feeds & set(feeds):
         return False
-    names = " or ".join(f"<code>{feed}</code>" for feed in feeds)
+    names = " or ".join(f"“{formatting.in_words(feed).lower()}”" for feed in feeds)
     theme.show_html(cards.empty("No data for this section", f"Add the feed {names} to see it."))
     return True
 
@@ -101,11 +102,11 @@ def nothing_to_show(view: MeasureView, measure: str, noun: str) -> bool:
             _no_rows(view, measure, noun)
         else:
             feed, _, hint = why.removeprefix("no feed: ").partition(" (")
-            either = f", {formatting.html(hint.removesuffix(')'))}," if hint else ""
+            either = f", {formatting.html(in_plain_words(hint.removesuffix(')')))}," if hint else ""
             action = (
-                f"Add the feed <code>{formatting.html(feed)}</code>{either} to see this page."
+                f"Add the feed “{formatting.html(in_plain_words(feed))}”{either} to see this page."
                 if why.startswith("no feed: ")
-                else formatting.html(as_sentence(why.removeprefix("no data: ")))
+                else formatting.html(as_sentence(in_plain_words(why.removeprefix("no data: "))))
             )
             theme.show_html(cards.empty(f"No {noun} recorded", f"{action} Numbers from other feeds are shown below."))
     return True

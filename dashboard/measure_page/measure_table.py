@@ -7,6 +7,7 @@ import streamlit as st
 
 from dashboard.components import cards, formatting, tables, theme
 from dashboard.components.formatting import Shown
+from dashboard.components.reasons import in_plain_words
 from dashboard.components.tables import Cell
 from dashboard.frame import links, page, quality_marks
 from dashboard.measure_page.cells import denominator_cell, link_cell, linked, part_name, value_cell
@@ -160,7 +161,7 @@ def _breakdown(view: MeasureView, measures: Sequence[Measure]) -> None:
     st.caption(formatting.markdown(measure.definition))
     if not answers:
         why = (view.answers[name].no_data or "nothing in this period and selection").removeprefix("no data: ")
-        theme.show_html(cards.empty("No data", formatting.html(as_sentence(why))))
+        theme.show_html(cards.empty("No data", formatting.html(as_sentence(in_plain_words(why)))))
         return
     answers.sort(key=lambda answer: _place(answer, by))
     theme.show_html(_breakdown_table(view, measure, by, answers[:VALUES_IN_FILE]))

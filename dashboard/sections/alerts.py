@@ -4,6 +4,7 @@ import streamlit as st
 
 from dashboard import queries
 from dashboard.components import cards, formatting, tables, theme
+from dashboard.components.reasons import in_plain_words
 from dashboard.components.tables import Cell
 from dashboard.frame import access, page, save_view, user_name
 from dashboard.sections import alerts_form
@@ -126,7 +127,7 @@ def _rules(rules: list[Rule], states: dict[int, tuple[State, int | None]], last:
                 Cell(rule.name, small=f"by {rule.owner}"),
                 Cell(title, small=_words(rule)),
                 Cell(markup=stands),
-                Cell(read, small=why),
+                Cell(read, small=in_plain_words(why)),
                 Cell(channels, small=_quiet(rule)),
             ]
         )

@@ -108,7 +108,7 @@ def _missing_events_note() -> str:
     if "order_events" in page.data_status().feeds:
         return ""
     return (
-        " No feed: order_events. Map it to see the step of each order. Without it, the list has only orders that are "
+        " No feed: order events. Map it to see the step of each order. Without it, the list has only orders that are "
         "due within a day or partly late."
     )
 

@@ -5,6 +5,7 @@ import streamlit as st
 from dashboard import queries
 from dashboard.components import cards, chart_types, formatting, tables, theme
 from dashboard.components.chart_types import Bar
+from dashboard.components.reasons import in_plain_words
 from dashboard.components.tables import Cell
 from dashboard.frame import chart_download, list_file, page
 from dashboard.measure_page.headline import headline, nothing_to_show, number, worst_segment
@@ -69,7 +70,7 @@ def questions(view: MeasureView) -> None:
         theme.show_html(
             cards.empty(
                 "Not enough data for the three questions",
-                formatting.html(answers[view.main].no_data or "No order is judged in this period."),
+                formatting.html(in_plain_words(answers[view.main].no_data or "No order is judged in this period.")),
             )
         )
         return
@@ -109,7 +110,7 @@ def fills(view: MeasureView) -> None:
         theme.show_html(
             cards.empty(
                 "No fill rate",
-                formatting.html(answers["complete"].no_data or "No order is judged in this period."),
+                formatting.html(in_plain_words(answers["complete"].no_data or "No order is judged in this period.")),
             )
         )
         return

@@ -77,7 +77,7 @@ def _columns(feeds: list[Question]) -> str:
         for one in feed["columns"]
     ]
     rows += [
-        [Cell("not mapped", small=feed["feed"]), Cell(name), Cell(reason)]
+        [Cell("not mapped", small=formatting.in_words(feed["feed"])), Cell(name), Cell(reason)]
         for feed in feeds
         for name, reason in feed["unmapped"].items()
     ]

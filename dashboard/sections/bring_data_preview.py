@@ -7,6 +7,7 @@ import streamlit as st
 
 from dashboard.bring_data.sources import CONNECTION, Source
 from dashboard.components import formatting, tables, theme
+from dashboard.components.reasons import in_plain_words
 from dashboard.components.tables import Cell
 from metrics.measures.catalog import MEASURES
 
@@ -64,7 +65,7 @@ def _verdicts(verdicts: Sequence[Json]) -> str:
                 Cell(markup=f'<span data-trial="{measure.name}">{shown}</span>'),
                 Cell(_count(one["numerator"])),
                 Cell(_count(one["denominator"])),
-                Cell(one["no_data"] or ""),
+                Cell(in_plain_words(one["no_data"] or "")),
             ]
         )
     heads = ("Verdict", "Share", "Orders that pass", "Orders judged", "Why there is no number")
@@ -99,7 +100,7 @@ def _rules(rules: Sequence[Json]) -> str:
         [
             Cell(formatting.in_words(rule["feed"]), small=formatting.in_words(rule["rule"])),
             Cell(formatting.integer(rule["rows"])),
-            Cell(rule["message"], small=rule["example"]),
+            Cell(in_plain_words(rule["message"]), small=rule["example"]),
         ]
         for rule in rules
     ]

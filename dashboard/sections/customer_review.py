@@ -171,7 +171,7 @@ def _contract(review: Review) -> Section:
         [Item(MEASURES[strict].title), _value(review, strict), _value(review, contract)]
         for strict, contract in CONTRACT.items()
     ]
-    nothing = ("No orders judged under a contract", "Map policy_id of the customers feed, and the policies feed.")
+    nothing = ("No orders judged under a contract", "Map the policy ID of the customers, and the policies feed.")
     note = "Strict: the buyer's view without tolerance. Contract: with the tolerances of the customer's contract."
     return Section(
         "contract", "Service against contract", ("Measure", "Strict", "Contract"),

@@ -8,6 +8,7 @@ import altair as alt
 import streamlit as st
 
 from dashboard.components import cards, charts, formatting, tables, theme
+from dashboard.components.reasons import in_plain_words
 from dashboard.components.tables import Cell
 from dashboard.components.theme import palette
 from dashboard.frame import chart_download, links, page, quality_marks
@@ -38,7 +39,7 @@ def padding_against_kept(view: MeasureView) -> None:
             theme.show_html(
                 cards.empty(
                     f"No {(MEASURES[name].short or name).lower()}",
-                    formatting.html(whole[name].no_data or "Nothing in this period."),
+                    formatting.html(in_plain_words(whole[name].no_data or "Nothing in this period.")),
                 )
             )
             return

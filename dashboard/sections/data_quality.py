@@ -7,6 +7,7 @@ import streamlit as st
 
 from dashboard import queries
 from dashboard.components import cards, formatting, tables, theme
+from dashboard.components.reasons import column_in_words
 from dashboard.components.tables import Cell
 from dashboard.frame import links, page, quality_marks
 from metrics.lists.data_quality import feed_rows
@@ -99,7 +100,7 @@ def checks() -> None:
 def _checks(listed: list[tuple[Failed, list[str]]]) -> str:
     rows = [
         [
-            Cell(formatting.in_words(one.rule), small=f"{one.feed}.{one.column}" if one.column else one.feed),
+            Cell(formatting.in_words(one.rule), small=column_in_words(one.feed, one.column)),
             Cell(formatting.integer(one.records)),
             Cell(markup=_share(one)),
             Cell(formatting.integer(len(names))),

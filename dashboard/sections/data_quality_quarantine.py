@@ -9,6 +9,7 @@ import streamlit as st
 
 from dashboard import queries
 from dashboard.components import cards, formatting, tables, theme
+from dashboard.components.reasons import in_plain_words
 from dashboard.frame import list_file, page
 from metrics.lists import data_quality
 from metrics.lists.rows import Listing, Row
@@ -127,21 +128,25 @@ def _records(shown: Listing, every: list_file.Rows) -> None:
 def _listed(row: Row) -> Row:
     why = "; ".join(rule.get("message") or rule.get("rule") or "" for rule in row["rules"])
     return {
-        "feed": row["feed"],
+        "feed": formatting.in_words(row["feed"]),
         "object": row["object_name"],
         "row": row["row_no"],
         "status": STATUSES.get(row["status"], row["status"]),
-        "why": why,
+        "why": in_plain_words(why),
     }
 
 
 def _record(row: Row) -> str:
     rules = "".join(
-        f"<li><b>{formatting.html(rule.get('column') or row['feed'])}</b>: "
-        f"{formatting.html(rule.get('message') or rule.get('rule'))}</li>"
+        f"<li><b>{formatting.html(rule.get('column') or formatting.in_words(row['feed']))}</b>: "
+        f"{formatting.html(in_plain_words(rule.get('message') or rule.get('rule') or ''))}</li>"
         for rule in row["rules"]
     )
-    waits = f"<p class='bv-muted'>Waiting for {formatting.html(row['waits_for'])}</p>" if row["waits_for"] else ""
+    waits = (
+        f"<p class='bv-muted'>Waiting for {formatting.html(in_plain_words(row['waits_for']))}</p>"
+        if row["waits_for"]
+        else ""
+    )
     try:
         came = json.loads(row["record"])
     except json.JSONDecodeError:

@@ -5,7 +5,7 @@ import streamlit as st
 
 from dashboard import queries
 from dashboard.components import cards, formatting, tables, theme
-from dashboard.components.reasons import in_plain_words
+from dashboard.components.reasons import column_in_words, in_plain_words
 from dashboard.components.tables import Cell
 from dashboard.frame import links, list_file, page
 from dashboard.orders.records import pairs, record_link
@@ -192,7 +192,7 @@ def _check_name(check: Row) -> str:
 
 
 def _checked(check: Row) -> str:
-    return f"{check['feed']}.{check['column_name']}" if check["column_name"] else str(check["feed"])
+    return column_in_words(check["feed"], check["column_name"])
 
 
 def restatements() -> None:
@@ -206,7 +206,7 @@ def restatements() -> None:
         return
     rows = [
         [
-            Cell(row["feed"], small=f"run {row['run_id']}"),
+            Cell(formatting.in_words(row["feed"]), small=f"run {row['run_id']}"),
             Cell(markup=record_link(row["key"])),
             Cell(row["why"]),
             Cell(pairs(row["before"])),

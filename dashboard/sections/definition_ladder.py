@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard import queries
 from dashboard.components import cards, chart_types, formatting, tables, theme
 from dashboard.components.chart_types import Bar
-from dashboard.components.reasons import reason
+from dashboard.components.reasons import in_plain_words, reason
 from dashboard.components.tables import Cell
 from dashboard.frame import chart_download, links, menu, page
 from dashboard.frame.filters import Filters
@@ -158,7 +158,7 @@ def compared_policies(filters: Filters, other: Policy, verdict: str) -> Diff:
 def flips(found: Diff) -> None:
     """Draw both results on the same orders, and the orders whose verdict changes, with links to their timelines."""
     if found.no_data:
-        theme.show_html(cards.empty("Nothing to compare", formatting.html(as_sentence(found.no_data))))
+        theme.show_html(cards.empty("Nothing to compare", formatting.html(as_sentence(in_plain_words(found.no_data)))))
         return
     (before, after), (of_before, of_after) = found.numerators, found.denominators
     pairs = [

@@ -1,5 +1,6 @@
 """Sections of the definitions page: search, and the definition of every measure, grouped by the page that shows it."""
 
+from collections.abc import Iterable
 from functools import lru_cache
 
 import streamlit as st
@@ -89,7 +90,7 @@ def _date(measure: Measure) -> str:
 def _measure(measure: Measure, feeds: frozenset[str] | None, *, opened: bool) -> str:
     """Return the definition of a measure as markup."""
     missing = [feed for feed in measure.feeds if feeds is not None and feed not in feeds]
-    feeds_text = ", ".join(measure.feeds) + (f" (no feed: {', '.join(missing)})" if missing else "")
+    feeds_text = _named(measure.feeds) + (f" (no feed: {_named(missing)})" if missing else "")
     rows = [
         ("Counted", formatting.html(measure.numerator)),
         ("Out of", formatting.html(measure.denominator)),
@@ -118,6 +119,10 @@ def _measure(measure: Measure, feeds: frozenset[str] | None, *, opened: bool) ->
     summary = f"<summary>{title}<p>{formatting.html(definition)}</p></summary>"
     is_open = " open" if opened else ""
     return f'<details class="bv-def" id="{measure.name}"{is_open}>{summary}<dl>{described}</dl></details>'
+
+
+def _named(feeds: Iterable[str]) -> str:
+    return ", ".join(formatting.in_words(feed).lower() for feed in feeds)
 
 
 def _link(name: str) -> str:

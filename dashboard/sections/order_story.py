@@ -185,7 +185,8 @@ def _steps(records: OrderRecords, around: OrderContext) -> str:
 def _none_of(feed: str) -> str:
     if feed in page.data_status().feeds:
         return "No record for this order."
-    return f"No feed: {feed}. Map the {feed} feed to see it."
+    name = formatting.in_words(feed).lower()
+    return f"No feed: {name}. Map the feed “{name}” to see it."
 
 
 def _head(records: OrderRecords) -> str:

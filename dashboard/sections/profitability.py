@@ -86,7 +86,7 @@ def zones_chart(view: MeasureView) -> None:
     """Draw the customers by sales and cost to serve, and the totals of the zones."""
     customers, cuts = queries.shared(customer_zones.zones, view.generation, view.filters.start, view.filters.end)
     if not customers:
-        why = "No customer has sales or costs in this period. Zones need the feeds invoices and service_costs."
+        why = "No customer has sales or costs in this period. Zones need the feeds invoices and service costs."
         if cuts.left_out:
             why = _left_out(cuts)
         theme.show_html(cards.empty("No zones", why))

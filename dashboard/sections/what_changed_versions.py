@@ -151,7 +151,7 @@ def _records(keys: list[RestatedKey]) -> None:
         return
     rows = [
         [
-            Cell(key.feed, small=key.why),
+            Cell(formatting.in_words(key.feed), small=key.why),
             Cell(markup=record_link(key.key)),
             Cell(pairs(key.before)),
             Cell(pairs(key.after)),

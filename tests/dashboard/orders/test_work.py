@@ -178,8 +178,8 @@ def test_order_list_is_shown_if_the_store_cannot_be_read(desk: Location, open_pa
 def test_orders_at_risk_and_order_story_name_the_missing_feed(desk: Location, open_page: Open) -> None:  # noqa: ARG001
     at = open_page("at_risk")
     assert not at.exception
-    assert "No feed: order_events" in markup(at) + " ".join(caption.value for caption in at.caption).replace("\\", "")
-    assert "No feed: order_events" in markup(open_page("order_story", order="HAND-LATE"))
+    assert "No feed: order events" in markup(at) + " ".join(caption.value for caption in at.caption).replace("\\", "")
+    assert "No feed: order events" in markup(open_page("order_story", order="HAND-LATE"))
 
 
 def test_resolved_and_open_orders_add_up_to_all_failed_orders(desk: Location) -> None:
