@@ -180,7 +180,7 @@ def _short(failed: FailedLine) -> str:
     text += f", {formatting.quantity(owed - received)} missing"
     if line.get("cancelled_qty") or line.get("cancelled_at"):
         quantity = formatting.quantity(line.get("cancelled_qty")) if line.get("cancelled_qty") else "the rest"
-        why = f" ({line['cancel_reason']})" if line.get("cancel_reason") else ""
+        why = f" ({formatting.in_words(line['cancel_reason']).lower()})" if line.get("cancel_reason") else ""
         text += f"; the {line.get('cancelled_by') or 'seller'} cancelled {quantity}{why}"
     return f"{text}."
 

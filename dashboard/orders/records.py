@@ -78,11 +78,12 @@ def invoices(records: OrderRecords, currency: str | None) -> str:
         price, wanted = line["unit_price_amount"], agreed.get(line["line_no"])
         off = price is not None and wanted is not None and price != wanted and header.get("invoice_kind") == "invoice"
         kind = formatting.in_words(header.get("invoice_kind") or "invoice")
+        why = formatting.in_words(header.get("credit_reason") or "no reason given").lower()
         rows.append(
             [
                 Cell(
                     line["invoice_id"],
-                    small=kind if kind == "Invoice" else f"{kind}: {header.get('credit_reason') or 'no reason given'}",
+                    small=kind if kind == "Invoice" else f"{kind}: {why}",
                 ),
                 Cell(line["line_no"] or "charge"),
                 Cell(formatting.moment(header.get("invoiced_at"), header.get("invoiced_at_is_date"))),

@@ -5,6 +5,7 @@ from datetime import date
 
 from sqlalchemy import Connection, select
 
+from metrics.facts.orders.tables import NONE
 from metrics.lists.order_story import version_on
 from metrics.lists.rows import Row
 from metrics.measures.package_terms import Package, package_on, packages
@@ -43,7 +44,7 @@ def customers_with_most_orders(connection: Connection, question: Question, size:
     found: dict[str, Row] = {}
     for one in answer(connection, asked):
         name = one.dimensions["customer"]
-        if name:
+        if name not in (None, NONE):
             found.setdefault(name, {"customer": name})[one.measure] = int(one.value or 0)
     largest = sorted(found.values(), key=lambda row: (-row.get("judged_orders", 0), row["customer"]))[:size]
     names = customer_names(connection, day)

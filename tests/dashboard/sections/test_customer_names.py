@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from metrics.lists.customer import customer_names
+from metrics.lists.customer import customer_names, customers_with_most_orders
+from metrics.model.question import Question
 from metrics.warehouse import Location, reading
 from tests.dashboard.conftest import Open, markup
+from tests.support.ask_measures import built, sale, together
 from tests.support.builders import customer, records
 from tests.support.engines import memory
 from tests.support.sql_facts import load
@@ -49,3 +51,10 @@ def test_name_is_that_of_the_day_or_of_the_first_version() -> None:
         load(connection, records(customers=versions))
         assert customer_names(connection, date(2026, 2, 28)) == {"C1": "Old", "C2": "Later"}
         assert customer_names(connection, date(2026, 3, 1)) == {"C1": "New", "C2": "Later"}
+
+
+def test_orders_without_a_customer_are_no_customer_to_choose() -> None:
+    sold = together(sale("A1", received="2026-03-09"), sale("A2", received="2026-03-09", customer_id=None))
+    with built(**sold) as connection:
+        listed = customers_with_most_orders(connection, Question(()), 5, date(2026, 3, 31))
+    assert [(row["customer"], row["judged_orders"]) for row in listed] == [("C", 1)]
