@@ -3,7 +3,7 @@
 import html
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -20,10 +20,13 @@ def plain_text(markup: str) -> str:
     return " ".join(html.unescape(spaced).split())
 
 
-def as_json(heads: Sequence[str], rows: Sequence[Sequence[tuple[str, str]]]) -> str:
+def as_json(
+    heads: Sequence[str], rows: Sequence[Sequence[tuple[str, str]]], fields: Sequence[Mapping[str, str]] = ()
+) -> str:
     """Return the columns and rows of a table as JSON; a row is the text and the small text of its cells.
 
-    Columns of small texts come last. Texts that a spreadsheet would run as a formula get a quote before them.
+    fields: further values of each row by column. Columns of small texts come last. Texts that
+    a spreadsheet would run as a formula get a quote before them.
     """
     units = [
         next((text.unit for row in rows if isinstance(text := row[at][0], Shown) and text.unit), "")
@@ -31,10 +34,19 @@ def as_json(heads: Sequence[str], rows: Sequence[Sequence[tuple[str, str]]]) -> 
     ]
     names = [_column(head, unit, at) for at, (head, unit) in enumerate(zip(heads, units, strict=True))]
     noted = [at for at in range(len(heads)) if any(row[at][1] for row in rows)]
+    fields = fields or [{}] * len(rows)
+    further = list(dict.fromkeys(name for one in fields for name in one))
     return json.dumps(
         {
-            "columns": [*names, *(f"{names[at]}_note" for at in noted)],
-            "rows": [[*(_exact(text) for text, _ in row), *(_exact(row[at][1]) for at in noted)] for row in rows],
+            "columns": [*names, *further, *(f"{names[at]}_note" for at in noted)],
+            "rows": [
+                [
+                    *(_exact(text) for text, _ in row),
+                    *(_exact(one.get(name, "")) for name in further),
+                    *(_exact(row[at][1]) for at in noted),
+                ]
+                for row, one in zip(rows, fields, strict=True)
+            ],
         },
         ensure_ascii=False,
         separators=(",", ":"),

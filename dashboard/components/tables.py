@@ -30,7 +30,7 @@ SEARCHED_ROWS = 6
 class Cell:
     """One cell: `text` to be escaped, or our own `markup`; `small` is a second line in grey.
 
-    With both, `markup` is on the screen, and `text` in files.
+    With both, `markup` is on the screen, and `text` in files. Files have the columns of `fields` in place of `small`.
     """
 
     text: str = ""
@@ -38,6 +38,7 @@ class Cell:
     small: str = ""
     numeric: bool = False
     flagged: bool = False
+    fields: tuple[tuple[str, str], ...] = ()
 
 
 def table(
@@ -69,7 +70,8 @@ def table(
         if on
     )
     name = formatting.html(caption)
-    data = formatting.html(table_data.as_json(heads, [[_texts(cell) for cell in row] for row in rows]))
+    fields = [{name: text for cell in row if isinstance(cell, Cell) for name, text in cell.fields} for row in rows]
+    data = formatting.html(table_data.as_json(heads, [[_texts(cell) for cell in row] for row in rows], fields))
     return (
         f'<div class="bv bv-data" data-table="{data}">{_tools(len(rows), caption=name, is_page=is_page)}'
         f'<div class="bv-scroll" tabindex="0" role="region" aria-label="{name}">'
@@ -99,7 +101,7 @@ def _texts(cell: Cell | str) -> tuple[str, str]:
     """Return the text and the small text of a cell, for files."""
     if isinstance(cell, str):
         return cell, ""
-    return cell.text or table_data.plain_text(cell.markup), cell.small
+    return cell.text or table_data.plain_text(cell.markup), "" if cell.fields else cell.small
 
 
 def _head(name: str, *, is_numeric: bool, is_sorted: bool) -> str:

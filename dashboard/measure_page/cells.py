@@ -68,20 +68,24 @@ def named_customer(customer_id: str, names: Mapping[str, str]) -> str:
 def order_cell(row: Row, names: Mapping[str, str]) -> Cell:
     """Return an order number with a link to its timeline, above its customer and segment.
 
-    names: the names of customers by number.
+    names: the names of customers by number. Files have the customer's number, name and segment as columns.
     """
     cell = link_cell(row["order_id"], links.order_story_url(row["order_id"]))
-    return replace(cell, small=f"{named_customer(row['customer_id'], names)}, segment {row['segment']}")
+    number, segment = row["customer_id"], row["segment"]
+    fields = (("customer_id", number), ("customer_name", names.get(number, "")), ("segment", segment))
+    return replace(cell, small=f"{named_customer(number, names)}, segment {segment}", fields=fields)
 
 
 def customer_cell(customer_id: str, segment: str, names: Mapping[str, str]) -> Cell:
     """Return a customer's name with a link to its page, above its number and segment.
 
-    names: the names of customers by number. A customer without a name shows its number in place of it.
+    names: the names of customers by number. A customer without a name shows its number in place of it. Files
+    have the number and the segment as columns.
     """
     name = names.get(customer_id)
     cell = link_cell(name or customer_id, links.customer_url(customer_id))
-    return replace(cell, small=f"{customer_id}, segment {segment}" if name else f"segment {segment}")
+    small = f"{customer_id}, segment {segment}" if name else f"segment {segment}"
+    return replace(cell, small=small, fields=(("customer_id", customer_id), ("segment", segment)))
 
 
 def denominator_cell(answer: Answer | None, url: str) -> Cell:

@@ -42,6 +42,13 @@ def test_a_file_of_a_table_has_exact_values_and_names_of_columns() -> None:
     assert found["rows"] == [expected, expected]
 
 
+def test_fields_of_a_cell_are_columns_of_the_file_in_place_of_its_small_text() -> None:
+    named = Cell("Ann", small="C1, segment A", fields=(("customer_id", "=C1"), ("segment", "A")))
+    found = data(tables.table(("Customer", "Lines"), [[named, Cell("1", small="of 2")], ["C2", "3"]], caption="Lines"))
+    assert found["columns"] == ["customer", "lines", "customer_id", "segment", "lines_note"]
+    assert found["rows"] == [["Ann", "1", "'=C1", "A", "of 2"], ["C2", "3", "", "", ""]]
+
+
 def test_rows_that_are_not_shown_are_in_the_file() -> None:
     rows = [[f"P{at}", formatting.integer(at * 1000)] for at in range(40)]
     markup = tables.table(("Product", "Lines"), rows, caption="Products", shown=30)

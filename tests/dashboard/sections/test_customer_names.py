@@ -1,6 +1,7 @@
 """Pages that list customers, or orders with their customers, show names beside numbers."""
 
 import html
+import json
 import re
 from collections.abc import Callable
 from datetime import date
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.measure_page.cells import customer_cell, named_customer, order_cell
 from metrics.lists.customer import customer_names, customers_with_most_orders
 from metrics.model.question import Question
 from metrics.queries.answer import answer
@@ -26,15 +28,22 @@ LISTED = {
 
 
 @pytest.mark.parametrize("page", LISTED)
-def test_listed_customers_have_their_names(
+def test_listed_customers_have_their_names_and_files_the_numbers_as_a_column(
     page: str, sample: Location, at_home: Callable[[Path], None], open_page: Open
 ) -> None:
     assert sample.folder is not None
     with reading(sample) as connection:
         names = customer_names(connection, date(2026, 7, 1))
     at_home(sample.folder)
-    listed = re.findall(LISTED[page], markup(open_page(page, period="All")))
+    drawn = markup(open_page(page, period="All"))
+    listed = re.findall(LISTED[page], drawn)
     assert listed
+    files = [json.loads(html.unescape(one)) for one in re.findall(r'data-table="([^"]*)"', drawn)]
+    saved = [dict(zip(file["columns"], row, strict=True)) for file in files for row in file["rows"]]
+    of_customers = [row for row in saved if "customer_id" in row]
+    assert len(of_customers) >= len(listed)
+    assert {row["customer_id"] for row in of_customers} >= {number for _, number in listed}
+    assert all(row.get("customer_name", row.get("customer")) == names[row["customer_id"]] for row in of_customers)
     assert {names[number] for _, number in listed} == {html.unescape(name) for name, _ in listed}
 
 
@@ -60,3 +69,12 @@ def test_orders_in_quarantine_without_a_customer_are_no_customer_to_choose(sampl
     numbers = {one.dimensions["customer"] for one in judged}
     assert "(none)" in numbers
     assert {row["customer"] for row in listed} == numbers - {"(none)"}
+
+
+def test_customer_without_a_name_shows_its_number_only() -> None:
+    cell = customer_cell("C7", "A", {})
+    assert (cell.text, cell.small) == ("C7", "segment A")
+    assert named_customer("C7", {}) == "C7"
+    order = order_cell({"order_id": "O1", "customer_id": "C7", "segment": "A"}, {})
+    assert order.small == "C7, segment A"
+    assert dict(order.fields) == {"customer_id": "C7", "customer_name": "", "segment": "A"}
