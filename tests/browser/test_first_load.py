@@ -1,4 +1,4 @@
-"""The first load of a page moves nothing that is seen, though parts of Streamlit's program arrive late."""
+"""The first load of a page moves and hides nothing that is seen, though parts of Streamlit's program arrive late."""
 
 import re
 import time
@@ -12,10 +12,21 @@ WATCH = """window.testsMoved = [];
 new PerformanceObserver(list => {
   for (const entry of list.getEntries())
     testsMoved.push([entry.value, entry.sources.map(source => source.node?.parentElement?.outerHTML.slice(0, 90))]);
-}).observe({ type: "layout-shift", buffered: true });"""
+}).observe({ type: "layout-shift", buffered: true });
+window.testsHidden = 0;
+let wasSeen = false;
+const look = () => {
+  const first = document.querySelector("[data-testid=stMain] .bv:not(.bv-button)");
+  const isSeen = first !== null && getComputedStyle(first).visibility === "visible";
+  testsHidden += wasSeen && !isSeen;
+  wasSeen = isSeen;
+  requestAnimationFrame(look);
+};
+look();"""
+"""The layout shifts, and how often the page was hidden after it had been seen."""
 MOST = 0.05
 """Largest sum of layout shifts. Browsers call a sum below 0.1 good."""
-LATE = re.compile(r"/static/js/(Html|TextInput|ArrowVegaLiteChart)\.[\w-]+\.js$")
+LATE = re.compile(r"/static/js/(Html|TextInput|DownloadButton|ArrowVegaLiteChart)\.[\w-]+\.js$")
 
 
 def send_late(route: Route) -> None:
@@ -36,6 +47,7 @@ def test_first_load_moves_nothing_in_sight(chromium: Browser, address: str, path
         Screen(page, address).go(path)
         moved = page.evaluate("testsMoved")
         assert sum(value for value, _ in moved) <= MOST, moved
+        assert not page.evaluate("testsHidden")
         assert page.get_by_test_id("stMain").locator(".bv").filter(visible=True).count()  # and no rule still hides them
     finally:
         context.close()
