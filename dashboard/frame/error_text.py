@@ -23,7 +23,7 @@ def error_text(error: BuyerviewError) -> str:
     similar = list(dict.fromkeys(map(canonical, close)))[:SUGGESTED]
     text = f"There is no measure named “{formatting.html(error.name)}”."
     if similar:
-        named = ", ".join(_link(MEASURES[name].title, {"measure": name}) for name in similar)
+        named = "; ".join(_link(MEASURES[name].title, {"measure": name}) for name in similar)
         text += f" Did you mean: {named}?"
     return f"{text} {_link('Definitions', {})} lists all measures."
 
