@@ -42,12 +42,18 @@ def quarantine() -> None:
         )
 
 
+def _place(row: Row) -> str:
+    """Return the feed of a broken rule in words, with the column as the file names it."""
+    feed = formatting.in_words(row["feed"])
+    return f"{feed}, {row['column']}" if row["column"] else feed
+
+
 def _bars_of_rules(rules: list[Row]) -> None:
     most = rules[0]["records"]
     st.caption("Records by broken rule. Records that broke several rules are counted under each.")
     bars = [
         (
-            f"{formatting.in_words(row['rule'])} · {row['feed']}{'.' + row['column'] if row['column'] else ''}",
+            f"{formatting.in_words(row['rule'])} · {_place(row)}",
             formatting.integer(row["records"]),
             row["records"] / most,
         )

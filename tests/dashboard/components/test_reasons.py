@@ -6,6 +6,7 @@ import pytest
 
 from dashboard.components import cards
 from dashboard.components.reasons import column_in_words, in_plain_words
+from dashboard.sections import data_quality_quarantine
 from metrics.measures.catalog import MEASURES
 from metrics.model.question import SEVERAL_UNITS, Answer
 from metrics.model.reasons import missing
@@ -47,3 +48,8 @@ def test_column_of_a_check_is_words() -> None:
 def test_reason_of_a_missing_number_names_the_dimension_in_words() -> None:
     answer = Answer({}, None, "unit_fill_final", None, no_data=SEVERAL_UNITS)
     assert cards.why_missing(answer) == "no data: several units; break down by base unit or use value"
+
+
+def test_broken_rule_names_its_feed_in_words_and_the_column_of_the_file() -> None:
+    assert data_quality_quarantine._place({"feed": "order_lines", "column": "MY_QTY"}) == "Order lines, MY_QTY"
+    assert data_quality_quarantine._place({"feed": "order_lines", "column": None}) == "Order lines"
