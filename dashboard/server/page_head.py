@@ -25,15 +25,17 @@ try { // the width that the user gave the sidebar
   const width = parseInt(localStorage.getItem("sidebarWidth"), 10);
   if (width) document.documentElement.style.setProperty("--bv-sidebar", width + "px");
 } catch { } // the browser stores nothing
-{ // bv-drawn: the style sheet has arrived; bv-complete: the page has run, and each of its elements has loaded
-  const root = document.documentElement, longest = 15000; // ms
+{ // bv-drawn: style sheet and font have arrived; bv-complete: the page has run, and each of its elements has loaded
+  const root = document.documentElement, longest = 15000, font = 3000; // ms
   let began = Infinity;
   const look = () => {
     const app = document.querySelector(".stApp"), main = document.querySelector(".stMainBlockContainer");
     if (main) began = Math.min(began, performance.now());
     const isLate = performance.now() - began > longest, hasRun = app?.dataset.testScriptState === "notRunning";
     const hasStyle = getComputedStyle(root).getPropertyValue("--bv-page");
-    if (hasStyle || isLate || main?.querySelector(".stException")) root.classList.add("bv-drawn");
+    const needsFont = [...document.fonts].some(one => one.family.includes("Inter") && one.status === "loading");
+    const isWaiting = needsFont && performance.now() - began < font;
+    if (hasStyle && !isWaiting || isLate || main?.querySelector(".stException")) root.classList.add("bv-drawn");
     if (isLate || hasStyle && hasRun && !main?.querySelector('[data-testid="stSkeleton"]'))
       root.classList.add("bv-complete");
     else requestAnimationFrame(look);
