@@ -19,6 +19,7 @@ from dashboard.frame.period import BEFORE, COMPARISONS, LAST_YEAR, Days
 from dashboard.measure_page.cells import value_cell
 from dashboard.measure_page.drivers import driver_in_view
 from dashboard.measure_page.headline import as_sentence
+from dashboard.sections import scorecard
 from metrics.measures.catalog import MEASURES
 from metrics.model.dimensions import DIMENSIONS
 from metrics.model.measure import Measure, Unit
@@ -36,10 +37,12 @@ AGAINST = {BEFORE: "Prior period", LAST_YEAR: "Last year", OWN: "Days of your ch
 def choose(filters: Filters) -> tuple[Measure, str, Days | None]:
     """Draw the choice of measure, dimension and days to compare with, and return them.
 
+    The measure of the scorecard's headline stands first, so that both pages name the same cause.
     The days are None while only the first of them is chosen.
     """
     titles = {name: MEASURES[name].title for name in EXPLAINED}
-    first = ["otif", *[name for name in EXPLAINED if name != "otif"]]
+    main = scorecard.headline_measure(page.generation(), filters)
+    first = [main, *[name for name in EXPLAINED if name != main]]
     offered = [*[name for name in COMPARISONS if filters.period.compared(name) is not None], OWN]
     name = page.select("Measure", first, titles, key="measure", width=320)
     driver = driver_in_view(page.generation(), filters, name)

@@ -110,6 +110,11 @@ def test_what_changed_lists_the_reasons_of_failure_by_their_names(page_of_small:
     assert any("Each failed order counts once" in caption.value for caption in at.caption)
 
 
+def test_what_changed_opens_on_the_measure_of_the_scorecards_headline(page_of_small: Open) -> None:
+    assert page_of_small("what_changed").selectbox(key="pick_measure").value == "perfect_order"
+    assert "perfect orders" in markup(page_of_small()).partition("bv-tiles")[0]
+
+
 def test_what_changed_between_custom_dates_equals_the_explain_query(page_of_sample: Open) -> None:
     of_filters = {"period": "Dates", "dates": ["2026-05-01", "2026-05-31"]}
     at = page_of_sample(
