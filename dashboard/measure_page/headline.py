@@ -10,10 +10,11 @@ from dashboard.components.reasons import in_plain_words
 from dashboard.components.sentences import Phrase, Sentence
 from dashboard.components.status import Status
 from dashboard.frame import links, page
+from dashboard.frame.filters import Filters
 from dashboard.measure_page.view import Answers, MeasureView
 from metrics.lists.failed_orders import nearest_day
 from metrics.measures.catalog import MEASURES
-from metrics.model.question import NO_ROWS
+from metrics.model.question import NO_ROWS, Answer, Question
 
 
 def number(answers: Answers, measure: str, *, part: str = "", at: tuple[str, str] | None = None) -> Phrase:
@@ -77,6 +78,18 @@ def headline(view: MeasureView, *shown: Sentence, measure: str = "") -> None:
 def as_sentence(text: str) -> str:
     """Return a text with a capital letter and a full stop."""
     return f"{text[:1].upper()}{text[1:]}."
+
+
+def scorecard_measure(generation: int, filters: Filters) -> str:
+    """Return the measure of the scorecard's headline, without the scorecard's other answers."""
+    question = Question(("perfect_order",), start=filters.start, end=filters.end, where=filters.where)
+    (perfect,) = queries.answers(generation, question)
+    return main_or_otif(perfect)
+
+
+def main_or_otif(perfect: Answer | None) -> str:
+    """Return perfect orders, or on time in full if evidence for the other tests is missing."""
+    return "otif" if perfect is None or perfect.value is None else "perfect_order"
 
 
 def missing_feeds(*feeds: str) -> bool:

@@ -15,7 +15,6 @@ from dashboard.measure_page.view import MeasureView, load_view
 from dashboard.orders.levers import levers_in_view, levers_table
 from metrics.lists import failed_orders as lists
 from metrics.measures.catalog import MEASURES
-from metrics.model.question import Answer, Question
 from metrics.model.share import share
 from metrics.policy import MIN_COVERAGE
 from metrics.queries.levers import top
@@ -54,19 +53,8 @@ def load_scorecard(generation: int, filters: Filters) -> Scorecard:
     Its headline uses perfect orders, or on time in full if evidence for the other tests is missing.
     """
     view = load_view(ENTRY, (*TILES, "judged_orders", "failed_orders"), generation, filters)
-    view = replace(view, main=_headline_measure(view.answers.get(ENTRY.main)))
+    view = replace(view, main=headline.main_or_otif(view.answers.get(ENTRY.main)))
     return Scorecard(view, trend.load_trend(view, TILES))
-
-
-def headline_measure(generation: int, filters: Filters) -> str:
-    """Return the measure of the scorecard's headline, without the scorecard's other answers."""
-    question = Question((ENTRY.main,), start=filters.start, end=filters.end, where=filters.where)
-    (perfect,) = queries.answers(generation, question)
-    return _headline_measure(perfect)
-
-
-def _headline_measure(perfect: Answer | None) -> str:
-    return "otif" if perfect is None or perfect.value is None else ENTRY.main
 
 
 def offered(scorecard: Scorecard) -> tuple[str, ...]:

@@ -18,8 +18,7 @@ from dashboard.frame.links import EXPLAINED
 from dashboard.frame.period import BEFORE, COMPARISONS, LAST_YEAR, Days
 from dashboard.measure_page.cells import value_cell
 from dashboard.measure_page.drivers import driver_in_view
-from dashboard.measure_page.headline import as_sentence
-from dashboard.sections import scorecard
+from dashboard.measure_page.headline import as_sentence, scorecard_measure
 from metrics.measures.catalog import MEASURES
 from metrics.model.dimensions import DIMENSIONS
 from metrics.model.measure import Measure, Unit
@@ -41,7 +40,7 @@ def choose(filters: Filters) -> tuple[Measure, str, Days | None]:
     The days are None while only the first of them is chosen.
     """
     titles = {name: MEASURES[name].title for name in EXPLAINED}
-    main = scorecard.headline_measure(page.generation(), filters)
+    main = scorecard_measure(page.generation(), filters)
     first = [main, *[name for name in EXPLAINED if name != main]]
     offered = [*[name for name in COMPARISONS if filters.period.compared(name) is not None], OWN]
     name = page.select("Measure", first, titles, key="measure", width=320)
