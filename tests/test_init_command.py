@@ -82,6 +82,7 @@ def test_init_without_a_terminal_keeps_questions_open_and_refuses_missing_feeds(
     assert "there is no such file" in capsys.readouterr().err
 
 
+@pytest.mark.long
 def test_init_prints_questions_as_json_and_takes_answers_from_a_file(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

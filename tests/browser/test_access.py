@@ -25,7 +25,7 @@ def full(serve: Served, sample: Location, chromium: Browser) -> str:  # noqa: AR
     return serve(sample.folder)
 
 
-@pytest.fixture(scope="module", params=["light", pytest.param("dark", marks=pytest.mark.long)])
+@pytest.fixture(scope="module", params=["light", "dark"])
 def reader(request: pytest.FixtureRequest, chromium: Browser, full: str) -> Iterator[Screen]:
     context = chromium.new_context(viewport={"width": 1440, "height": 900}, color_scheme=request.param)
     yield Screen(context.new_page(), full)
@@ -38,13 +38,8 @@ def told(finding: dict[str, Any]) -> str:
     return f"{finding['id']} ({finding['impact']}): {finding['help']}; {len(finding['nodes'])} places: {where}"
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        pytest.param(path, marks=[pytest.mark.long] if number else [], id=path or "scorecard")
-        for number, path in enumerate(PATHS)
-    ],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("path", PATHS, ids=[path or "scorecard" for path in PATHS])
 def test_pages_have_no_serious_axe_violations(path: str, reader: Screen) -> None:
     reader.go(f"/{path}")
     found = look(reader.page).response["violations"]

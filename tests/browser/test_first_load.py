@@ -36,7 +36,11 @@ def send_late(route: Route) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "width", "height"), [("/", 1440, 900), ("/stockouts", 390, 844), ("/bring-data", 390, 844)]
+    ("path", "width", "height"),
+    [
+        ("/", 1440, 900),
+        *(pytest.param(path, 390, 844, marks=pytest.mark.long) for path in ("/stockouts", "/bring-data")),
+    ],
 )
 def test_first_load_moves_nothing_in_sight(chromium: Browser, address: str, path: str, width: int, height: int) -> None:
     context = chromium.new_context(viewport={"width": width, "height": height})

@@ -46,6 +46,7 @@ def test_scorecard_shows_the_query_results(screen: Screen, shared_home: Path) ->
         expect(screen.value(name)).to_have_text(written(shared_home, name))
 
 
+@pytest.mark.long
 def test_a_filter_changes_the_address_and_the_number(screen: Screen, shared_home: Path) -> None:
     screen.go()
     screen.page.get_by_role("toolbar", name="Segment").get_by_role("button", name="C", exact=True).click()
@@ -170,10 +171,8 @@ def test_reason_in_the_url_filters_the_list(screen: Screen) -> None:
     assert refused == [], "the address of a page has no request that fails"
 
 
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=pytest.mark.long) if name != "csv" else name for name in write.FORMATS],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("name", write.FORMATS)
 def test_download_equals_the_command_line_export_byte_for_byte(
     name: str, screen: Screen, shared_home: Path, tmp_path: Path
 ) -> None:

@@ -42,6 +42,7 @@ def test_records_rejected_because_of_a_slow_clock_are_loaded_after_its_correctio
     assert third.data_as_of == watermark(any_source)
 
 
+@pytest.mark.long
 def test_run_with_a_clock_before_the_last_publish_is_refused(source: Source) -> None:
     source.take_in()
     source.write("orders.csv", ORDERS + "O3,C1,2026-03-04T10:00:00,2026-03-10\n")

@@ -68,6 +68,7 @@ def write(source: Source, changes: list[tuple[str, int, str | None]]) -> None:
         add(source, feed, "\n".join([header, *found[feed]]) + "\n")
 
 
+@pytest.mark.long
 def test_no_quarantined_document_raises_a_coverage_or_a_worst_bound(source: Source) -> None:
     """Property: each record of each feed in quarantine in turn, in a copy of its own.
 

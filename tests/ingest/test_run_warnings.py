@@ -1,5 +1,6 @@
 """I15: mapped columns that are empty in all records, in report, `--json` and on the data quality page."""
 
+import pytest
 from sqlalchemy import select
 
 from metrics.facts.orders import order_facts_table
@@ -8,6 +9,7 @@ from metrics.warehouse import reading
 from tests.ingest.files import Source, kept, rows
 
 
+@pytest.mark.long
 def test_i15_mapped_and_empty_columns_are_listed_with_their_measures(any_source: Source) -> None:
     any_source.write("shipments.csv", "delivery,left,proof,by\nS1,,,\nS2,,,road\n")
     any_source.write("orders.csv", "no,customer,placed,promised,zone\nO1,C1,2026-03-02,2026-03-10,\n")

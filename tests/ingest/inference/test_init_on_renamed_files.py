@@ -12,6 +12,7 @@ from tests.ingest.inference.counting import counted, proposed
 from tests.ingest.inference.renamed_sample import ENGLISH, GERMAN, in_american, in_german, write_renamed
 
 
+@pytest.mark.long
 def test_german_files_with_decimal_commas_and_cp1252_text_are_mapped_and_loaded(
     tmp_path: Path, location: Location
 ) -> None:

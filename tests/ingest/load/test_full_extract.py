@@ -145,7 +145,7 @@ def test_i8_undeclared_extract_withdraws_a_line_whose_document_is_otherwise_unch
         assert ("O1", "2") in present(connection), "a record that comes again is loaded again"
 
 
-@pytest.mark.every_run("the document is gone")
+@pytest.mark.long
 @pytest.mark.parametrize(
     "lines",
     [

@@ -47,6 +47,7 @@ def write_sheet_of_repeats(path: Path) -> None:
     path.write_bytes(packed.getvalue())
 
 
+@pytest.mark.long
 def test_greedy_slow_or_crashing_file_is_refused_and_the_next_file_is_read(
     read: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,8 @@
 from datetime import date, datetime
 from decimal import Decimal
 
+import pytest
+
 from metrics.facts import recoveries, recovery_costs
 from metrics.facts.money import movements
 from tests.support.ask_measures import ALL, billed, built, by, case, halves, one, only, sale, together
@@ -55,6 +57,7 @@ def test_r40_the_cost_of_recovery_is_cases_replacements_and_goodwill() -> None:
         )  # an open case counts on its opening day
 
 
+@pytest.mark.long
 def test_retained_margin_covers_the_ninety_days_after_a_failure() -> None:
     """The 90 days after the deadline are 11 March to 8 June. Orders of both days count: 100 × (5 - 3) = 200 each.
 

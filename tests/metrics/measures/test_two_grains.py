@@ -86,6 +86,7 @@ def connection() -> Iterator[Connection]:
         yield connected
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("dimension", ["product_category", "carrier"])
 def test_no_measure_mixes_lines_and_whole_orders(connection: Connection, dimension: str) -> None:
     mixed, answered = [], 0

@@ -200,6 +200,7 @@ def test_every_combined_share_is_marked() -> None:
     assert combined == {*COMBINED, "available_as_wanted"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("column_is_mapped", [False, True])
 def test_n14_a_promise_of_few_lines_gives_no_value_where_the_promise_of_orders_is_missing(
     column_is_mapped: bool,

@@ -3,6 +3,7 @@
 from datetime import datetime
 from decimal import Decimal
 
+import pytest
 from sqlalchemy import Connection, select
 
 from metrics import warehouse
@@ -97,6 +98,7 @@ def visible(connection: Connection, feed: str) -> set[str]:
     return records
 
 
+@pytest.mark.long
 def test_records_without_an_order_and_documents_of_several_orders(any_location: Location) -> None:
     with warehouse.writing(any_location) as made:
         build(made.connection, RECORDS, APRIL_END, MAPPED)
