@@ -59,9 +59,8 @@ def link_cell(text: str, url: str) -> Cell:
     return linked(Cell(text, markup=formatting.html(text)), url) if text else Cell()
 
 
-def named_customer(customer_id: str, names: Mapping[str, str]) -> str:
+def named_customer(customer_id: str, name: str | None) -> str:
     """Return a customer as "name (number)", or its number if it has no name."""
-    name = names.get(customer_id)
     return f"{name} ({customer_id})" if name else customer_id
 
 
@@ -73,7 +72,7 @@ def order_cell(row: Row, names: Mapping[str, str]) -> Cell:
     cell = link_cell(row["order_id"], links.order_story_url(row["order_id"]))
     number, segment = row["customer_id"], row["segment"]
     fields = (("customer_id", number), ("customer_name", names.get(number, "")), ("segment", segment))
-    return replace(cell, small=f"{named_customer(number, names)}, segment {segment}", fields=fields)
+    return replace(cell, small=f"{named_customer(number, names.get(number))}, segment {segment}", fields=fields)
 
 
 def customer_cell(customer_id: str, segment: str, names: Mapping[str, str]) -> Cell:

@@ -57,7 +57,11 @@ def _ordered(records: OrderRecords) -> Iterator[Event | None]:
     order, facts = records.order, records.facts
     channel = order.get("channel") or ""
     channel = channel.upper() if channel == "edi" else channel
-    yield _event(order, "ordered_at", f"Ordered by {facts['customer_name']}" + (f" ({channel})" if channel else ""))
+    yield _event(
+        order,
+        "ordered_at",
+        f"Ordered by {facts['customer_name'] or facts['customer_id']}" + (f" ({channel})" if channel else ""),
+    )
     yield _event(order, "requested_by", "Requested by", plan=True)
     yield _event(order, "promised_by", "Promised by", plan=True)
     yield _event(order, "cancelled_at", f"Cancelled by {order.get('cancelled_by') or 'the seller'}", wrong=True)

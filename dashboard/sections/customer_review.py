@@ -11,7 +11,7 @@ from dashboard.components import cards, formatting
 from dashboard.frame import links, menu
 from dashboard.frame.filters import Filters
 from dashboard.measure_page import trend
-from dashboard.measure_page.cells import VERDICT_WORDS
+from dashboard.measure_page.cells import VERDICT_WORDS, named_customer
 from dashboard.measure_page.commitments import commitment
 from dashboard.measure_page.trend import Trend
 from dashboard.measure_page.view import Answers, MeasureView, load_view, measures_of
@@ -106,7 +106,7 @@ def facts(review: Review) -> list[tuple[str, str]]:
     """Return the master data of the customer as pairs of name and value."""
     record, zone = review.found.record, _zone(review)
     return [
-        ("Customer", f"{review.name} ({review.customer_id})"),
+        ("Customer", named_customer(review.customer_id, review.found.record.get("name"))),
         ("Segment", str(record.get("service_segment") or formatting.DASH)),
         ("Package", f"Package {review.found.package.segment}" if review.found.package else "no package"),
         ("Contract", str(record.get("policy_id") or "no contract")),

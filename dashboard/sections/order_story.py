@@ -7,6 +7,7 @@ import streamlit as st
 from dashboard import queries
 from dashboard.components import cards, formatting, reasons, tables, theme
 from dashboard.frame import links, page
+from dashboard.measure_page.cells import named_customer
 from dashboard.orders import evidence, steps, work_panel
 from dashboard.orders import records as order_tables
 from dashboard.orders.evidence import Test
@@ -209,7 +210,7 @@ def _head(records: OrderRecords) -> str:
 def _facts(records: OrderRecords) -> list[tuple[str, str]]:
     facts, order = records.facts, records.order
     pairs = [
-        ("Customer", f"{facts['customer_name']} ({facts['customer_id']})"),
+        ("Customer", named_customer(facts["customer_id"], facts["customer_name"])),
         ("Segment", facts["segment"]),
         ("Ordered", formatting.moment(order.get("ordered_at"), order.get("ordered_at_is_date"))),
         ("Promised", formatting.moment(order.get("promised_by"), order.get("promised_by_is_date"))),

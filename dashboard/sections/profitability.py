@@ -179,7 +179,7 @@ def _map(customers: Sequence[Customer], cuts: Cuts, names: Mapping[str, str], *,
     drawn["datasets"] = {
         "customers": [
             {
-                "customer": named_customer(customer.customer_id, names),
+                "customer": named_customer(customer.customer_id, names.get(customer.customer_id)),
                 "segment": customer.segment,
                 "zone": customer.zone,
                 # The browser formats the tooltips. Ten thousand customers took half a second of every visit here.

@@ -79,7 +79,7 @@ def raw_tooltips(at: AppTest) -> list[object]:
 
     for chart in at.get("vega_lite_chart"):
         spec = json.loads(chart.proto.spec)
-        found += [] if spec["config"]["mark"]["tooltip"] is None else [spec["config"]]
+        found += [] if spec["config"]["mark"] == {"tooltip": None, "aria": False} else [spec["config"]]
         look(spec)
     return found
 

@@ -74,7 +74,8 @@ def test_orders_in_quarantine_without_a_customer_are_no_customer_to_choose(sampl
 def test_customer_without_a_name_shows_its_number_only() -> None:
     cell = customer_cell("C7", "A", {})
     assert (cell.text, cell.small) == ("C7", "segment A")
-    assert named_customer("C7", {}) == "C7"
+    assert named_customer("C7", None) == "C7"
+    assert named_customer("C7", "Ann") == "Ann (C7)"
     order = order_cell({"order_id": "O1", "customer_id": "C7", "segment": "A"}, {})
     assert order.small == "C7, segment A"
     assert dict(order.fields) == {"customer_id": "C7", "customer_name": "", "segment": "A"}
